@@ -1,0 +1,1 @@
+"""Runs on disk: their folders, their processes, their numbers. Imports neither torch nor textual."""

@@ -1,0 +1,226 @@
+"""The process that owns a run: ``python -m gradtui.runs.supervisor [RUN FOLDER]``.
+
+It starts a worker for each variant, hands out turns, does what the request files in the folder ask for, and writes
+run.json. Without a folder it is warm: its workers import torch and wait, and the folder is read from standard input;
+where that ends first, all of them end.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import IO, Any
+
+from gradtui.runs.folder import RunFolder, RunState, now, with_variant
+
+TURN_SECONDS = 0.05
+POLL_SECONDS = 0.05
+STATE_SECONDS = 2.0
+"""How often run.json tells how far the variants are, beside every change of status."""
+
+
+class Worker:
+    """One variant's process, as its supervisor sees it."""
+
+    def __init__(self, side: int) -> None:
+        self.side = side
+        self.ready = False
+        self.computing = False
+        self.ended = False
+        self._early_words = tempfile.TemporaryFile()  # noqa: SIM115 (what it prints before it knows its log)
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "gradtui.training.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._early_words,
+        )
+        self._partial = b""
+        os.set_blocking(self.stdout.fileno(), False)
+
+    @property
+    def stdout(self) -> IO[bytes]:
+        assert self.process.stdout is not None
+        return self.process.stdout
+
+    @property
+    def idle(self) -> bool:
+        return self.ready and not self.computing and not self.ended
+
+    def send(self, **message: object) -> None:
+        """Tell it something. A worker that has died is told in vain: the end of its output says so."""
+        assert self.process.stdin is not None
+        try:
+            self.process.stdin.write(json.dumps(message).encode() + b"\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            pass
+
+    def events(self) -> Iterator[dict[str, Any]]:
+        """The messages that have arrived; an empty one when there will be no more."""
+        chunk = os.read(self.stdout.fileno(), 65_536)
+        *lines, self._partial = (self._partial + chunk).split(b"\n")
+        yield from map(json.loads, lines)
+        if not chunk:
+            yield {}
+
+    def how_it_died(self, last_words: list[str]) -> str:
+        """Why a process that did not say so itself has ended; ``last_words`` are the last lines of its log."""
+        code = self.process.wait()
+        if code < 0:
+            return f"killed by {signal.Signals(-code).name}"
+        return last_words[-1] if last_words else f"its process ended with exit code {code}"
+
+    def save_early_words(self, log: Path) -> None:
+        self._early_words.seek(0)
+        with open(log, "ab") as file:
+            file.write(self._early_words.read())
+
+
+class Run:
+    """A run under way: its workers, its turns and its state."""
+
+    def __init__(self, folder: RunFolder, workers: list[Worker]) -> None:
+        self.folder = folder
+        self.state: RunState = replace(folder.read(), started=now())
+        self.names = list(self.state.variants)
+        self.workers = workers
+        self._queue: list[Worker] = []
+        self._order = [0, 1]
+        self._stopping = False
+        self._written = 0.0
+        for worker, name in zip(workers, self.names, strict=True):
+            self.state = with_variant(self.state, name, pid=worker.process.pid)
+            worker.send(run=str(folder.path), side=worker.side)
+
+    def supervise(self) -> None:
+        """Until both variants have ended."""
+        with selectors.DefaultSelector() as selector:
+            for worker in self.workers:
+                selector.register(worker.stdout, selectors.EVENT_READ, worker)
+            self._write()
+            while not all(worker.ended for worker in self.workers):
+                for key, _ in selector.select(POLL_SECONDS):
+                    worker = key.data
+                    for event in worker.events():
+                        self._heed(worker, event)
+                    if worker.ended:
+                        selector.unregister(worker.stdout)
+                self._obey_requests()
+                self._hand_out_turns()
+                if time.monotonic() - self._written > STATE_SECONDS:
+                    self._write()
+        statuses = {variant.status for variant in self.state.variants.values()}
+        worst = next(status for status in ("failed", "stopped", "finished") if status in statuses)
+        self.state = replace(self.state, status=worst, ended=now())
+        self._write()
+
+    def request_stop(self) -> None:
+        self._stopping = True
+
+    def _heed(self, worker: Worker, event: dict[str, Any]) -> None:
+        name = self.names[worker.side]
+        match event.get("event"):
+            case "ready":
+                worker.ready = True
+                self.state = replace(
+                    self.state,
+                    device=event["device"],
+                    device_name=event["device_name"],
+                    versions={**self.state.versions, "torch": event["torch"]},
+                )
+            case "turn ended":
+                worker.computing = False
+                self._change(name, steps=event["step"], peak_memory_mb=event["peak_memory_mb"])
+            case "ended":
+                worker.computing = False
+                self._change(
+                    name,
+                    status=event["status"],
+                    reason=event["reason"],
+                    peak_memory_mb=event["peak_memory_mb"],
+                )
+            case None:  # its output has ended, and so has it
+                worker.ended, worker.computing = True, False
+                worker.save_early_words(self.folder.log(name))
+                died = worker.how_it_died(self.folder.last_log_lines(name))
+                if self.state.variants[name].status == "running":
+                    self._change(name, status="failed", reason=died)
+                self._change(name, pid=None, steps=self.folder.count_steps(name))
+                self._write()
+
+    def _change(self, name: str, **changes: Any) -> None:
+        self.state = with_variant(self.state, name, **changes)
+
+    def _obey_requests(self) -> None:
+        self._stopping = self._stopping or self.folder.stop_requested
+        paused = self.folder.pause_requested and not self._stopping
+        status = "paused" if paused else "running"
+        if status != self.state.status:
+            self.state = replace(self.state, status=status)
+            self._write()
+        if self._stopping:
+            for worker, name in zip(self.workers, self.names, strict=True):
+                if worker.idle:
+                    worker.computing = True  # with its end
+                    worker.send(stop=True)
+                elif not worker.ready and not worker.ended:  # it has no rows yet, and may be in a long import
+                    self._change(name, status="stopped")
+                    worker.process.kill()
+
+    def _hand_out_turns(self) -> None:
+        if self._stopping or self.state.status == "paused":
+            return
+        alive = [worker for worker in self.workers if not worker.ended]
+        if not all(worker.ready for worker in alive):
+            return  # both begin together
+        if self.state.settings.schedule == "parallel":
+            chosen = [worker for worker in alive if worker.idle]
+        elif any(worker.computing for worker in alive):
+            chosen = []
+        else:
+            chosen = self._next_in_turn()
+        for worker in chosen:
+            worker.computing = True
+            worker.send(turn=TURN_SECONDS, steps=1_000_000_000)
+
+    def _next_in_turn(self) -> list[Worker]:
+        """The worker whose turn it is, if any: left right, right left, left right, so that neither is always first."""
+        for _ in range(2):
+            while self._queue:
+                worker = self._queue.pop(0)
+                if worker.idle:
+                    return [worker]
+            self._queue = [self.workers[side] for side in self._order]
+            self._order.reverse()
+        return []
+
+    def _write(self) -> None:
+        self.folder.write(self.state)
+        self._written = time.monotonic()
+
+
+def main() -> None:
+    workers = [Worker(0), Worker(1)]
+    path = sys.argv[1] if len(sys.argv) > 1 else sys.stdin.readline().rstrip("\n")
+    if not path:
+        return  # nobody needs us any more; the workers see their input end
+    folder = RunFolder(Path(path))
+    with folder.alive():
+        run = Run(folder, workers)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: run.request_stop())
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        run.supervise()
+
+
+if __name__ == "__main__":
+    main()

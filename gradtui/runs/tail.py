@@ -1,0 +1,108 @@
+"""Read a CSV file that another process is still writing."""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass
+from pathlib import Path
+
+CHUNK_BYTES = 1 << 20
+"""So much is read at a time; about 25,000 steps, some ten milliseconds of work."""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Rows by column. An empty field reads as nan; rows that are damaged are left out and counted."""
+
+    names: tuple[str, ...]
+    values: dict[str, array[float]]
+    damaged: int = 0
+
+    def __len__(self) -> int:
+        return len(self.values[self.names[0]])
+
+
+class CsvTail:
+    """Gives the rows that were added since it was last asked.
+
+    Only whole lines count: a torn last line is read again when it is whole. Every field is a number. A file that is
+    not there yet has no rows.
+    """
+
+    def __init__(self, path: Path, columns: tuple[str, ...]) -> None:
+        self._path = path
+        self._columns = columns
+        self._places: list[int] | None = None  # where the wanted columns stand in the file, from its header
+        self._width = 0
+        self._offset = 0
+
+    def read(self) -> Columns | None:
+        """The next rows, at most about CHUNK_BYTES of them; None where there are none."""
+        try:
+            with open(self._path, "rb") as file:
+                file.seek(self._offset)
+                chunk = file.read(CHUNK_BYTES)
+        except OSError:
+            return None
+        end = chunk.rfind(b"\n") + 1
+        if end == 0:
+            if len(chunk) == CHUNK_BYTES:  # a line as long as that is no row of ours
+                self._offset += CHUNK_BYTES
+            return None
+        self._offset += end
+        lines = chunk[: end - 1]
+        if self._places is None:
+            header, _, lines = lines.partition(b"\n")
+            names = header.decode("utf-8", "replace").strip().split(",")
+            self._width = len(names)
+            self._places = [names.index(name) if name in names else -1 for name in self._columns]
+        return self._parse(lines) if lines else None
+
+    def _parse(self, lines: bytes) -> Columns | None:
+        """All rows at once where they are sound, which is ten times as fast; one by one where they are not."""
+        assert self._places is not None
+        if min(self._places) < 0:
+            return None  # a file with another header is not read
+        width = self._width
+        fields = lines.replace(b"\n", b",").split(b",")
+        if len(fields) == (lines.count(b"\n") + 1) * width:
+            try:
+                values = {
+                    name: _floats(fields[place::width]) for name, place in zip(self._columns, self._places, strict=True)
+                }
+                if _counts_up(values[self._columns[0]]):
+                    return Columns(self._columns, values)
+            except ValueError:
+                pass
+        return self._parse_each(lines)
+
+    def _parse_each(self, lines: bytes) -> Columns:
+        assert self._places is not None
+        rows, damaged, last = [], 0, 0.0
+        for line in lines.split(b"\n"):
+            fields = line.split(b",")
+            try:
+                if len(fields) != self._width:
+                    raise ValueError
+                row = _floats([fields[place] for place in self._places])
+                if not row[0] > last:  # also where it is nan
+                    raise ValueError
+            except ValueError:
+                damaged += 1
+                continue
+            last = row[0]
+            rows.append(row)
+        values = {name: array("d", [row[i] for row in rows]) for i, name in enumerate(self._columns)}
+        return Columns(self._columns, values, damaged)
+
+
+def _floats(fields: list[bytes]) -> array[float]:
+    try:
+        return array("d", map(float, fields))
+    except ValueError:
+        return array("d", [float(field) if field else float("nan") for field in fields])
+
+
+def _counts_up(steps: array[float]) -> bool:
+    first = steps[0]
+    return first >= 1 and steps[-1] - first == len(steps) - 1 and steps == array("d", range(int(first), int(first) + len(steps)))

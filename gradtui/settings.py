@@ -1,0 +1,314 @@
+"""Every setting of a run, declared once.
+
+The form, the command line, run.json and the error messages are all made from the fields of :class:`RunSettings`; a new
+setting is one field there. This module imports neither torch nor textual.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import math
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from gradtui.catalog import EXPERIMENTS, OPTIMIZERS
+from gradtui.policies import POLICIES
+
+
+class SettingsError(ValueError):
+    """One or more settings cannot be used. ``errors`` maps the setting's name to what is wrong with it."""
+
+    def __init__(self, errors: Mapping[str, str]) -> None:
+        self.errors = dict(errors)
+        super().__init__("; ".join(f"{name}: {problem}" for name, problem in self.errors.items()))
+
+
+def nearest(word: str, words: Iterable[str]) -> str:
+    """``; did you mean 'linear'?`` where one of ``words`` is close to ``word``, else nothing."""
+    by_lower = {w.lower(): w for w in words}
+    close = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.5)
+    return f"; did you mean {by_lower[close[0]]!r}?" if close else ""
+
+
+def shown(raw: object) -> str:
+    """What was given, fit for one line of an error message: quoted, control characters escaped, cut at 40 characters."""
+    text = raw if isinstance(raw, str) else repr(raw)
+    return ascii(text if len(text) <= 40 else text[:37] + "...") if isinstance(raw, str) else text[:40]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How the values of a setting are read and checked."""
+
+    def parse(self, raw: object) -> object:
+        """The value that ``raw`` (typed text, or a value from run.json) stands for; ValueError where it is none."""
+        raise ValueError
+
+    def allowed(self) -> str:
+        """What is allowed, to complete the sentence "takes ..."."""
+        return ""
+
+
+@dataclass(frozen=True)
+class Choice(Kind):
+    """One of a few names; upper and lower case are not told apart."""
+
+    options: tuple[str, ...]
+
+    def parse(self, raw: object) -> str:
+        for option in self.options:
+            if isinstance(raw, str) and raw.strip().lower() == option.lower():
+                return option
+        raise ValueError(nearest(raw, self.options) if isinstance(raw, str) else "")
+
+    def allowed(self) -> str:
+        return ", ".join(self.options[:-1]) + " or " + self.options[-1] if len(self.options) > 1 else self.options[0]
+
+
+@dataclass(frozen=True)
+class Integer(Kind):
+    """A whole number from ``minimum`` to ``maximum``, both allowed."""
+
+    minimum: int
+    maximum: int
+
+    def parse(self, raw: object) -> int:
+        if isinstance(raw, str) and re.fullmatch(r"\s*[+-]?[0-9]{1,30}\s*", raw):
+            value = int(raw)
+        elif isinstance(raw, int) and not isinstance(raw, bool):
+            value = raw
+        else:
+            raise ValueError
+        if not self.minimum <= value <= self.maximum:
+            raise ValueError
+        return value
+
+    def allowed(self) -> str:
+        top = "2**64 - 1" if self.maximum == 2**64 - 1 else f"{self.maximum:,}"
+        return f"a whole number from {self.minimum} to {top}"
+
+
+@dataclass(frozen=True)
+class Real(Kind):
+    """A finite number from ``minimum`` (itself allowed only where ``closed``) to ``maximum``."""
+
+    minimum: float
+    maximum: float
+    closed: bool = True
+
+    def parse(self, raw: object) -> float:
+        if isinstance(raw, bool) or not isinstance(raw, (str, int, float)):
+            raise ValueError
+        if isinstance(raw, str) and ("_" in raw or len(raw) > 40):
+            raise ValueError
+        try:
+            value = float(raw)
+        except (ValueError, OverflowError):
+            raise ValueError from None
+        above = value >= self.minimum if self.closed else value > self.minimum
+        if not (math.isfinite(value) and above and value <= self.maximum):
+            raise ValueError
+        return value
+
+    def allowed(self) -> str:
+        if self.closed:
+            return f"a number from {self.minimum:g} to {self.maximum:g}"
+        return f"a number above {self.minimum:g}, at most {self.maximum:g}"
+
+
+@dataclass(frozen=True)
+class Switch(Kind):
+    """On or off."""
+
+    def parse(self, raw: object) -> bool:
+        if isinstance(raw, bool):
+            return raw
+        if isinstance(raw, str) and raw.strip().lower() in ("on", "true", "yes", "1"):
+            return True
+        if isinstance(raw, str) and raw.strip().lower() in ("off", "false", "no", "0"):
+            return False
+        raise ValueError
+
+    def allowed(self) -> str:
+        return "on or off"
+
+
+@dataclass(frozen=True)
+class Device(Kind):
+    """The name of a device. Whether this box has it is told by ``gradtui devices``, not here."""
+
+    def parse(self, raw: object) -> str:
+        if isinstance(raw, str):
+            name = raw.strip().lower()
+            if re.fullmatch(r"auto|cpu|mps|cuda(:(0|[1-9][0-9]?))?", name):
+                return "cuda:0" if name == "cuda" else name
+            raise ValueError(nearest(name, ("auto", "cpu", "mps", "cuda")))
+        raise ValueError
+
+    def allowed(self) -> str:
+        return "auto, cpu, mps, cuda or cuda:N"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """The declaration of one setting: all that a form, a command line or an error message needs to know of it."""
+
+    name: str
+    label: str
+    help: str
+    kind: Kind
+    default: object
+    more: bool
+    of_optimizer: bool
+
+    def applies(self, values: Mapping[str, object]) -> bool:
+        """Whether a run with these ``values`` has this setting: some optimizers lack some."""
+        return not self.of_optimizer or self.name in OPTIMIZERS[str(values["optimizer"])].options
+
+    @property
+    def flag(self) -> str:
+        """Its name on the command line."""
+        return "--" + self.name.replace("_", "-")
+
+    def parse(self, raw: object) -> object:
+        """The value that ``raw`` stands for; ValueError with the whole message where it is none."""
+        try:
+            return self.kind.parse(raw)
+        except ValueError as error:
+            hint = str(error)
+            raise ValueError(f"got {shown(raw)}; takes {self.kind.allowed()}{hint}") from None
+
+
+def _setting(default: object, label: str, help: str, kind: Kind, *, more: bool = False) -> Any:
+    return field(metadata={"setting": (label, help, kind, default, more, False)})
+
+
+def _option(label: str, help: str, kind: Kind) -> Any:
+    """A setting that only some optimizers have: which ones, and its default, stands in the catalogue."""
+    return field(metadata={"setting": (label, help, kind, None, True, True)})
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSettings:
+    """The settings of a run, each checked. None: the setting does not apply to this experiment and optimizer.
+
+    Make one with :meth:`parse`, which fills in defaults and checks every value.
+    """
+
+    experiment: str = _setting("linear", "Experiment", "what is trained", Choice(tuple(EXPERIMENTS)))
+    optimizer: str = _setting("SGD", "Optimizer", "which torch.optim class applies the gradients", Choice(tuple(OPTIMIZERS)))
+    lr: float = _setting(0.1, "Learning rate", "the size of a step", Real(0, 1e6, closed=False))
+    momentum: float | None = _option("Momentum", "how much of the last update is kept", Real(0, 1))
+    nesterov: bool | None = _option("Nesterov", "Nesterov momentum (needs momentum above 0)", Switch())
+    beta1: float | None = _option("Beta 1", "decay of the running mean of gradients", Real(0, 0.999999))
+    beta2: float | None = _option("Beta 2", "decay of the running mean of squared gradients", Real(0, 0.99999999))
+    eps: float | None = _option("Epsilon", "added to the denominator, for stability", Real(0, 1))
+    weight_decay: float | None = _option("Weight decay", "how much weights are pulled to zero", Real(0, 1e3))
+    epochs: int = _setting(20, "Epochs", "passes over the training data", Integer(1, 10_000_000))
+    batch_size: int = _setting(
+        64, "Batch size", "samples per batch; more than the data has: one batch", Integer(1, 10_000_000)
+    )
+    seed: int = _setting(42, "Seed", "starts the random numbers of weights and batches", Integer(0, 2**64 - 1))
+    device: str = _setting("auto", "Device", "where the training runs", Device())
+    left: str = _setting("every_step", "Left side", "when the left side clears its gradients", Choice(tuple(POLICIES)), more=True)
+    right: str = _setting("never", "Right side", "when the right side clears its gradients", Choice(tuple(POLICIES)), more=True)
+    init: str = _setting(
+        "shared",
+        "Weights",
+        "shared: both sides start from the same weights; independent: each draws its own, one after the other",
+        Choice(("shared", "independent")),
+        more=True,
+    )
+    schedule: str = _setting(
+        "turns",
+        "Schedule",
+        "turns: one side computes at a time, so times compare; parallel: both at once",
+        Choice(("turns", "parallel")),
+        more=True,
+    )
+
+    @classmethod
+    def parse(cls, given: Mapping[str, object]) -> RunSettings:
+        """Check ``given`` (by setting name; text as typed, or values as in run.json) and fill in the defaults.
+
+        The defaults are the experiment's, else the optimizer's, else the setting's own. Raises SettingsError with
+        every setting that is wrong.
+        """
+        values: dict[str, object] = {}
+        errors: dict[str, str] = {}
+        for name in given.keys() - SETTINGS.keys():
+            errors[shown(name)] = f"no such setting{nearest(name, SETTINGS)}"
+        for name in ("experiment", "optimizer"):  # what the others' defaults depend on
+            try:
+                setting = SETTINGS[name]
+                values[name] = setting.parse(given[name]) if name in given else setting.default
+            except ValueError as error:
+                errors[name] = str(error)
+                values[name] = setting.default
+        for name, setting in SETTINGS.items():
+            if name in values:
+                continue
+            applies = setting.applies(values)
+            values[name] = default_of(name, values) if applies else None
+            if given.get(name) is None:
+                continue
+            if not applies and name not in errors:
+                errors[name] = f"got {shown(given[name])}; {values['optimizer']} has no such setting"
+                continue
+            try:
+                values[name] = setting.parse(given[name])
+            except ValueError as error:
+                errors[name] = str(error)
+        if values["nesterov"] and not values["momentum"]:
+            errors.setdefault("nesterov", "got on; takes off while momentum is 0")
+        if errors:
+            raise SettingsError(errors)
+        return cls(**cast("dict[str, Any]", values))
+
+    def as_dict(self) -> dict[str, object]:
+        """The settings that apply, by name, fit for JSON."""
+        return {name: value for name, value in dataclasses.asdict(self).items() if value is not None}
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Optimizer steps in one pass over the training data."""
+        return math.ceil(EXPERIMENTS[self.experiment].samples / self.batch_size)
+
+    @property
+    def planned_steps(self) -> int:
+        """Optimizer steps that each side takes when nothing stops it."""
+        return self.epochs * self.steps_per_epoch
+
+    @property
+    def optimizer_options(self) -> dict[str, object]:
+        """What the optimizer is made with beside the learning rate, as torch spells it."""
+        options = {name: getattr(self, name) for name in OPTIMIZERS[self.optimizer].options}
+        if "beta1" in options:
+            options["betas"] = (options.pop("beta1"), options.pop("beta2"))
+        return options
+
+    @property
+    def variants(self) -> tuple[str, str]:
+        """The names of the two sides in files and tables, left first. Two sides of one policy are told apart by a 2."""
+        left, right = POLICIES[self.left].variant, POLICIES[self.right].variant
+        return left, right if right != left else right + "_2"
+
+    def summary(self) -> str:
+        """The settings in a few words, for a title line."""
+        return f"{self.experiment} · {self.optimizer} lr {self.lr:g} · seed {self.seed} · {self.device}"
+
+
+def default_of(name: str, values: Mapping[str, object]) -> object:
+    """The default of a setting, given the experiment and the optimizer that ``values`` holds."""
+    experiment, optimizer = EXPERIMENTS[str(values["experiment"])], OPTIMIZERS[str(values["optimizer"])]
+    if name == "lr" and optimizer.lr is not None:
+        return optimizer.lr
+    return experiment.defaults.get(name, optimizer.options.get(name, SETTINGS[name].default))
+
+
+SETTINGS: Mapping[str, Setting] = {
+    declared.name: Setting(declared.name, *declared.metadata["setting"]) for declared in dataclasses.fields(RunSettings)
+}

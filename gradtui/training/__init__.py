@@ -1,0 +1,1 @@
+"""What trains: the only part of gradtui that imports torch, always in a process of its own."""

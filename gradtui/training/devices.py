@@ -1,0 +1,62 @@
+"""What can be trained on here.
+
+``python -m gradtui.training.devices`` prints it as JSON and ends, so that the app and the command line can know it
+without importing torch.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+
+import torch
+
+
+class DeviceMissing(ValueError):
+    """This box does not have the device; the message says what it has."""
+
+
+def found() -> dict[str, str]:
+    """The devices of this box by their names in torch, the one that ``auto`` means first, each with its hardware's name."""
+    devices = {}
+    for index in range(torch.cuda.device_count() if torch.cuda.is_available() else 0):
+        devices[f"cuda:{index}"] = torch.cuda.get_device_name(index)
+    if torch.backends.mps.is_available():
+        devices["mps"] = "Apple GPU"
+    devices["cpu"] = cpu_name()
+    return devices
+
+
+def cpu_name() -> str:
+    """The processor's name as its maker gives it, where the system tells."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
+            for line in file:
+                if line.startswith("model name"):
+                    return line.partition(":")[2].strip()
+    except OSError:
+        pass  # not Linux
+    return platform.processor() or platform.machine()
+
+
+def resolve(name: str) -> tuple[torch.device, str]:
+    """The device that a setting means, and its hardware's name. Raises DeviceMissing."""
+    devices = found()
+    if name == "auto":
+        name = next(iter(devices))
+    if name not in devices:
+        raise DeviceMissing(f"device: got {name!r}; this box has {', '.join(devices)}")
+    return torch.device(name), devices[name]
+
+
+def synchronize(device: torch.device) -> None:
+    """Wait until the device has done all that was asked of it."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
+
+
+if __name__ == "__main__":
+    json.dump({"torch": torch.__version__, "devices": found()}, sys.stdout)

@@ -1,0 +1,143 @@
+"""What training hands to the outside: its rows to the run folder, and its turn to the other variant.
+
+The loop calls one method per step. It costs about a microsecond: losses stay on the device until the turn ends, and
+only then are fetched, all at once, and written with one write.
+"""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from gradtui.runs.folder import EPOCH_COLUMNS, STEP_COLUMNS, RunFolder
+from gradtui.training.clock import clock_for
+from gradtui.training.gradients import norms
+
+CPU_STEPS = 1_000_000  # a CPU is never ahead of its clock: only the time ends its turn
+QUEUE_SECONDS = 0.05  # how much work a GPU's queue may hold: as much as a turn lasts
+
+
+class Stopped(Exception):
+    """The run was stopped; raised out of the loop by the journal, after all rows were written."""
+
+
+class Turns(Protocol):
+    """Who may compute: asked at the start and whenever a turn has ended."""
+
+    def wait(self, step: int, peak_memory_mb: float) -> tuple[float, int]:
+        """Say how far we are, wait for the next turn: its ``time.perf_counter`` end and its most steps.
+
+        Raises Stopped.
+        """
+
+
+class Journal:
+    """The rows of one variant, appended to its files as its turns end."""
+
+    def __init__(self, folder: RunFolder, variant: str, device: torch.device, turns: Turns) -> None:
+        self._device = device
+        self._turns = turns
+        self._clock = clock_for(device)
+        self._steps_file = _Rows(folder.steps_csv(variant), (*STEP_COLUMNS, "fresh_grad_norm", "cosine"))
+        self._epochs_path = folder.epochs_csv(variant)
+        self._epochs_file: _Rows | None = None
+        self._step = 0
+        self._epochs: list[int] = []
+        self._losses: list[Tensor] = []
+        self._gradients: dict[int, Tensor] = {}
+        self._deadline = 0.0
+        self._most_steps = 0
+        self._device_steps = CPU_STEPS if device.type == "cpu" else 1
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None) -> None:
+        """Write what is left: after the last epoch, and also when training fails."""
+        if kind is None or issubclass(kind, Stopped):
+            self._write_steps()
+        else:
+            with suppress(RuntimeError):  # a device that has failed may not give its last losses
+                self._write_steps()
+
+    def begin(self) -> None:
+        """Wait for the first turn. Raises Stopped."""
+        self._next_turn()
+
+    def step(self, epoch: int, loss: Tensor, gradients: Tensor | None = None) -> None:
+        """A step was taken; ``gradients`` is the reading of a GradientProbe. Raises Stopped."""
+        self._losses.append(loss.detach())
+        self._epochs.append(epoch)
+        if gradients is not None:
+            self._gradients[len(self._losses) - 1] = gradients
+        if self._clock.lap() >= self._deadline or len(self._losses) >= self._most_steps:
+            self._write_steps()
+            self._next_turn()
+
+    def epoch(self, epoch: int, test_loss: float, accuracy: float) -> None:
+        """An epoch ended and the model was tested. The time since the last step does not count as training."""
+        if self._epochs_file is None:
+            self._epochs_file = _Rows(self._epochs_path, EPOCH_COLUMNS)
+        self._epochs_file.write([f"{epoch},{self._step + len(self._losses)},{test_loss!r},{accuracy!r}\n"])
+        self._clock.start()
+
+    def breathe(self) -> None:
+        """To be called between pieces of work that are not steps: lets the other variant have its turn. Raises Stopped."""
+        if time.perf_counter() >= self._deadline:
+            self._write_steps()
+            self._next_turn()
+
+    def _next_turn(self) -> None:
+        self._deadline, most_steps = self._turns.wait(self._step, peak_memory_mb(self._device))
+        self._most_steps = min(most_steps, self._device_steps)
+        self._clock.start()
+
+    def _write_steps(self) -> None:
+        seconds = self._clock.drain()
+        if not self._losses:
+            return
+        losses = torch.stack(self._losses).tolist()
+        readings = torch.stack(list(self._gradients.values())).tolist() if self._gradients else []
+        gradients = dict(zip(self._gradients, readings, strict=True))
+        rows = []
+        for i, (epoch, loss, lap) in enumerate(zip(self._epochs, losses, seconds, strict=True)):
+            if i in gradients:
+                norm, fresh_norm, cosine = norms(gradients[i])
+                rows.append(f"{self._step + i + 1},{epoch},{loss!r},{norm!r},{lap:.7f},{fresh_norm!r},{cosine:.6g}\n")
+            else:
+                rows.append(f"{self._step + i + 1},{epoch},{loss!r},,{lap:.7f},,\n")
+        self._steps_file.write(rows)
+        self._step += len(rows)
+        self._losses, self._epochs, self._gradients = [], [], {}
+        if self._device.type != "cpu":
+            # The host runs ahead of a GPU: what fits into a turn is known from how long the last steps took there.
+            fitting = int(QUEUE_SECONDS * len(seconds) / max(sum(seconds), 1e-9))
+            self._device_steps = max(1, min(fitting, self._device_steps * 4, CPU_STEPS))
+
+
+class _Rows:
+    """An append-only CSV file."""
+
+    def __init__(self, path: Path, columns: tuple[str, ...]) -> None:
+        self._file = open(path, "x", encoding="ascii", newline="\n")  # noqa: SIM115 (lives as long as the process)
+        self.write([",".join(columns) + "\n"])
+
+    def write(self, rows: list[str]) -> None:
+        self._file.write("".join(rows))
+        self._file.flush()
+
+
+def peak_memory_mb(device: torch.device) -> float:
+    """The most memory held so far, in MB (10**6 bytes): by the allocator on a CUDA GPU, else by this process."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 1e6
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6  # macOS gives bytes, Linux KiB

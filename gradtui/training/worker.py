@@ -1,0 +1,122 @@
+"""The process that trains ONE variant of ONE run: ``python -m gradtui.training.worker``.
+
+Its supervisor talks to it in JSON lines on standard input and reads JSON lines from its standard output:
+
+    <- {"run": path, "side": 0}          which run and which side of it; sent at once, or when a warm worker is needed
+    -> {"event": "ready", ...}           the model stands on its device
+    <- {"turn": seconds, "steps": n}     compute for so long, at most n steps
+    -> {"event": "turn ended", ...}
+    <- {"stop": true}
+    -> {"event": "ended", "status": "finished" | "stopped" | "failed", "reason": ...}
+
+When standard input ends, the supervisor is gone, and the worker ends too: no orphan holds a GPU.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import queue
+import sys
+import threading
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+from gradtui.runs.folder import RunFolder
+
+ORPHAN_SECONDS = 1.0
+"""How long a worker without a supervisor may take to write its rows before it is ended for sure."""
+
+
+class Supervisor:
+    """The other end of the two pipes."""
+
+    def __init__(self) -> None:
+        # Standard output is the pipe; from now on whatever prints goes to where standard error goes.
+        self._out = os.fdopen(os.dup(1), "w", encoding="utf-8")
+        os.dup2(2, 1)
+        self._lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        # A thread, so that the end of the pipe is noticed while torch is being imported or a long step runs.
+        threading.Thread(target=self._listen, args=(os.dup(0),), daemon=True).start()
+        null = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(null, 0)  # what the experiment reads from standard input is nothing, not our pipe
+        os.close(null)
+
+    def _listen(self, stdin: int) -> None:
+        partial = b""
+        while chunk := os.read(stdin, 65_536):
+            *lines, partial = (partial + chunk).split(b"\n")
+            for line in lines:
+                self._lines.put(line)
+        self._lines.put(None)
+        time.sleep(ORPHAN_SECONDS)
+        os._exit(1)
+
+    def receive(self) -> dict[str, Any]:
+        """The next message; SystemExit where there will be none."""
+        line = self._lines.get()
+        if line is None:
+            raise SystemExit(1)
+        message: dict[str, Any] = json.loads(line)
+        return message
+
+    def send(self, event: str, **details: object) -> None:
+        try:
+            self._out.write(json.dumps({"event": event, **details}) + "\n")
+            self._out.flush()
+        except BrokenPipeError:
+            raise SystemExit(1) from None
+
+
+def main() -> None:
+    supervisor = Supervisor()
+    import torch  # noqa: PLC0415 (takes a second: only after the pipes are watched)
+
+    from gradtui.training import devices, journal, loop  # noqa: PLC0415
+
+    class SupervisedTurns:
+        def wait(self, step: int, peak_memory_mb: float) -> tuple[float, int]:
+            if step > 0:
+                supervisor.send("turn ended", step=step, peak_memory_mb=peak_memory_mb)
+            message = supervisor.receive()
+            if "stop" in message:
+                raise journal.Stopped
+            return time.perf_counter() + message["turn"], message["steps"]
+
+    loop.warm_up()
+    gc.freeze()  # torch is a million objects; the garbage collector need not look at them during the training
+    assignment = supervisor.receive()
+    folder, side = RunFolder(Path(assignment["run"])), int(assignment["side"])
+    settings = folder.read().settings
+    variant = settings.variants[side]
+    log = os.open(folder.log(variant), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+
+    device, device_name = devices.resolve(settings.device)
+    if device.type == "cuda":
+        # The same run gives the same losses twice; cuBLAS needs this to be set before it starts.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True, warn_only=True)
+    status, reason = "finished", None
+    try:
+        training = loop.prepare(settings, side, device)
+        with journal.Journal(folder, variant, device, SupervisedTurns()) as rows:
+            supervisor.send("ready", device=str(device), device_name=device_name, torch=torch.__version__)
+            loop.train(training, rows)
+    except journal.Stopped:
+        status = "stopped"
+    except torch.OutOfMemoryError:
+        traceback.print_exc()
+        status, reason = "failed", f"out of memory on {device}"
+    # Any other error ends this process with a traceback in its log, whose last line the supervisor gives as the reason.
+    supervisor.send("ended", status=status, reason=reason, peak_memory_mb=journal.peak_memory_mb(device))
+    sys.stdout.flush()
+    os._exit(status == "failed")  # not through torch's teardown, which can take longer than a stop may
+
+
+if __name__ == "__main__":
+    main()
