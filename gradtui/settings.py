@@ -144,7 +144,7 @@ class Device(Kind):
         if isinstance(raw, str):
             name = raw.strip().lower()
             if re.fullmatch(r"auto|cpu|mps|cuda(:(0|[1-9][0-9]?))?", name):
-                return "cuda:0" if name == "cuda" else name
+                return name
             raise ValueError(nearest(name, ("auto", "cpu", "mps", "cuda")))
         raise ValueError
 

@@ -6,7 +6,7 @@
 - ``<variant>.csv``: a row per optimizer step; ``<variant>.epochs.csv``: a row per epoch, where there is test data;
 - ``<variant>.log`` and ``supervisor.log``: what the processes printed;
 - ``stop`` and ``pause``: requests to the supervisor, empty files;
-- ``alive``: locked by the supervisor for as long as it lives.
+- ``alive``: locked for as long as the supervisor lives.
 """
 
 from __future__ import annotations
@@ -181,6 +181,12 @@ class RunFolder:
             raise DamagedRun("run.json is another run's")
         return state
 
+    def observe(self) -> RunState:
+        """The state as it is: ``lost`` where run.json says that the run goes on and no supervisor lives. Raises DamagedRun."""
+        supervised = self.is_supervised()  # asked first: a supervisor writes the end to run.json, then lets go
+        state = self.read()
+        return state if supervised or not state.live else replace(state, status="lost")
+
     def write(self, state: RunState) -> None:
         with replacing(self.path / "run.json") as file:
             file.write(state.to_json())
@@ -205,17 +211,20 @@ class RunFolder:
         return (self.path / "pause").exists()
 
     @contextmanager
-    def alive(self) -> Iterator[None]:
-        """Held by the supervisor. The kernel lets go of the lock when the process ends, in whatever way it ends."""
-        with open(self.path / "alive", "w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
+    def alive(self) -> Iterator[int]:
+        """The lock of a run that is supervised, and the file descriptor that holds it.
+
+        The kernel lets go of it when the last process that has the descriptor ends, in whatever way it ends.
+        """
+        with open(self.path / "alive", "a") as file:
+            fcntl.flock(file, fcntl.LOCK_SH)
+            yield file.fileno()
 
     def is_supervised(self) -> bool:
-        """Whether a supervisor lives. True for a run that says it runs and False here: it was lost."""
+        """Whether a supervisor lives."""
         try:
-            with open(self.path / "alive") as file:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            with open(self.path / "alive", "r+") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except FileNotFoundError:
             return False
         except BlockingIOError:

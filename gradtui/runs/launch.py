@@ -25,7 +25,7 @@ def environment() -> dict[str, str]:
 
 def start_supervisor(folder: RunFolder) -> subprocess.Popen[bytes]:
     """Start a run that is laid out in ``folder``. It lives in a session of its own and outlives its starter."""
-    with open(folder.supervisor_log, "ab") as log:
+    with open(folder.supervisor_log, "ab") as log, folder.alive() as alive:
         return subprocess.Popen(
             [sys.executable, "-m", "gradtui.runs.supervisor", str(folder.path)],
             stdin=subprocess.DEVNULL,
@@ -34,6 +34,7 @@ def start_supervisor(folder: RunFolder) -> subprocess.Popen[bytes]:
             cwd=folder.path,
             env=environment(),
             start_new_session=True,
+            pass_fds=[alive],  # the lock goes on in the supervisor: at no moment does the run look lost
         )
 
 
@@ -62,5 +63,5 @@ def check_device(name: str) -> None:
     if name in ("auto", "cpu"):
         return
     devices = find_devices()
-    if name not in devices:
+    if ("cuda:0" if name == "cuda" else name) not in devices:
         raise ValueError(f"got {name!r}; this box has {', '.join(devices)}")

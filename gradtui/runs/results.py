@@ -120,7 +120,7 @@ class RunReader:
 
     def __init__(self, folder: RunFolder) -> None:
         self.folder = folder
-        self.state = folder.read()
+        self.state = folder.observe()
         self._tallies = {name: _Tally() for name in self.state.variants}
         self._steps = {name: CsvTail(folder.steps_csv(name), STEP_COLUMNS) for name in self.state.variants}
         self._epochs = {name: CsvTail(folder.epochs_csv(name), EPOCH_COLUMNS) for name in self.state.variants}
@@ -128,7 +128,7 @@ class RunReader:
     def refresh_state(self) -> RunState:
         """Read run.json again; where it cannot be read (any more) the last known state stands."""
         try:
-            self.state = self.folder.read()
+            self.state = self.folder.observe()
         except DamagedRun:
             pass
         return self.state

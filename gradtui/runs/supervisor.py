@@ -214,7 +214,7 @@ def main() -> None:
     if not path:
         return  # nobody needs us any more; the workers see their input end
     folder = RunFolder(Path(path))
-    with folder.alive():
+    with folder.alive():  # also where the starter handed it down
         run = Run(folder, workers)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: run.request_stop())

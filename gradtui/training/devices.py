@@ -45,6 +45,7 @@ def resolve(name: str) -> tuple[torch.device, str]:
     devices = found()
     if name == "auto":
         name = next(iter(devices))
+    name = "cuda:0" if name == "cuda" else name
     if name not in devices:
         raise DeviceMissing(f"device: got {name!r}; this box has {', '.join(devices)}")
     return torch.device(name), devices[name]

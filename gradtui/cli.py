@@ -1,0 +1,142 @@
+"""The commands. Thin: each imports what it needs when it runs, so that ``--help`` answers at once."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from gradtui import __version__
+from gradtui.settings import SETTINGS, RunSettings, SettingsError, Switch
+
+DONE, VARIANT_FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(WRONG_USAGE, f"{self.prog}: {message}; {self.prog} --help shows what it takes\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; its exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        code: int = options.command(options)
+    except BrokenPipeError:  # whoever read our output has left
+        sys.stderr.close()
+        return DONE
+    except (OSError, LookupError, ValueError, RuntimeError) as error:
+        if not _is_ours(error):
+            raise
+        return _refuse(str(error))
+    return code
+
+
+def _is_ours(error: Exception) -> bool:
+    """Whether it is one of gradtui's own errors, whose message is written for the user."""
+    return type(error).__module__.partition(".")[0] == "gradtui"
+
+
+def _refuse(line: str) -> int:
+    print(f"gradtui: {line}", file=sys.stderr)
+    return WRONG_USAGE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="gradtui",
+        description="Train a model with and without optimizer.zero_grad(), side by side, and see what it does.",
+        epilog="Without a command, gradtui opens its app.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"gradtui {__version__}")
+    parser.set_defaults(command=_app)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=_Parser)
+
+    run = commands.add_parser("run", help="the same run without the app", allow_abbrev=False)
+    run.set_defaults(command=_run)
+    run.add_argument("experiment", nargs="?", metavar="EXPERIMENT", help=SETTINGS["experiment"].kind.allowed())
+    for setting in SETTINGS.values():
+        if setting.name != "experiment":
+            text = f"{setting.help} ({setting.kind.allowed()})".replace("%", "%%")
+            constant = "on" if isinstance(setting.kind, Switch) else None
+            run.add_argument(setting.flag, dest=setting.name, metavar="VALUE", help=text, nargs="?" if constant else None, const=constant)
+    run.add_argument("--csv", type=Path, metavar="PATH", help="also export the rows")
+    run.add_argument("--json", action="store_true", help="the results as JSON on standard output, nothing else there")
+
+    listing = commands.add_parser("list", help="saved runs, newest first", allow_abbrev=False)
+    listing.set_defaults(command=_list)
+    listing.add_argument("--json", action="store_true", help="as JSON")
+
+    export = commands.add_parser("export", help="the rows of a run as CSV", allow_abbrev=False)
+    export.set_defaults(command=_export)
+    export.add_argument("run", metavar="RUN", help="an id, a unique beginning of one, or last")
+    export.add_argument("--csv", type=Path, required=True, metavar="PATH", help="where to; - is standard output")
+    export.add_argument("--force", action="store_true", help="replace PATH where it exists")
+
+    devices = commands.add_parser("devices", help="what can be trained on here", allow_abbrev=False)
+    devices.set_defaults(command=_devices)
+    devices.add_argument("--json", action="store_true", help="as JSON")
+    return parser
+
+
+def _app(options: argparse.Namespace) -> int:
+    for stream, name in ((sys.__stdin__, "input"), (sys.__stdout__, "output"), (sys.__stderr__, "error")):
+        if stream is None or not stream.isatty():
+            return _refuse(
+                f"standard {name} is not a terminal; over SSH use `ssh -t HOST gradtui`, without a terminal `gradtui run`"
+            )
+    from gradtui.runs.folder import runs_directory
+
+    runs_directory()
+    from gradtui.tui.app import open_app
+
+    return open_app()
+
+
+def _run(options: argparse.Namespace) -> int:
+    from gradtui.headless import run
+
+    given = {name: value for name in SETTINGS if (value := getattr(options, name)) is not None}
+    try:
+        settings = RunSettings.parse(given)
+    except SettingsError as error:
+        name, problem = next(iter(error.errors.items()))
+        return _refuse(f"{name}: {problem}")
+    return run(settings, csv=options.csv, as_json=options.json)
+
+
+def _list(options: argparse.Namespace) -> int:
+    from gradtui.headless import list_runs
+
+    return list_runs(as_json=options.json)
+
+
+def _export(options: argparse.Namespace) -> int:
+    from gradtui.runs.export import export_csv, write_csv
+    from gradtui.runs.folder import find_run
+
+    folder = find_run(options.run)
+    if str(options.csv) == "-":
+        write_csv(folder)
+        sys.stdout.flush()
+    else:
+        count = export_csv(folder, options.csv, overwrite=options.force)
+        print(f"{options.csv}: {count:,} rows", file=sys.stderr)
+    return DONE
+
+
+def _devices(options: argparse.Namespace) -> int:
+    import json
+
+    from gradtui.runs.launch import find_devices
+
+    devices = find_devices()
+    if options.json:
+        print(json.dumps({"auto": next(iter(devices)), "devices": devices}))
+    else:
+        for place, (name, title) in enumerate(devices.items()):
+            print(f"{name:<8} {title}{'  (auto)' if place == 0 else ''}")
+    return DONE

@@ -1,0 +1,188 @@
+"""Runs without a screen: what ``gradtui run`` and ``gradtui list`` print."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+
+from gradtui.policies import POLICIES
+from gradtui.runs import export, launch, table
+from gradtui.runs.folder import DamagedRun, RunFolder, RunState, all_runs, create_run
+from gradtui.runs.results import RunReader
+from gradtui.runs.tail import Columns
+from gradtui.runs.wording import duration, number, percent
+from gradtui.settings import RunSettings, SettingsError
+
+POLL_SECONDS = 0.1
+
+
+def run(settings: RunSettings, *, csv: Path | None, as_json: bool) -> int:
+    """Run to the end: progress to stderr, results to stdout; the exit code of ``gradtui run``.
+
+    Raises ExportError, HomeError and SettingsError before anything is started.
+    """
+    if csv is not None and str(csv) != "-":
+        export.check_target(csv, overwrite=False)
+    try:
+        launch.check_device(settings.device)
+    except ValueError as error:
+        raise SettingsError({"device": str(error)}) from None
+    folder = create_run(settings)
+    supervisor = launch.start_supervisor(folder)
+    interrupted = _stop_on_interrupt(folder)
+    reader = RunReader(folder)
+    progress = Bar(reader) if sys.stderr.isatty() else EpochLines(reader)
+    _follow(reader, supervisor, progress)
+
+    results = reader.results()
+    if as_json:
+        print(json.dumps(results.as_json(), allow_nan=False))
+    else:
+        print(f"{results.state.id}: {results.state.status}")
+        print(table.as_text(results))
+    if csv is not None:
+        if str(csv) == "-":
+            export.write_csv(folder)
+        else:
+            count = export.export_csv(folder, csv)
+            print(f"{csv}: {count:,} rows", file=sys.stderr)
+    sys.stdout.flush()
+    for name, variant in results.state.variants.items():
+        if variant.reason:
+            print(f"gradtui: {name} failed: {variant.reason} (its log: {folder.log(name)})", file=sys.stderr)
+    if interrupted:
+        return 130
+    return 1 if results.state.status in ("failed", "lost") else 0
+
+
+def _stop_on_interrupt(folder: RunFolder) -> list[int]:
+    """ctrl+c and SIGTERM ask the run to stop; the list that is returned then holds the signal."""
+    received: list[int] = []
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        received.append(number)
+        folder.request_stop()
+
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, stop)
+    return received
+
+
+def _follow(reader: RunReader, supervisor: subprocess.Popen[bytes], progress: Bar | EpochLines) -> None:
+    """Show what the run writes until its supervisor has ended."""
+    while True:
+        ended = supervisor.poll() is not None
+        reader.refresh_state()
+        while any(new := reader.advance()):
+            progress.add(*new)
+        progress.show()
+        if ended:
+            progress.close()
+            return
+        time.sleep(POLL_SECONDS)
+
+
+class EpochLines:
+    """A line per epoch, printed when both variants have reached its end (or one of them will not)."""
+
+    def __init__(self, reader: RunReader) -> None:
+        self._reader = reader
+        self._losses: dict[str, dict[int, float]] = {name: {} for name in reader.state.variants}
+        self._accuracies: dict[str, dict[int, float]] = {name: {} for name in reader.state.variants}
+        self._current = dict.fromkeys(reader.state.variants, 0)
+        self._printed = 0
+
+    def add(self, steps: dict[str, Columns], epochs: dict[str, Columns]) -> None:
+        for name, rows in steps.items():
+            self._losses[name].update(
+                (int(epoch), loss) for epoch, loss in zip(rows.values["epoch"], rows.values["loss"], strict=True)
+            )
+            self._current[name] = int(rows.values["epoch"][-1])
+        for name, rows in epochs.items():
+            self._accuracies[name].update(
+                (int(epoch), accuracy) for epoch, accuracy in zip(rows.values["epoch"], rows.values["accuracy"], strict=True)
+            )
+        # The last epoch that a variant has rows of may still be going on.
+        self._print_until(min(self._current.values()) - 1)
+
+    def show(self) -> None:
+        """Lines are printed as rows arrive."""
+
+    def close(self) -> None:
+        self._print_until(max(self._current.values()))
+
+    def _print_until(self, last: int) -> None:
+        epochs = self._reader.state.settings.epochs
+        for epoch in range(self._printed + 1, last + 1):
+            parts = []
+            for name, variant in self._reader.state.variants.items():
+                loss = self._losses[name].pop(epoch, None)
+                accuracy = self._accuracies[name].pop(epoch, None)
+                text = f"{POLICIES[variant.policy].short} loss {number(loss)}"
+                parts.append(text + (f" accuracy {percent(accuracy)}" if accuracy is not None else ""))
+            print(f"epoch {epoch}/{epochs}  " + "  ".join(parts), file=sys.stderr)
+            self._printed = epoch
+
+
+class Bar:
+    """One line on a terminal that is written over."""
+
+    WIDTH = 24
+
+    def __init__(self, reader: RunReader) -> None:
+        self._reader = reader
+        self._began = time.monotonic()
+        self._last = ""
+
+    def add(self, steps: dict[str, Columns], epochs: dict[str, Columns]) -> None:
+        """The bar shows what the reader has counted."""
+
+    def show(self) -> None:
+        results = self._reader.results()
+        planned = results.state.settings.planned_steps
+        share = min(1.0, sum(v.steps for v in results.variants.values()) / (planned * len(results.variants)))
+        bar = "#" * round(share * self.WIDTH)
+        losses = "  ".join(
+            f"{name} {number(v.final_loss)}" for name, v in zip(table.names(results), results.variants.values(), strict=True)
+        )
+        elapsed = time.monotonic() - self._began
+        left = f"  {duration(elapsed / share * (1 - share))} left" if 0.02 < share < 1 else ""
+        line = f"[{bar:<{self.WIDTH}}] {100 * share:3.0f} %  {losses}{left}"
+        if line != self._last:
+            print(f"\r\x1b[K{line}", end="", file=sys.stderr, flush=True)
+            self._last = line
+
+    def close(self) -> None:
+        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+def list_runs(*, as_json: bool) -> int:
+    """Print the saved runs, newest first."""
+    entries = [_entry(folder) for folder in all_runs()]
+    if as_json:
+        print(json.dumps(entries, allow_nan=False))
+        return 0
+    if not entries:
+        print("no runs yet; gradtui run starts one", file=sys.stderr)
+    for entry in entries:
+        print("  ".join(str(entry[key]) for key in ("run", "status", "summary") if entry[key] is not None))
+    return 0
+
+
+def _entry(folder: RunFolder) -> dict[str, object]:
+    try:
+        state: RunState = folder.observe()
+    except DamagedRun as error:
+        return {"run": folder.id, "status": "damaged", "summary": str(error), "created": None, "settings": None}
+    return {
+        "run": state.id,
+        "status": state.status,
+        "summary": state.settings.summary(),
+        "created": state.created,
+        "settings": state.settings.as_dict(),
+    }
