@@ -1,0 +1,1 @@
+"""The app: the only part of gradtui that imports textual and plotext. It reads run folders and never imports torch."""

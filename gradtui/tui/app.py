@@ -1,0 +1,93 @@
+"""The app: what is true of all its screens."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")  # read when textual is imported; over SSH every frame costs
+
+from textual.app import App, SystemCommand
+from textual.screen import Screen
+from textual.theme import Theme
+
+from gradtui.tui import keys
+from gradtui.tui.screens.help import HelpScreen
+from gradtui.tui.screens.leave import LeaveDialog
+from gradtui.tui.screens.run import RunScreen
+
+# Blue and orange are told apart by every kind of colour vision (Okabe and Ito, 2008).
+DARK = Theme(
+    name="gradtui-dark",
+    primary="#56b4e9",
+    secondary="#e69f00",
+    accent="#5f87d7",
+    background="#101418",
+    surface="#181d23",
+    panel="#222930",
+    foreground="#d7dce2",
+    error="#e06c60",
+    success="#7fb069",
+    dark=True,
+)
+LIGHT = Theme(
+    name="gradtui-light",
+    primary="#0072b2",
+    secondary="#b35900",
+    accent="#5f87d7",
+    background="#fbfaf7",
+    surface="#f1efea",
+    panel="#e4e1da",
+    foreground="#24292e",
+    error="#b3261e",
+    success="#3a7d2c",
+    dark=False,
+)
+
+
+class GradtuiApp(App[int]):
+    """See what ``optimizer.zero_grad()`` does."""
+
+    TITLE = "gradtui"
+    BINDINGS = [key.binding() for key in keys.EVERYWHERE]
+    NOTIFICATION_TIMEOUT = 8
+
+    def on_mount(self) -> None:
+        self.register_theme(DARK)
+        self.register_theme(LIGHT)
+        self.theme = DARK.name
+        self._main = RunScreen()
+        self.push_screen(self._main)
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        if screen is self._main:
+            yield from self._main.system_commands()
+        yield SystemCommand("Help", "Show the keys and what the screen means (F1 ?)", self.action_help)
+        yield SystemCommand("Light or dark", "Change the colours", self._change_theme)
+        yield SystemCommand("Quit", "Leave; asks first where a run goes on (q)", self.action_quit)
+
+    def _change_theme(self) -> None:
+        self.theme = LIGHT.name if self.theme == DARK.name else DARK.name
+
+    def action_help(self) -> None:
+        if not isinstance(self.screen, HelpScreen):
+            self.push_screen(HelpScreen())
+
+    async def action_quit(self) -> None:
+        if not self._main.is_live or self._main.folder is None:
+            self.exit(0)
+        elif self.screen is self._main:
+            self.push_screen(LeaveDialog(self._main.folder.id), self._leave)
+
+    def _leave(self, answer: str | None) -> None:
+        if answer == "stop":
+            self._main.action_stop()
+        if answer in ("stop", "leave"):
+            self.exit(0)
+
+
+def open_app() -> int:
+    """Open the app on this terminal; the exit code when it is left."""
+    app = GradtuiApp()
+    app.run(mouse=True)
+    return app.return_code or 0

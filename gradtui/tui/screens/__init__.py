@@ -1,0 +1,1 @@
+"""The screens of the app, one a file, each with its stylesheet beside it."""

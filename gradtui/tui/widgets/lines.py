@@ -1,0 +1,69 @@
+"""A widget of styled lines that sends only what changed: over SSH every byte counts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.geometry import Region, Size
+from textual.strip import Strip
+from textual.widget import Widget
+
+Line = Sequence[tuple[str, str]]
+"""Pieces of one line: text, and the role that it plays (a component class without its prefix; "" is plain text)."""
+
+
+class Lines(Widget):
+    """Shows lines; :meth:`show` repaints the spans that differ from what is shown, and nothing else."""
+
+    PREFIX = "lines"
+    """What the component classes of a role begin with."""
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self._lines: list[Line] = []
+
+    def show(self, lines: Sequence[Line]) -> None:
+        """Take ``lines`` in place of those shown."""
+        before, self._lines = self._lines, list(lines)
+        if len(before) != len(self._lines):
+            self.refresh(layout=True)
+            return
+        changed = [
+            Region(start, y, end - start, 1)
+            for y, (old, new) in enumerate(zip(before, self._lines, strict=True))
+            if old != new
+            for start, end in [_changed_span(old, new)]
+            if end > start
+        ]
+        if changed:
+            self.refresh(*changed)
+
+    def style_of(self, role: str) -> Style:
+        """The style that the stylesheet gives a role."""
+        return self.get_component_rich_style(f"{self.PREFIX}--{role}") if role else self.rich_style
+
+    def render_line(self, y: int) -> Strip:
+        if y >= len(self._lines):
+            return Strip.blank(self.size.width, self.rich_style)
+        strip = Strip([Segment(text, self.style_of(role)) for text, role in self._lines[y]])
+        return strip.adjust_cell_length(self.size.width, self.rich_style)
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        return len(self._lines)
+
+
+def _changed_span(old: Line, new: Line) -> tuple[int, int]:
+    """The first column that differs and the one after the last; every character is one column wide here."""
+    before, after = _cells(old), _cells(new)
+    longer, shorter = max(len(before), len(after)), min(len(before), len(after))
+    start = next((x for x in range(shorter) if before[x] != after[x]), shorter)
+    if len(before) != len(after):
+        return start, longer
+    end = next((x for x in range(shorter, start, -1) if before[x - 1] != after[x - 1]), start)
+    return start, end
+
+
+def _cells(line: Line) -> list[tuple[str, str]]:
+    return [(character, role) for text, role in line for character in text]

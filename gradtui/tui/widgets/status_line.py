@@ -1,0 +1,54 @@
+"""The top line: what is run, in which status, how far, how fast, how long still."""
+
+from __future__ import annotations
+
+from gradtui.runs.results import RunResults
+from gradtui.runs.wording import count, duration, number
+from gradtui.tui.widgets.lines import Line, Lines
+
+
+class StatusLine(Lines):
+    """One line; its left part says which run, its right part how it stands."""
+
+    PREFIX = "status-line"
+    COMPONENT_CLASSES = {"status-line--name", "status-line--status", "status-line--bad", "status-line--dim"}
+    DEFAULT_CSS = """
+    StatusLine {
+        height: 1; background: $panel;
+        .status-line--name { text-style: bold; color: $primary; background: $panel; }
+        .status-line--status { text-style: bold; background: $panel; }
+        .status-line--bad { text-style: bold; color: $text-error; background: $panel; }
+        .status-line--dim { color: $text-muted; background: $panel; }
+    }
+    """
+
+    def draw(self, summary: str, status: str, progress: str = "") -> None:
+        """Show the summary of the settings at the left, the status and the progress at the right."""
+        width = self.size.width
+        name = " gradtui "
+        right = f"{progress} " if progress else ""
+        space = width - len(name) - len(status) - 2 - len(right)
+        role = "bad" if status in ("failed", "lost") else "status"
+        line: Line = [
+            (name, "name"),
+            (f" {summary}"[: max(0, space)].ljust(max(0, space)), "dim"),
+            (f" {status} ", role),
+            (right, "dim"),
+        ]
+        self.show([line])
+
+
+def progress(results: RunResults, steps_per_second: float | None, *, wide: bool) -> str:
+    """How far a run is: ``epoch 12/20``, and with room its steps per second and the time that is left."""
+    settings = results.state.settings
+    steps = min(variant.steps for variant in results.variants.values())
+    epoch = min(settings.epochs, steps // settings.steps_per_epoch)
+    parts = [f"epoch {count(epoch)}/{count(settings.epochs)}"]
+    if steps_per_second and results.state.live:
+        parts.append(f"{number(steps_per_second)} steps/s")
+        if wide:
+            done = sum(variant.steps for variant in results.variants.values())
+            left = settings.planned_steps * len(results.variants) - done
+            if left:
+                parts.append(f"{duration(left / steps_per_second)} left")
+    return "  ".join(parts)
