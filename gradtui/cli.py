@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from gradtui import __version__
 from gradtui.settings import SETTINGS, RunSettings, SettingsError, Switch
@@ -61,8 +61,8 @@ def _parser() -> argparse.ArgumentParser:
     for setting in SETTINGS.values():
         if setting.name != "experiment":
             text = f"{setting.help} ({setting.kind.allowed()})".replace("%", "%%")
-            constant = "on" if isinstance(setting.kind, Switch) else None
-            run.add_argument(setting.flag, dest=setting.name, metavar="VALUE", help=text, nargs="?" if constant else None, const=constant)
+            switch: dict[str, Any] = {"nargs": "?", "const": "on"} if isinstance(setting.kind, Switch) else {}
+            run.add_argument(setting.flag, dest=setting.name, metavar="VALUE", help=text, **switch)
     run.add_argument("--csv", type=Path, metavar="PATH", help="also export the rows")
     run.add_argument("--json", action="store_true", help="the results as JSON on standard output, nothing else there")
 

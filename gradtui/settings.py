@@ -208,12 +208,12 @@ class RunSettings:
     eps: float | None = _option("Epsilon", "added to the denominator, for stability", Real(0, 1))
     weight_decay: float | None = _option("Weight decay", "how much weights are pulled to zero", Real(0, 1e3))
     epochs: int = _setting(20, "Epochs", "passes over the training data", Integer(1, 10_000_000))
-    batch_size: int = _setting(
-        64, "Batch size", "samples per batch; more than the data has: one batch", Integer(1, 10_000_000)
-    )
+    batch_size: int = _setting(64, "Batch size", "samples per batch; more than the data has: one batch", Integer(1, 10_000_000))
     seed: int = _setting(42, "Seed", "starts the random numbers of weights and batches", Integer(0, 2**64 - 1))
     device: str = _setting("auto", "Device", "where the training runs", Device())
-    left: str = _setting("every_step", "Left side", "when the left side clears its gradients", Choice(tuple(POLICIES)), more=True)
+    left: str = _setting(
+        "every_step", "Left side", "when the left side clears its gradients", Choice(tuple(POLICIES)), more=True
+    )
     right: str = _setting("never", "Right side", "when the right side clears its gradients", Choice(tuple(POLICIES)), more=True)
     init: str = _setting(
         "shared",

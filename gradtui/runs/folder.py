@@ -11,10 +11,14 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
+import itertools
 import json
 import os
 import platform
+import re
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -33,6 +37,7 @@ EPOCH_COLUMNS = ("epoch", "step", "test_loss", "accuracy")
 
 RUN_STATUSES = ("running", "paused", "finished", "stopped", "failed")
 LIVE_STATUSES = ("running", "paused")
+STAMP_LENGTH = len("20261231-235959-999")
 FORMAT = 1
 """The version of this layout; a folder of a newer one is not guessed at."""
 
@@ -137,7 +142,12 @@ def _typed(cls: type, document: dict[str, Any]) -> dict[str, Any]:
     """``document`` if its values have the types that the fields of ``cls`` declare; TypeError where one has not."""
     annotations = cls.__annotations__
     for name, value in document.items():
-        if name not in annotations or not isinstance(value, _TYPES.get(annotations[name], ())) or value is True or value is False:
+        if (
+            name not in annotations
+            or not isinstance(value, _TYPES.get(annotations[name], ()))
+            or value is True
+            or value is False
+        ):
             raise TypeError(shown(name))
         if isinstance(value, dict) and not all(isinstance(text, str) for text in value.values()):
             raise TypeError(name)
@@ -279,46 +289,47 @@ def runs_directory() -> Path:
 
 
 def create_run(settings: RunSettings) -> RunFolder:
-    """A new run folder, its run.json written. Raises HomeError."""
+    """A new run folder, its run.json written before it gets its name. Raises HomeError."""
     runs = runs_directory()
-    stem = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S") + "-" + settings.experiment
-    count = 1
-    while True:
-        path = runs / (stem if count == 1 else f"{stem}-{count}")
-        try:
-            path.mkdir(mode=0o700)
-            break
-        except FileExistsError:
-            count += 1
-        except OSError as error:
-            raise HomeError(f"GRADTUI_HOME: {runs.parent} cannot be written to ({os.strerror(error.errno or 0)})") from None
-    folder = RunFolder(path)
+    stem = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S-%f")[:STAMP_LENGTH] + "-" + settings.experiment
     policies = (settings.left, settings.right)
-    folder.write(
-        RunState(
-            id=folder.id,
-            settings=settings,
-            variants={name: VariantState(policy) for name, policy in zip(settings.variants, policies, strict=True)},
-            versions={"gradtui": gradtui.__version__, "python": platform.python_version()},
-            host=platform.node(),
-        )
-    )
+    variants = {name: VariantState(policy) for name, policy in zip(settings.variants, policies, strict=True)}
+    versions = {"gradtui": gradtui.__version__, "python": platform.python_version()}
+    try:
+        nameless = Path(tempfile.mkdtemp(prefix=".new-", dir=runs))
+        for count in itertools.count(1):
+            folder = RunFolder(runs / (stem if count == 1 else f"{stem}-{count}"))
+            state = RunState(id=folder.id, settings=settings, variants=variants, versions=versions, host=platform.node())
+            RunFolder(nameless).write(state)
+            try:
+                nameless.rename(folder.path)
+            except OSError as error:
+                if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+                    raise
+            else:
+                break
+    except OSError as error:
+        raise HomeError(f"GRADTUI_HOME: {runs.parent} cannot be written to ({os.strerror(error.errno or 0)})") from None
     return folder
 
 
 def all_runs() -> list[RunFolder]:
     """Every folder in the home, newest first."""
     try:
-        names = sorted((entry.name for entry in os.scandir(runs_directory()) if entry.is_dir()), key=_by_age, reverse=True)
+        names = sorted(
+            (e.name for e in os.scandir(runs_directory()) if e.is_dir() and not e.name.startswith(".")),
+            key=_by_age,
+            reverse=True,
+        )
     except OSError as error:
         raise HomeError(f"GRADTUI_HOME: its runs cannot be listed ({os.strerror(error.errno or 0)})") from None
     return [RunFolder(runs_directory() / name) for name in names]
 
 
 def _by_age(name: str) -> tuple[str, int, str]:
-    """Names begin with their time; of several made in one second the one counted higher is newer."""
-    stem, _, count = name.rpartition("-")
-    return (name[:15], int(count), name) if count.isdecimal() and len(count) < 6 and len(stem) > 15 else (name[:15], 1, name)
+    """Names begin with their time, to the millisecond; of several made in one, the one counted higher is newer."""
+    count = name.rpartition("-")[2]
+    return name[:STAMP_LENGTH], int(count) if re.fullmatch("[0-9]{1,5}", count) and len(name) > STAMP_LENGTH else 1, name
 
 
 def find_run(name: str) -> RunFolder:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -127,10 +128,8 @@ class RunReader:
 
     def refresh_state(self) -> RunState:
         """Read run.json again; where it cannot be read (any more) the last known state stands."""
-        try:
+        with suppress(DamagedRun):
             self.state = self.folder.observe()
-        except DamagedRun:
-            pass
         return self.state
 
     def advance(self) -> tuple[dict[str, Columns], dict[str, Columns]]:

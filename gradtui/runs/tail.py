@@ -67,9 +67,7 @@ class CsvTail:
         fields = lines.replace(b"\n", b",").split(b",")
         if len(fields) == (lines.count(b"\n") + 1) * width:
             try:
-                values = {
-                    name: _floats(fields[place::width]) for name, place in zip(self._columns, self._places, strict=True)
-                }
+                values = {name: _floats(fields[place::width]) for name, place in zip(self._columns, self._places, strict=True)}
                 if _counts_up(values[self._columns[0]]):
                     return Columns(self._columns, values)
             except ValueError:
@@ -105,4 +103,6 @@ def _floats(fields: list[bytes]) -> array[float]:
 
 def _counts_up(steps: array[float]) -> bool:
     first = steps[0]
-    return first >= 1 and steps[-1] - first == len(steps) - 1 and steps == array("d", range(int(first), int(first) + len(steps)))
+    return (
+        first >= 1 and steps[-1] - first == len(steps) - 1 and steps == array("d", range(int(first), int(first) + len(steps)))
+    )

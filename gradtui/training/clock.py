@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from typing import Protocol
 
@@ -63,7 +64,7 @@ class CudaClock:
         marks, self._marks = self._marks, []
         return [
             before.elapsed_time(after) / 1000  # elapsed_time gives milliseconds
-            for (before, _), (after, ends_lap) in zip(marks, marks[1:], strict=False)
+            for (before, _), (after, ends_lap) in itertools.pairwise(marks)
             if ends_lap
         ]
 

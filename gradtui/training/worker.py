@@ -73,9 +73,9 @@ class Supervisor:
 
 def main() -> None:
     supervisor = Supervisor()
-    import torch  # noqa: PLC0415 (takes a second: only after the pipes are watched)
+    import torch  # takes a second: only after the pipes are watched
 
-    from gradtui.training import devices, journal, loop  # noqa: PLC0415
+    from gradtui.training import devices, journal, loop
 
     class SupervisedTurns:
         def wait(self, step: int, peak_memory_mb: float) -> tuple[float, int]:

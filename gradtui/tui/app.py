@@ -8,6 +8,7 @@ from collections.abc import Iterable
 os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")  # read when textual is imported; over SSH every frame costs
 
 from textual.app import App, SystemCommand
+from textual.binding import Binding
 from textual.screen import Screen
 from textual.theme import Theme
 
@@ -49,7 +50,12 @@ class GradtuiApp(App[int]):
     """See what ``optimizer.zero_grad()`` does."""
 
     TITLE = "gradtui"
-    BINDINGS = [key.binding() for key in keys.EVERYWHERE]
+    BINDINGS = [
+        *(key.binding() for key in keys.EVERYWHERE),
+        # With priority, the focus has moved before the next key is looked at: fast typing goes where it is meant to.
+        Binding("tab", "app.focus_next", show=False, priority=True),
+        Binding("shift+tab", "app.focus_previous", show=False, priority=True),
+    ]
     NOTIFICATION_TIMEOUT = 8
 
     def on_mount(self) -> None:

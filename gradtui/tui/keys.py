@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from textual.binding import Binding
 
+SPECIAL = {"question_mark": "?", "ctrl+q": "^q", "pageup": "PgUp", "pagedown": "PgDn"}
+
 
 @dataclass(frozen=True)
 class Key:
@@ -29,8 +31,7 @@ class Key:
 
 def shown(key: str) -> str:
     """How a key is written on screen."""
-    special = {"question_mark": "?", "left": "←", "right": "→", "ctrl+q": "^q", "ctrl+p": "^p", "escape": "Esc"}
-    return special.get(key, key.upper() if key[0] == "f" and key[1:].isdecimal() else key)
+    return SPECIAL.get(key, key.upper() if key[0] == "f" and key[1:].isdecimal() else key)
 
 
 ON_RUN_SCREEN = (
@@ -39,6 +40,8 @@ ON_RUN_SCREEN = (
     Key("stop", ("f7", "x"), "stop", "Stop the run; all its rows are kept"),
     Key("export", ("f8", "e"), "export", "Export the rows of the run as CSV"),
     Key("setup", ("f2", "s"), "setup", "Show or fold the setup form"),
+    Key("scroll_results(1)", ("pagedown",), "more results", "Scroll the results down", footer=False),
+    Key("scroll_results(-1)", ("pageup",), "results up", "Scroll the results up", footer=False),
     Key("log_scale", ("f3", "l"), "log y", "Logarithmic y axis, for both charts"),
 )
 

@@ -12,6 +12,7 @@ from textual.widgets import Button, Input, Label, Static
 
 from gradtui.runs.export import ExportError, check_target, export_csv
 from gradtui.runs.folder import DamagedRun, RunFolder
+from gradtui.tui.widgets.text_field import TextField
 
 
 class ExportDialog(ModalScreen[None]):
@@ -29,7 +30,7 @@ class ExportDialog(ModalScreen[None]):
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = "Export as CSV"
             yield Label("One row per variant and step. Write to:")
-            yield Input(f"{self._folder.id}.csv", id="path", select_on_focus=False)
+            yield TextField(f"{self._folder.id}.csv", id="path", select_on_focus=False)
             yield Static("", id="outcome", markup=False)
             with Horizontal(classes="buttons"):
                 yield Button("Export", variant="primary", id="write", compact=True)

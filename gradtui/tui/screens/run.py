@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import subprocess
 from collections.abc import Iterator
+from functools import partial
 
 from textual import on, work
 from textual.app import ComposeResult, SystemCommand
@@ -23,7 +25,7 @@ from gradtui.settings import RunSettings
 from gradtui.tui import keys
 from gradtui.tui.following import FollowedRun
 from gradtui.tui.screens.export import ExportDialog
-from gradtui.tui.widgets.axes import Axis, linear_axis, log_axis
+from gradtui.tui.widgets.axes import UNIT_AXIS, Axis, linear_axis, log_axis
 from gradtui.tui.widgets.loss_chart import LossChart, Picture
 from gradtui.tui.widgets.results_table import ResultsTable
 from gradtui.tui.widgets.setup_form import SetupForm
@@ -146,6 +148,7 @@ class RunScreen(Screen[None]):
             return
         if self.app.size.width < NARROW:
             self.form_shown = False
+        self.set_focus(None)  # what is typed now is a command, not text
         self.open_run(folder)
 
     def action_pause(self) -> None:
@@ -170,6 +173,10 @@ class RunScreen(Screen[None]):
         else:
             self.set_focus(None)
 
+    def action_scroll_results(self, pages: int) -> None:
+        results = self.query_one("#results", VerticalScroll)
+        results.scroll_relative(y=pages * max(1, results.size.height - 1), animate=False)
+
     def action_log_scale(self) -> None:
         self._log = not self._log
         self._axis = None
@@ -179,7 +186,8 @@ class RunScreen(Screen[None]):
         """The commands of this screen for the palette."""
         for key in keys.ON_RUN_SCREEN:
             if self.check_action(key.action, ()):
-                yield SystemCommand(key.word.capitalize(), f"{key.help} ({key.shown_keys()})", getattr(self, f"action_{key.action}"))
+                run = partial(self.run_action, key.action)
+                yield SystemCommand(key.word.capitalize(), f"{key.help} ({key.shown_keys()})", run)
 
     # The run on the screen
 
@@ -277,6 +285,8 @@ class RunScreen(Screen[None]):
     def _shared_axis(self, run: FollowedRun) -> Axis:
         series = run.losses.values()
         high = max(s.high for s in series)
+        if high == -math.inf:  # nothing to draw yet
+            return UNIT_AXIS
         if self._log:
             self._axis = log_axis(min(s.low_positive for s in series), high, self._axis)
         else:

@@ -16,21 +16,25 @@ class Axis:
 
     def place(self, value: float) -> float:
         """Where a value stands between 0, the bottom, and 1, the top; nan where it has no place: a gap."""
-        if self.log:
-            value = math.log10(value) if value > 0 and math.isfinite(value) else math.nan
-        if not math.isfinite(value):
+        if not math.isfinite(value) or (self.log and value <= 0):
             return math.nan
+        if self.log:
+            value = math.log10(value)
         return (value / 2 - self.low / 2) / (self.high / 2 - self.low / 2)  # halved: the largest floats do not overflow
 
     def ticks(self, most: int) -> list[tuple[float, str]]:
         """At most ``most`` places with their labels, from the bottom up."""
         if self.log:
-            step = max(1, math.ceil((self.high - self.low) / max(1, most - 1)))
-            exponents = range(math.ceil(self.low), math.floor(self.high) + 1, step)
+            gap = max(1, math.ceil((self.high - self.low) / max(1, most - 1)))
+            exponents = range(math.ceil(self.low), math.floor(self.high) + 1, gap)
             return [((e - self.low) / (self.high - self.low), f"1e{e:+03d}") for e in exponents]
-        step = round_up((self.high / 2 - self.low / 2) / max(1, most - 1) * 2) if self.high > self.low else 1.0
+        step = round_up((self.high / 2 - self.low / 2) / max(1, most - 1) * 2)
         first, last = math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9)
         return [(self.place(i * step), tick_label(i * step, step)) for i in range(first, last + 1)]
+
+
+UNIT_AXIS = Axis(0.0, 1.0)
+"""The axis of a chart that has nothing to show yet."""
 
 
 def round_up(value: float) -> float:
@@ -54,7 +58,7 @@ def tick_label(value: float, step: float) -> str:
 def linear_axis(low: float, high: float, before: Axis | None = None) -> Axis:
     """An axis that holds ``low`` to ``high`` (and what ``before`` held) and ends at round numbers; 0 is on it where near."""
     if low > high:
-        return before or Axis(0.0, 1.0)
+        return before or UNIT_AXIS
     if before is not None and before.low <= low and high <= before.high:
         return before
     if before is not None:

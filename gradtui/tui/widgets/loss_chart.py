@@ -10,7 +10,7 @@ import plotext
 from textual import events
 
 from gradtui.runs.wording import number
-from gradtui.tui.widgets.axes import Axis
+from gradtui.tui.widgets.axes import UNIT_AXIS, Axis
 from gradtui.tui.widgets.lines import Line, Lines
 
 
@@ -26,7 +26,7 @@ class Picture:
     points: Sequence[tuple[float, float]] = ()
     first: float = 1
     last: float = 20
-    axis: Axis = Axis(0.0, 1.0)
+    axis: Axis = UNIT_AXIS
     latest: float | None = None
     mark: float | None = None
     failure: tuple[str, ...] = ()
@@ -120,7 +120,7 @@ def _as_seen(picture: Picture, width: int, height: int) -> object:
     """What of a picture can be told apart on a canvas of this size: its points in dots."""
     across, up = (width - 7) * 2, height * 4
     span = max(picture.last - picture.first, 1e-12)
-    dots = []
+    dots: list[tuple[int, int | None]] = []
     for x, y in picture.points:
         place = picture.axis.place(y)
         dot = (int((x - picture.first) / span * across), round(place * up) if math.isfinite(place) else None)

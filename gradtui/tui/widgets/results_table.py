@@ -13,7 +13,7 @@ class ResultsTable(Lines):
     """A row per quantity: WITH, WITHOUT, and their difference or ratio."""
 
     PREFIX = "results-table"
-    COMPONENT_CLASSES = {"results-table--head", "results-table--label", "results-table--left", "results-table--right", "results-table--difference"}
+    COMPONENT_CLASSES = {f"results-table--{role}" for role in ("head", "label", "left", "right", "difference")}
     DEFAULT_CSS = """
     ResultsTable {
         height: auto;

@@ -14,6 +14,7 @@ from textual.widgets import Collapsible, Input, Label, Select, Static
 from textual.widgets import Switch as SwitchWidget
 
 from gradtui.settings import SETTINGS, Choice, Device, RunSettings, Setting, SettingsError, Switch, default_of
+from gradtui.tui.widgets.text_field import TextField
 
 Control = Input | Select[str] | SwitchWidget
 
@@ -26,6 +27,7 @@ class SettingRow(Vertical):
         self.setting = setting
         self.touched = False
         self._control = _control(setting, value)
+        self._known = self.value
 
     def compose(self) -> ComposeResult:
         with Horizontal():
@@ -39,6 +41,11 @@ class SettingRow(Vertical):
         value = self._control.value
         return None if value is Select.NULL else value
 
+    def was_edited(self) -> bool:
+        """Whether the value is another than when last asked. A control also tells of the value that it was made with."""
+        before, self._known = self._known, self.value
+        return before != self._known
+
     def put(self, value: object) -> None:
         """Show a value without taking it for the user's own."""
         with self.prevent(Input.Changed, Select.Changed, SwitchWidget.Changed):
@@ -48,6 +55,7 @@ class SettingRow(Vertical):
                 self._control.value = bool(value)
             else:
                 self._control.value = str(value)
+        self._known = self.value
 
     def say_problem(self, problem: str) -> None:
         """Show an error under the field, or none."""
@@ -62,7 +70,7 @@ class SettingRow(Vertical):
         chosen = self.value
         with self.prevent(Select.Changed):
             self._control.set_options([(label, value) for value, label in options.items()])
-            self._control.value = chosen if chosen in options else next(iter(options))
+            self._control.value = str(chosen) if chosen in options else next(iter(options))
 
     def focus_control(self) -> None:
         self._control.focus()
@@ -106,7 +114,7 @@ class SetupForm(VerticalScroll):
     def _edited(self, event: Input.Changed | Select.Changed | SwitchWidget.Changed) -> None:
         event.stop()
         row = _row_of(event.control)
-        if row is None:
+        if row is None or not row.was_edited():
             return
         row.touched = True
         if row.setting.name in ("experiment", "optimizer"):
@@ -198,7 +206,7 @@ def _control(setting: Setting, value: object) -> Control:
         return Select([(name, name) for name in ("auto", "cpu")], value=str(value), allow_blank=False, compact=True)
     if isinstance(setting.kind, Switch):
         return SwitchWidget(bool(value), animate=False)
-    return Input(as_typed(value), compact=True)
+    return TextField(as_typed(value), compact=True)
 
 
 def _row_of(widget: Widget) -> SettingRow | None:

@@ -41,14 +41,14 @@ class StatusLine(Lines):
 def progress(results: RunResults, steps_per_second: float | None, *, wide: bool) -> str:
     """How far a run is: ``epoch 12/20``, and with room its steps per second and the time that is left."""
     settings = results.state.settings
-    steps = min(variant.steps for variant in results.variants.values())
+    going = [variant for variant in results.variants.values() if variant.status != "failed"]
+    steps = min((variant.steps for variant in going), default=0)
     epoch = min(settings.epochs, steps // settings.steps_per_epoch)
     parts = [f"epoch {count(epoch)}/{count(settings.epochs)}"]
     if steps_per_second and results.state.live:
         parts.append(f"{number(steps_per_second)} steps/s")
         if wide:
-            done = sum(variant.steps for variant in results.variants.values())
-            left = settings.planned_steps * len(results.variants) - done
+            left = sum(settings.planned_steps - variant.steps for variant in going)
             if left:
                 parts.append(f"{duration(left / steps_per_second)} left")
     return "  ".join(parts)

@@ -1,0 +1,105 @@
+"""A real terminal: the app in a pty of its own, its output read by a terminal emulator."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import select
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Sequence
+from types import TracebackType
+
+import pyte
+
+KEYS = {
+    "F1": "\x1bOP", "F2": "\x1bOQ", "F3": "\x1bOR", "F5": "\x1b[15~", "F6": "\x1b[17~", "F7": "\x1b[18~", "F8": "\x1b[19~",
+    "Tab": "\t", "Enter": "\r", "Escape": "\x1b", "Down": "\x1b[B", "Up": "\x1b[A", "Left": "\x1b[D", "Right": "\x1b[C",
+    "Backspace": "\x7f", "ctrl+q": "\x11", "ctrl+p": "\x10", "PageDown": "\x1b[6~",
+}  # fmt: skip
+
+
+class Terminal:
+    """``columns`` x ``rows``, with the command running in it. Use as a context manager: the command is ended with it."""
+
+    def __init__(self, columns: int, rows: int, command: Sequence[str] = (), **environment: str) -> None:
+        self.screen = pyte.Screen(columns, rows)
+        self._stream = pyte.ByteStream(self.screen)
+        self.received = 0
+        self.raw = b""
+        self.descriptor, other_end = pty.openpty()
+        self.resize(columns, rows)
+        inherited = {name: value for name, value in os.environ.items() if name not in ("COLORTERM", "NO_COLOR")}
+        self.process = subprocess.Popen(
+            command or (sys.executable, "-m", "gradtui"),
+            stdin=other_end,
+            stdout=other_end,
+            stderr=other_end,
+            env={**inherited, "TERM": "xterm-256color", **environment},
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509 (the pty is its controlling terminal)
+        )
+        os.close(other_end)
+
+    def __enter__(self) -> Terminal:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        os.close(self.descriptor)
+
+    def resize(self, columns: int, rows: int) -> None:
+        fcntl.ioctl(self.descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        self.screen.resize(rows, columns)
+
+    def press(self, *keys: str) -> None:
+        """Type keys by name, or text as it is."""
+        for key in keys:
+            os.write(self.descriptor, KEYS.get(key, key).encode())
+            # A lone escape is told from the beginning of a longer key by what does not follow it.
+            self.read(0.2 if key == "Escape" else 0.02)
+
+    def read(self, seconds: float) -> bool:
+        """Feed the emulator with what comes within so long; False when the other end is closed."""
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
+            if not select.select([self.descriptor], [], [], left)[0]:
+                return True
+            try:
+                data = os.read(self.descriptor, 65_536)
+            except OSError:
+                return False
+            if not data:
+                return False
+            self.received += len(data)
+            self.raw += data
+            # pyte prints what it takes for text in the private CSI sequences of the kitty keyboard protocol.
+            for sequence in (b"\x1b[>1u", b"\x1b[>25u", b"\x1b[<u", b"\x1b[=1;1u", b"\x1b[?u"):
+                data = data.replace(sequence, b"")
+            self._stream.feed(data)
+        return True
+
+    @property
+    def text(self) -> str:
+        return "\n".join(line.rstrip() for line in self.screen.display)
+
+    def wait_for(self, *words: str, seconds: float = 30) -> None:
+        """Until all words stand on the screen."""
+        deadline = time.monotonic() + seconds
+        while not all(word in self.text for word in words):
+            assert time.monotonic() < deadline, f"{words} did not come:\n{self.text}"
+            if not self.read(0.05):
+                time.sleep(0.05)
+
+    def exit_code(self, seconds: float = 15) -> int | None:
+        """How the command ended; None where it goes on."""
+        deadline = time.monotonic() + seconds
+        while self.process.poll() is None and time.monotonic() < deadline:
+            self.read(0.05)  # whatever ends must be able to say its last words
+        return self.process.poll()

@@ -1,0 +1,193 @@
+"""The app as its users meet it: in a terminal, by keyboard."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+from pathlib import Path
+
+import pytest
+
+from gradtui.runs.folder import all_runs, find_run
+from tests.conftest import wait_until
+from tests.terminal.emulator import Terminal
+
+SIZES = [(120, 40), (80, 24)]
+BRAILLE = range(0x2801, 0x2900)
+
+
+def curves(terminal: Terminal) -> tuple[bool, bool]:
+    """Whether dots of a curve stand in the left and in the right chart."""
+    left = right = False
+    for line in terminal.text.splitlines():
+        frame = [i for i, character in enumerate(line) if character == "│"]
+        if len(frame) < 4:
+            continue
+        dots = [i for i, character in enumerate(line) if ord(character) in BRAILLE]
+        middle = next((a for a, b in itertools.pairwise(frame) if b == a + 1 and a > len(line) // 2 - 5), None)
+        if middle is None:
+            middle = frame[-2]
+        left |= any(i < middle for i in dots)
+        right |= any(i > middle for i in dots)
+    return left, right
+
+
+@pytest.mark.parametrize(("columns", "rows"), SIZES)
+def test_open_start_watch_export_and_quit_by_keyboard(
+    tmp_path: Path, columns: int, rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with Terminal(columns, rows) as terminal:
+        terminal.wait_for("WITH zero_grad()", "WITHOUT zero_grad()", "ready")
+        terminal.press("F5")
+        terminal.wait_for("finished", "epoch 20/20", "final loss")
+        assert wait_until(lambda: terminal.read(0.05) and curves(terminal) == (True, True)), terminal.text
+        terminal.press("F8")
+        terminal.wait_for("Export as CSV")
+        terminal.press("Enter")
+        terminal.wait_for("Wrote 40 rows to")
+        terminal.press("Escape")
+        assert wait_until(lambda: terminal.read(0.05) and "Export as CSV" not in terminal.text)
+        terminal.press("q")
+        assert terminal.exit_code() == 0
+    run = find_run("last")
+    with open(tmp_path / f"{run.id}.csv") as file:
+        assert len(list(csv.DictReader(file))) == 40
+
+
+def test_a_letter_typed_into_a_field_is_text_and_starts_nothing() -> None:
+    with Terminal(120, 40) as terminal:
+        terminal.wait_for("ready")
+        terminal.press("Tab", "Tab")
+        terminal.press(*"rxpqe")
+        terminal.wait_for("rxpqe", "takes a number above 0")
+        assert all_runs() == []
+        assert terminal.exit_code(seconds=0) is None
+        terminal.press("F5")
+        terminal.wait_for("lr: got")
+        assert all_runs() == []
+
+
+def test_help_shows_every_key() -> None:
+    from gradtui.tui import keys
+
+    with Terminal(80, 24) as terminal:
+        terminal.wait_for("ready")
+        terminal.press("F1")
+        terminal.wait_for("Keys", *(key.shown_keys() for key in keys.ALL))
+        terminal.press("Escape")
+
+
+def test_quitting_during_a_run_asks_and_can_leave_it_running() -> None:
+    with Terminal(80, 24) as terminal:
+        terminal.wait_for("ready")
+        terminal.press("F2")
+        terminal.wait_for("Epochs")
+        terminal.press("Tab", "Tab", "Tab")
+        terminal.press("\x01", "\x0b", *"4000", "F5")  # ctrl+a, ctrl+k: empty the field
+        terminal.wait_for("running", "steps/s")
+        terminal.press("q")
+        terminal.wait_for("A run goes on", "Stop it", "Leave it running", "Stay")
+        terminal.press("Escape")
+        assert wait_until(lambda: terminal.read(0.05) and "A run goes on" not in terminal.text)
+        terminal.press("q")
+        terminal.wait_for("A run goes on")
+        terminal.press("l")
+        assert terminal.exit_code() == 0
+    run = find_run("last")
+    assert wait_until(lambda: run.observe().status == "finished")
+    assert run.count_steps("with_zero_grad") == 4000
+
+
+def test_pause_and_stop_by_keyboard() -> None:
+    with Terminal(120, 40) as terminal:
+        terminal.wait_for("ready")
+        terminal.press("Tab", "Tab", "Tab", "\x01", "\x0b", *"9999999", "F5")
+        terminal.wait_for("running", "steps/s")
+        terminal.press("F6")
+        terminal.wait_for("paused")
+        terminal.press("F6")
+        terminal.wait_for("running")
+        terminal.press("F7")
+        terminal.wait_for("stopped")
+        terminal.press("F5")
+        terminal.wait_for("running")
+        terminal.press("q")
+        terminal.wait_for("A run goes on")
+        terminal.press("s")
+        assert terminal.exit_code() == 0
+    assert wait_until(lambda: [run.observe().status for run in all_runs()] == ["stopped", "stopped"])
+
+
+@pytest.mark.parametrize(("columns", "rows"), SIZES)
+def test_the_screen_stays_whole_when_a_worker_prints(
+    tmp_path: Path, columns: int, rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noisy = tmp_path / "sitecustomize.py"
+    noisy.write_text(
+        "import os, sys\n"
+        "if 'worker' in ' '.join(sys.orig_argv):\n"
+        "    import gradtui.policies as p\n"
+        "    quiet = p.POLICIES['never'].train_step\n"
+        "    def never(*args):\n"
+        "        print('NOISE'); os.write(1, b'NOISE'); os.write(2, b'NOISE'); os.system('echo NOISE')\n"
+        "        return quiet(*args)\n"
+        "    object.__setattr__(p.POLICIES['never'], 'train_step', never)\n"
+    )
+    path = f"{tmp_path}:{Path(__file__).parents[2]}"
+    with Terminal(columns, rows, PYTHONPATH=path) as terminal:
+        terminal.wait_for("ready")
+        terminal.press("F5")
+        terminal.wait_for("finished", "epoch 20/20")
+        assert "NOISE" not in terminal.text
+        assert b"NOISE" not in terminal.raw
+        terminal.press("q")
+        assert terminal.exit_code() == 0
+    assert "NOISE" in find_run("last").log("without_zero_grad").read_text()
+
+
+def test_a_failed_variant_shows_its_last_words(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "import gradtui.policies as p\n"
+        "def never(*args): raise RuntimeError('the roof is on fire')\n"
+        "object.__setattr__(p.POLICIES['never'], 'train_step', never)\n"
+    )
+    with Terminal(120, 40, PYTHONPATH=f"{tmp_path}:{Path(__file__).parents[2]}") as terminal:
+        terminal.wait_for("ready")
+        terminal.press("F5")
+        terminal.wait_for("failed: RuntimeError: the roof is on", "in never", "finished")
+        terminal.press("q")
+        assert terminal.exit_code() == 0
+
+
+def test_a_terminal_that_is_too_small_is_told_so_and_can_grow() -> None:
+    with Terminal(50, 15) as terminal:
+        terminal.wait_for("50x15", "60x20")
+        terminal.resize(100, 30)
+        terminal.wait_for("WITH zero_grad()")
+        terminal.resize(59, 30)
+        terminal.wait_for("59x30")
+        terminal.press("q")
+        assert terminal.exit_code() == 0
+
+
+def test_an_existing_file_is_replaced_only_after_asking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.csv").write_text("mine")
+    with Terminal(80, 24) as terminal:
+        terminal.wait_for("ready")
+        terminal.press("F5")
+        terminal.wait_for("finished")
+        terminal.press("F8")
+        terminal.wait_for("Export as CSV")
+        terminal.press("\x01", "\x0b", *"missing/a.csv", "Enter")
+        terminal.wait_for("is not a folder")
+        terminal.press("\x01", "\x0b", *"a.csv", "Enter")
+        terminal.wait_for("exists. Replace it?", "Replace")
+        assert (tmp_path / "a.csv").read_text() == "mine"
+        terminal.press("Enter")
+        terminal.wait_for("Wrote 40 rows")
+        terminal.press("Escape", "q")
+        assert terminal.exit_code() == 0
+    assert (tmp_path / "a.csv").read_text().startswith("run,variant")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.csv", "home"]

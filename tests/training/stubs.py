@@ -1,0 +1,38 @@
+"""Run the real loop in this process: a journal whose turn never ends."""
+
+from __future__ import annotations
+
+import csv
+import time
+from pathlib import Path
+
+import torch
+
+from gradtui.runs.folder import RunFolder
+from gradtui.settings import RunSettings
+from gradtui.training.journal import Journal
+from gradtui.training.loop import Training, prepare, train
+
+
+class EndlessTurn:
+    def wait(self, step: int, peak_memory_mb: float) -> tuple[float, int]:
+        return time.perf_counter() + 1e9, 10**9
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with open(path) as file:
+        return list(csv.DictReader(file))
+
+
+def losses_of(path: Path) -> list[float]:
+    return [float(row["loss"]) for row in rows_of(path)]
+
+
+def run_loop(folder: Path, side: int = 0, device: str = "cpu", **given: object) -> Training:
+    """Train one side to the end; its rows are then in ``folder/side.csv``."""
+    folder.mkdir(exist_ok=True)
+    where = torch.device(device)
+    training = prepare(RunSettings.parse(given), side, where)
+    with Journal(RunFolder(folder), "side", where, EndlessTurn()) as journal:
+        train(training, journal)
+    return training

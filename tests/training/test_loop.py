@@ -1,0 +1,153 @@
+"""The loop, the real one, against what is known to be true of it."""
+
+import itertools
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from gradtui.catalog import EXPERIMENTS, OPTIMIZERS
+from gradtui.settings import RunSettings
+from gradtui.training import experiments
+from gradtui.training.loop import epoch_batches, prepare
+from tests.training.stubs import losses_of, rows_of, run_loop
+
+DEVICES = [
+    "cpu",
+    pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA GPU here")),
+]
+GOLDEN = json.loads((Path(__file__).parent.parent / "golden" / "linear_article.json").read_text())
+
+
+def test_the_articles_losses_bit_for_bit(tmp_path: Path) -> None:
+    for side, name in enumerate(("with_zero_grad", "without_zero_grad")):
+        run_loop(tmp_path / name, side, init="independent")
+        assert losses_of(tmp_path / name / "side.csv") == GOLDEN[name]
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize(("experiment", "epochs", "lr"), [("linear", 200, 0.1), ("linear", 200, 0.3), ("digits", 4, 0.01)])
+def test_never_clearing_is_momentum_of_one(tmp_path: Path, device: str, experiment: str, epochs: int, lr: float) -> None:
+    """Plain SGD that never clears IS SGD with momentum 1.0 that does: the buffer is the sum of all gradients."""
+    run = {"experiment": experiment, "epochs": epochs, "lr": lr}
+    run_loop(tmp_path / "never", side=1, device=device, **run)
+    run_loop(tmp_path / "momentum", side=0, device=device, momentum=1.0, **run)
+    never, momentum = losses_of(tmp_path / "never" / "side.csv"), losses_of(tmp_path / "momentum" / "side.csv")
+    assert len(never) == RunSettings.parse(run).planned_steps
+    assert list(map(repr, never)) == list(map(repr, momentum))
+
+
+def test_with_zero_grad_the_loss_of_linear_falls_by_a_known_factor(tmp_path: Path) -> None:
+    run_loop(tmp_path, lr=0.05, epochs=8)
+    losses = losses_of(tmp_path / "side.csv")
+    for before, after in itertools.pairwise(losses):
+        assert after / before == pytest.approx((1 - 12 * 0.05) ** 2, rel=1e-3)
+
+
+def test_without_zero_grad_linear_is_an_undamped_oscillator(tmp_path: Path) -> None:
+    run_loop(tmp_path, side=1, lr=0.1, epochs=2000)
+    losses = losses_of(tmp_path / "side.csv")
+    assert max(losses[1000:]) == pytest.approx(max(losses[:1000]), rel=0.05)
+
+
+def test_at_a_learning_rate_of_a_quarter_it_is_with_that_diverges(tmp_path: Path) -> None:
+    run_loop(tmp_path / "with", side=0, lr=0.25, epochs=30)
+    run_loop(tmp_path / "without", side=1, lr=0.25, epochs=30)
+    assert losses_of(tmp_path / "with" / "side.csv")[-1] > 1e6
+    assert max(losses_of(tmp_path / "without" / "side.csv")) < 10
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_both_sides_start_alike_and_see_the_same_batches(device: str) -> None:
+    settings = RunSettings.parse({"experiment": "digits"})
+    left, right = (prepare(settings, side, torch.device(device)) for side in (0, 1))
+    for a, b in zip(left.model.parameters(), right.model.parameters(), strict=True):
+        assert torch.equal(a, b)
+    orders = []
+    for training in (left, right):
+        shuffle = torch.Generator().manual_seed(settings.seed)
+        orders.append([targets for _ in range(2) for _, targets in epoch_batches(training.data.train, 64, shuffle)])
+    assert all(torch.equal(a, b) for a, b in zip(*orders, strict=True))
+    assert not torch.equal(orders[0][0], orders[0][24]), "the second epoch has another order than the first"
+
+
+def test_independent_weights_differ() -> None:
+    settings = RunSettings.parse({"experiment": "digits", "init": "independent"})
+    left, right = (prepare(settings, side, torch.device("cpu")) for side in (0, 1))
+    assert not torch.equal(next(left.model.parameters()), next(right.model.parameters()))
+
+
+def test_an_epoch_holds_every_sample_once() -> None:
+    data = experiments.load("digits").data(RunSettings.parse({"experiment": "digits"}))
+    batches = list(epoch_batches(data.train, 64, torch.Generator().manual_seed(1)))
+    assert [len(inputs) for inputs, _ in batches] == [64] * 23 + [28]
+    seen = torch.cat([inputs for inputs, _ in batches])
+    assert torch.equal(torch.sort(seen.sum(dim=1)).values, torch.sort(data.train.inputs.sum(dim=1)).values)
+
+
+def test_a_batch_larger_than_the_data_is_one_batch(tmp_path: Path) -> None:
+    run_loop(tmp_path, experiment="digits", batch_size=5000, epochs=3)
+    assert [row["epoch"] for row in rows_of(tmp_path / "side.csv")] == ["1", "2", "3"]
+
+
+def test_the_digits_are_the_real_ones() -> None:
+    data = experiments.load("digits").data(RunSettings.parse({"experiment": "digits"}))
+    assert data.test is not None
+    assert (data.train.inputs.shape, data.test.inputs.shape) == ((1500, 64), (297, 64))
+    assert data.train.targets[:10].tolist() == list(range(10))
+    assert (data.train.inputs.min().item(), data.train.inputs.max().item()) == (0, 1)
+    assert torch.bincount(torch.cat([data.train.targets, data.test.targets])).tolist() == [
+        178, 182, 177, 183, 181, 182, 181, 179, 174, 180,
+    ]  # fmt: skip
+
+
+def test_digits_are_learned_and_tested_after_every_epoch(tmp_path: Path) -> None:
+    run_loop(tmp_path, experiment="digits", optimizer="Adam")
+    epochs = rows_of(tmp_path / "side.epochs.csv")
+    assert [row["epoch"] for row in epochs] == [str(i) for i in range(1, 11)]
+    assert [row["step"] for row in epochs] == [str(24 * i) for i in range(1, 11)]
+    assert float(epochs[-1]["accuracy"]) > 0.85
+    assert float(epochs[-1]["test_loss"]) < float(epochs[0]["test_loss"])
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_the_catalogue_tells_the_truth_about_an_experiment(name: str) -> None:
+    settings = RunSettings.parse({"experiment": name})
+    experiment = experiments.load(name)
+    assert len(experiment.data(settings).train) == EXPERIMENTS[name].samples
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_the_catalogue_has_torchs_own_defaults(name: str) -> None:
+    made = getattr(torch.optim, name)([torch.nn.Parameter(torch.zeros(1))], **({"lr": 0.1} if name == "SGD" else {}))
+    settings = RunSettings.parse({"optimizer": name})
+    for option, value in settings.optimizer_options.items():
+        assert made.defaults[option] == value
+    if OPTIMIZERS[name].lr is not None:
+        assert made.defaults["lr"] == settings.lr
+
+
+def test_the_gradient_that_is_applied_and_the_fresh_one(tmp_path: Path) -> None:
+    run_loop(tmp_path / "with", side=0, epochs=20)
+    run_loop(tmp_path / "without", side=1, epochs=20)
+    with_rows, without_rows = rows_of(tmp_path / "with" / "side.csv"), rows_of(tmp_path / "without" / "side.csv")
+    for row in with_rows:
+        assert row["grad_norm"] == row["fresh_grad_norm"]
+    # The first step is alike; on the second, the first's gradient is still there.
+    assert without_rows[0]["grad_norm"] == without_rows[0]["fresh_grad_norm"]
+    assert float(without_rows[1]["grad_norm"]) > 2 * float(without_rows[1]["fresh_grad_norm"])
+    # One sample: the gradient at residual r is 2 r (x, 1), of norm 2 sqrt(6) sqrt(loss).
+    for row in without_rows:
+        assert float(row["fresh_grad_norm"]) == pytest.approx(2 * (6 * float(row["loss"])) ** 0.5, rel=1e-4)
+    # All gradients lie on one line, so what is applied is what was there plus or minus what is fresh.
+    for before, row in itertools.pairwise(without_rows):
+        was, fresh, applied = float(before["grad_norm"]), float(row["fresh_grad_norm"]), float(row["grad_norm"])
+        assert min(abs(was + fresh - applied), abs(abs(was - fresh) - applied)) < 1e-4
+
+
+def test_measuring_gradients_changes_no_loss(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_loop(tmp_path / "measured", side=1, experiment="digits", epochs=2)
+    monkeypatch.setattr("gradtui.training.loop.measured_steps", lambda planned: iter(lambda: 0, 1))
+    run_loop(tmp_path / "bare", side=1, experiment="digits", epochs=2)
+    assert losses_of(tmp_path / "measured" / "side.csv") == losses_of(tmp_path / "bare" / "side.csv")

@@ -1,0 +1,36 @@
+"""Drive the app without a terminal: Textual's Pilot, without an asyncio plugin for pytest."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from textual.pilot import Pilot
+
+from gradtui.tui.app import GradtuiApp
+from gradtui.tui.screens.run import RunScreen
+
+Scenario = Callable[[Pilot[int], RunScreen], Awaitable[None]]
+
+
+def drive(scenario: Scenario, size: tuple[int, int] = (120, 40)) -> None:
+    """Open the app, let it find the devices, play the scenario."""
+
+    async def play() -> None:
+        app = GradtuiApp()
+        async with app.run_test(size=size) as pilot:
+            await app.workers.wait_for_complete()
+            await pilot.pause()
+            assert isinstance(app.screen, RunScreen)
+            await scenario(pilot, app.screen)
+
+    asyncio.run(play())
+
+
+async def until(pilot: Pilot[int], condition: Callable[[], object], seconds: float = 30) -> None:
+    """Let the app work until the condition holds."""
+    for _ in range(int(seconds / 0.02)):
+        if condition():
+            return
+        await pilot.pause(0.02)
+    raise AssertionError("what was waited for did not come")

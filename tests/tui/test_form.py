@@ -1,0 +1,81 @@
+from textual.pilot import Pilot
+from textual.widgets import Input, Select
+
+from gradtui.settings import SETTINGS
+from gradtui.tui.screens.run import RunScreen
+from gradtui.tui.widgets.setup_form import SettingRow, SetupForm
+from tests.tui.pilot import drive
+
+
+def field(screen: RunScreen, name: str) -> Input:
+    return screen.query_one(f"#row-{name} Input", Input)
+
+
+def test_every_setting_has_its_place_in_the_form() -> None:
+    async def scenario(pilot: Pilot[int], screen: RunScreen) -> None:
+        assert {row.setting.name for row in screen.query(SettingRow)} == set(SETTINGS)
+
+    drive(scenario)
+
+
+def test_an_error_stands_under_its_field_and_goes_when_mended() -> None:
+    async def scenario(pilot: Pilot[int], screen: RunScreen) -> None:
+        form = screen.query_one(SetupForm)
+        field(screen, "lr").value = "-1"
+        await pilot.pause()
+        problem = screen.query_one("#row-lr .problem")
+        assert problem.display
+        assert form.settings is None
+        await pilot.press("f5")
+        assert screen.folder is None, "nothing is started with a wrong setting"
+        field(screen, "lr").value = "0.2"
+        await pilot.pause()
+        assert not problem.display
+        assert form.settings is not None
+        assert form.settings.lr == 0.2
+
+    drive(scenario)
+
+
+def test_untouched_fields_follow_the_experiment_and_touched_ones_stay() -> None:
+    async def scenario(pilot: Pilot[int], screen: RunScreen) -> None:
+        field(screen, "seed").value = "7"
+        await pilot.pause()
+        screen.query_one("#row-experiment Select", Select).value = "digits"
+        await pilot.pause()
+        settings = screen.query_one(SetupForm).settings
+        assert settings is not None
+        assert (settings.epochs, settings.batch_size, settings.seed) == (10, 64, 7)
+        screen.query_one("#row-optimizer Select", Select).value = "Adam"
+        await pilot.pause()
+        settings = screen.query_one(SetupForm).settings
+        assert settings is not None
+        assert settings.lr == 0.001
+
+    drive(scenario)
+
+
+def test_the_form_shows_what_the_chosen_optimizer_has() -> None:
+    async def scenario(pilot: Pilot[int], screen: RunScreen) -> None:
+        def shown() -> set[str]:
+            return {row.setting.name for row in screen.query(SettingRow) if row.display}
+
+        assert "momentum" in shown()
+        assert "beta1" not in shown()
+        screen.query_one("#row-optimizer Select", Select).value = "Adam"
+        await pilot.pause()
+        assert "momentum" not in shown()
+        assert "beta1" in shown()
+
+    drive(scenario)
+
+
+def test_a_device_that_this_box_lacks_is_an_error_at_the_field() -> None:
+    async def scenario(pilot: Pilot[int], screen: RunScreen) -> None:
+        form = screen.query_one(SetupForm)
+        form.know_devices({"cpu": "a processor"})
+        form.cannot_know_devices("torch cannot be used here: no module named torch")
+        await pilot.pause()
+        assert "torch cannot be used" in form.errors["device"]
+
+    drive(scenario)

@@ -1,0 +1,139 @@
+import math
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from gradtui.runs.folder import create_run, with_variant
+from gradtui.settings import RunSettings
+from gradtui.tui import keys
+from gradtui.tui.screens.run import RunScreen
+from gradtui.tui.widgets.loss_chart import LossChart
+from gradtui.tui.widgets.results_table import ResultsTable
+from gradtui.tui.widgets.status_line import StatusLine
+from tests.tui.pilot import drive, until
+
+HEADER = "step,epoch,loss,grad_norm,seconds,fresh_grad_norm,cosine\n"
+
+
+def saved_run(left: list[float], right: list[float], status: str = "finished") -> Path:
+    folder = create_run(RunSettings.parse({"epochs": max(len(left), len(right), 1)}))
+    state = folder.read()
+    for name, losses in zip(state.variants, (left, right), strict=True):
+        rows = [f"{i + 1},{i + 1},{loss!r},,0.0001,,\n" for i, loss in enumerate(losses)]
+        folder.steps_csv(name).write_text(HEADER + "".join(rows))
+        state = with_variant(state, name, status=status, steps=len(losses))
+    folder.write(state.__class__(**{**vars(state), "status": status}))
+    return folder.path
+
+
+def text_of(screen: RunScreen, selector: str) -> str:
+    widget = screen.query_one(selector)
+    assert isinstance(widget, LossChart | ResultsTable | StatusLine)
+    return "\n".join("".join(text for text, _ in line) for line in widget._lines)
+
+
+def shows(left: list[float], right: list[float], *, log: bool = False) -> dict[str, str]:
+    """What the charts and the table show of a saved run."""
+    from gradtui.runs.folder import RunFolder
+
+    path = saved_run(left, right)
+    seen: dict[str, str] = {}
+
+    async def scenario(pilot: Pilot[int], screen: RunScreen) -> None:
+        screen.open_run(RunFolder(path))
+        await until(pilot, lambda: screen.status == "finished")
+        if log:
+            await pilot.press("f3")
+        await pilot.pause()
+        seen.update({selector: text_of(screen, selector) for selector in ("#left", "#right", "#table", "#status")})
+
+    drive(scenario)
+    return seen
+
+
+AWKWARD = {
+    "zeros": [0.0] * 30,
+    "negative": [-1.0, -5.0, -2.5] * 10,
+    "huge": [1e300, -1e300, 1.7e308] * 10,
+    "tiny": [5e-324, 1e-310] * 15,
+    "nan": [1.0, 2.0] + [math.nan] * 28,
+    "infinite": [1.0, math.inf, -math.inf] * 10,
+    "never finite": [math.nan] * 30,
+    "one point": [0.5],
+    "none": [],
+    "all": [0.0, -1.0, 1e300, math.nan, math.inf, 5e-324] * 5,
+}
+
+
+@pytest.mark.parametrize("log", [False, True])
+@pytest.mark.parametrize("name", AWKWARD)
+def test_the_charts_survive_any_losses(name: str, log: bool) -> None:
+    seen = shows(AWKWARD[name], [0.5, 0.25, 0.125], log=log)
+    first = next((i + 1 for i, loss in enumerate(AWKWARD[name]) if not math.isfinite(loss)), None)
+    assert (f"not finite from step {first}" in seen["#left"]) == (first is not None)
+    assert ("×" in seen["#left"]) == (first is not None)
+    assert "not finite from" not in seen["#right"]
+
+
+def test_both_charts_have_the_same_axes() -> None:
+    seen = shows([0.1, 0.2, 0.4], [10.0, 20.0, 30.0])
+
+    def frame(chart: str) -> list[str]:
+        return [line.split("┤")[0] for line in chart.splitlines() if "┤" in line]
+
+    assert frame(seen["#left"]) == frame(seen["#right"])
+    assert "50" in seen["#left"]
+
+
+def test_a_curve_is_drawn_where_its_values_are() -> None:
+    seen = shows([1.0] * 40, [0.0] * 40)
+    rows = {
+        side: [i for i, line in enumerate(seen[side].splitlines()) if any("⠁" <= c <= "⣿" for c in line)]
+        for side in ("#left", "#right")
+    }
+    assert len(rows["#left"]) == len(rows["#right"]) == 1
+    assert rows["#left"][0] < rows["#right"][0]
+
+
+def test_a_run_from_form_to_table() -> None:
+    async def scenario(pilot: Pilot[int], screen: RunScreen) -> None:
+        await pilot.press("f5")
+        await until(pilot, lambda: screen.status == "finished")
+        await pilot.pause()
+        assert "epoch 20/20" in text_of(screen, "#status")
+        assert "WITH lower" in text_of(screen, "#table")
+        for key in keys.ALL:
+            assert screen.check_action(key.action.partition("(")[0], ()) in (True, None)
+
+    drive(scenario)
+
+
+def test_the_palette_has_every_command() -> None:
+    async def scenario(pilot: Pilot[int], screen: RunScreen) -> None:
+        titles = " ".join(command.help for command in pilot.app.get_system_commands(screen))
+        for word in ("Start a run", "Logarithmic", "setup form", "Show the keys", "Leave"):
+            assert word in titles
+
+    drive(scenario)
+
+
+def test_nothing_is_drawn_again_that_has_not_changed() -> None:
+    from gradtui.runs.folder import RunFolder
+
+    path = saved_run([0.5] * 30, [0.25] * 30)
+
+    async def scenario(pilot: Pilot[int], screen: RunScreen) -> None:
+        screen.open_run(RunFolder(path))
+        await until(pilot, lambda: screen.status == "finished")
+        await pilot.pause()
+        charts = screen.query(LossChart)
+        drawings: list[object] = []
+        for chart in charts:
+            curve = chart._curve
+            chart._curve = lambda *args, curve=curve: drawings.append(args) or curve(*args)  # type: ignore[method-assign, func-returns-value]
+        screen._draw()
+        await pilot.pause()
+        assert drawings == []
+
+    drive(scenario)

@@ -1,0 +1,76 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from gradtui.runs.atomic import replacing
+from gradtui.runs.export import ExportError, export_csv
+from gradtui.runs.folder import RunFolder, create_run
+from gradtui.settings import RunSettings
+
+HEADER = "step,epoch,loss,grad_norm,seconds,fresh_grad_norm,cosine\n"
+
+
+@pytest.fixture
+def folder(home: Path) -> RunFolder:
+    folder = create_run(RunSettings.parse({}))
+    folder.steps_csv("with_zero_grad").write_text(HEADER + "1,1,0.25,1.5,0.1,1.5,1\n2,2,nan,,0.1,,\n3,3,0.")
+    folder.steps_csv("without_zero_grad").write_text(HEADER + "1,1,inf,,0.1,,\n")
+    return folder
+
+
+def test_the_export_is_tidy(folder: RunFolder, tmp_path: Path) -> None:
+    path = tmp_path / "out.csv"
+    assert export_csv(folder, path) == 3
+    assert path.read_text().splitlines() == [
+        "run,variant,step,epoch,loss,grad_norm,seconds",
+        f"{folder.id},with_zero_grad,1,1,0.25,1.5,0.1",
+        f"{folder.id},with_zero_grad,2,2,nan,,0.1",
+        f"{folder.id},without_zero_grad,1,1,inf,,0.1",
+    ]
+
+
+def test_a_run_without_rows_exports_a_header(home: Path, tmp_path: Path) -> None:
+    assert export_csv(create_run(RunSettings.parse({})), tmp_path / "out.csv") == 0
+    assert (tmp_path / "out.csv").read_text() == "run,variant,step,epoch,loss,grad_norm,seconds\n"
+
+
+def test_a_file_is_replaced_only_when_asked_to(folder: RunFolder, tmp_path: Path) -> None:
+    path = tmp_path / "out.csv"
+    path.write_text("mine")
+    with pytest.raises(ExportError, match="exists"):
+        export_csv(folder, path)
+    assert path.read_text() == "mine"
+    export_csv(folder, path, overwrite=True)
+    assert path.read_text().startswith("run,")
+
+
+def test_a_dangling_link_is_not_written_through(folder: RunFolder, tmp_path: Path) -> None:
+    path = tmp_path / "out.csv"
+    path.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ExportError, match="exists"):
+        export_csv(folder, path)
+
+
+@pytest.mark.parametrize("name", ["missing/out.csv", "", "file/out.csv"])
+def test_a_place_that_cannot_be_written_is_told_and_nothing_is_left(folder: RunFolder, tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").write_text("")
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(ExportError):
+        export_csv(folder, tmp_path / name)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_an_export_that_fails_half_way_leaves_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "out.csv"
+    path.write_text("before")
+
+    def fail() -> None:
+        with replacing(path) as file:
+            file.write("half")
+            raise OSError("full")
+
+    with pytest.raises(OSError, match="full"):
+        fail()
+    assert path.read_text() == "before"
+    assert os.listdir(tmp_path) == ["out.csv"]

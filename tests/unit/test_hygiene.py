@@ -1,0 +1,27 @@
+"""What must not be imported is not, in a fresh process."""
+
+import subprocess
+import sys
+
+import pytest
+
+
+def modules_after(code: str) -> set[str]:
+    script = f"{code}\nimport sys; print('\\n'.join(sys.modules))"
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return {name.partition(".")[0] for name in result.stdout.split()}
+
+
+@pytest.mark.parametrize("module", ["gradtui.tui.app", "gradtui.headless", "gradtui.runs.supervisor", "gradtui.runs.export"])
+def test_torch_is_not_imported_by(module: str) -> None:
+    assert "torch" not in modules_after(f"import {module}")
+
+
+@pytest.mark.parametrize("module", ["gradtui.training.worker", "gradtui.runs.supervisor", "gradtui.headless", "gradtui.cli"])
+def test_the_screen_is_not_imported_by(module: str) -> None:
+    assert not modules_after(f"import {module}") & {"textual", "plotext", "rich"}
+
+
+def test_help_imports_next_to_nothing() -> None:
+    heavy = {"torch", "textual", "plotext", "rich", "json", "subprocess", "asyncio"}
+    assert not modules_after("import gradtui.cli; gradtui.cli._parser()") & heavy
