@@ -43,8 +43,8 @@ def run(settings: RunSettings, *, csv: Path | None, as_json: bool) -> int:
     if as_json:
         print(json.dumps(results.as_json(), allow_nan=False))
     else:
-        print(f"{results.state.id}: {results.state.status}")
-        print(table.as_text(results))
+        out = sys.stderr if str(csv) == "-" else sys.stdout  # where the rows go nothing else does
+        print(f"{results.state.id}: {results.state.status}", table.as_text(results), sep="\n", file=out)
     if csv is not None:
         if str(csv) == "-":
             export.write_csv(folder)

@@ -22,8 +22,11 @@ from typing import IO, Any
 
 from gradtui.runs.folder import RunFolder, RunState, now, with_variant
 
-TURN_SECONDS = 0.05
-POLL_SECONDS = 0.05
+TURN_SECONDS = 0.08
+"""Long, as the first steps of a turn are slow (caches cold, threads asleep); short enough to stop within 200 ms, and to
+have rows on disk within 100 ms."""
+
+POLL_SECONDS = 0.03
 STATE_SECONDS = 2.0
 """How often run.json tells how far the variants are, beside every change of status."""
 

@@ -12,6 +12,8 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator
+from functools import partial
+from types import TracebackType
 from typing import Any
 
 import torch
@@ -25,13 +27,13 @@ PIECE = 1 << 20
 def measured_steps(planned_steps: int) -> Iterator[int]:
     """The steps whose gradients are measured, ascending, then 0 for ever: all of a short run, the first, every n-th, the last.
 
-    n is at least 40, which keeps the cost of measuring near 1 % of a small model's step, and grows so that no run
-    has more than about 2,000 measured steps.
+    Measuring takes about as long as a small model's step, so n is at least 40, and grows with the run to about 200
+    measured steps: more than a chart can show.
     """
     if planned_steps <= 100:
         yield from range(1, planned_steps + 1)
     else:
-        n = max(40, planned_steps // 2000)
+        n = max(40, planned_steps // 200)
         yield 1
         yield from range(n, planned_steps, n)
         yield planned_steps
@@ -39,20 +41,30 @@ def measured_steps(planned_steps: int) -> Iterator[int]:
 
 
 class GradientProbe:
-    """Measures the gradients of the steps for which it is armed."""
+    """Measures the gradients of the steps that are taken inside ``with probe:``; other steps it costs nothing.
+
+    ``reading`` is the last one, still on the device, so that nothing waits for it; :func:`norms` reads it. None where
+    the optimizer applied nothing.
+    """
 
     def __init__(self, model: nn.Module, optimizer: Optimizer) -> None:
+        self.reading: Tensor | None = None
         self._parameters = [p for p in model.parameters() if p.requires_grad]
+        self._optimizer = optimizer
         self._fresh: dict[Tensor, Tensor] = {}
-        self._armed: list[torch.utils.hooks.RemovableHandle] = []
-        self._reading: Tensor | None = None
-        optimizer.register_step_pre_hook(self._before_step)
+        self._hooks: list[torch.utils.hooks.RemovableHandle] = []
 
-    def arm(self) -> None:
-        """Measure the next step."""
+    def __enter__(self) -> None:
+        self.reading = None
+        self._fresh.clear()
+        self._hooks = [self._optimizer.register_step_pre_hook(self._before_step)]
         for parameter in self._parameters:
             # A tensor hook sees the gradient before it is added to .grad.
-            self._armed.append(parameter.register_hook(lambda fresh, of=parameter: self._add_fresh(of, fresh)))
+            self._hooks.append(parameter.register_hook(partial(self._add_fresh, parameter)))
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None) -> None:
+        for hook in self._hooks:
+            hook.remove()
 
     def _add_fresh(self, parameter: Tensor, fresh: Tensor) -> None:
         before = self._fresh.get(parameter)
@@ -60,19 +72,8 @@ class GradientProbe:
         self._fresh[parameter] = fresh.clone() if before is None else before + fresh
 
     def _before_step(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        if not self._armed:
-            return
-        for handle in self._armed:
-            handle.remove()
-        self._armed.clear()
         both = [(p.grad, self._fresh[p]) for p in self._parameters if p.grad is not None and p in self._fresh]
-        self._reading = _products(both) if both else None
-        self._fresh.clear()
-
-    def take(self) -> Tensor | None:
-        """The last reading, once; still on the device, so that nothing waits for it. :func:`norms` reads it."""
-        reading, self._reading = self._reading, None
-        return reading
+        self.reading = _products(both) if both else None
 
 
 def _products(gradients: list[tuple[Tensor, Tensor]]) -> Tensor:

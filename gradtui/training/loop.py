@@ -6,7 +6,8 @@ weights, the batches, their order, the random numbers.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import dataclass
 
 import torch
@@ -43,6 +44,16 @@ def warm_up() -> None:
     optimizer.step()
 
 
+def rehearse(training: Training) -> None:
+    """One forward and backward pass of a copy, so that the first step's time is a step's: threads, kernels are there."""
+    copy = deepcopy(training.model)
+    inputs, targets = training.data.train.inputs, training.data.train.targets
+    size = training.settings.batch_size
+    random_state = torch.get_rng_state()
+    training.loss_fn(copy(inputs[:size]), targets[:size]).backward()
+    torch.set_rng_state(random_state)
+
+
 def prepare(settings: RunSettings, side: int, device: torch.device) -> Training:
     """The data, the model and the optimizer of one side (0 left, 1 right), on the device."""
     experiment = experiments.load(settings.experiment)
@@ -74,7 +85,7 @@ def train(training: Training, journal: Journal) -> None:
     settings, data = training.settings, training.data
     model, loss_fn, optimizer = training.model, training.loss_fn, training.optimizer
     train_step = training.policy.train_step
-    shuffle = torch.Generator().manual_seed(settings.seed)
+    batches = Batches(data.train, settings.batch_size, torch.Generator().manual_seed(settings.seed))
     probe = GradientProbe(model, optimizer)
     to_measure = measured_steps(settings.planned_steps)
     next_measured = next(to_measure)
@@ -82,33 +93,43 @@ def train(training: Training, journal: Journal) -> None:
 
     journal.begin()
     for epoch in range(1, settings.epochs + 1):
-        for inputs, targets in epoch_batches(data.train, settings.batch_size, shuffle):
+        for inputs, targets in batches:
             step += 1
             if step == next_measured:
                 next_measured = next(to_measure)
-                probe.arm()
-            loss = train_step(model, loss_fn, optimizer, inputs, targets)
-            journal.step(epoch, loss, probe.take())
+                with probe:
+                    loss = train_step(model, loss_fn, optimizer, inputs, targets)
+                journal.step(epoch, loss, probe.reading)
+            else:
+                loss = train_step(model, loss_fn, optimizer, inputs, targets)
+                journal.step(epoch, loss)
         if data.test is not None:
             journal.epoch(epoch, *evaluate(model, loss_fn, data.test, journal))
 
 
-def epoch_batches(split: Split, batch_size: int, shuffle: torch.Generator) -> Iterable[tuple[Tensor, Tensor]]:
-    """One epoch of batches ``(inputs, targets)`` in an order drawn from ``shuffle``; the last may be smaller.
+class Batches:
+    """The batches of a split, ``(inputs, targets)``; each time it is gone through is an epoch, in a new order.
 
-    Where one batch holds all samples there is no order to draw.
+    The order is drawn from ``shuffle``, on the CPU, so that it is the same on every device. The last batch may be
+    smaller. Where one batch holds all samples there is no order to draw.
     """
-    if batch_size >= len(split):
-        return ((split.inputs, split.targets),)
-    return _shuffled(split, batch_size, shuffle)
 
+    def __init__(self, split: Split, batch_size: int, shuffle: torch.Generator) -> None:
+        self._split = split
+        self._batch_size = batch_size
+        self._shuffle = shuffle
+        self._only = ((split.inputs, split.targets),) if batch_size >= len(split) else None
 
-def _shuffled(split: Split, batch_size: int, shuffle: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
-    order = torch.randperm(len(split), generator=shuffle).to(split.inputs.device)
-    batch_bytes = batch_size * split.inputs[0].numel() * split.inputs.element_size()
-    for window in order.split(batch_size * max(1, WINDOW_BYTES // batch_bytes)):
-        inputs, targets = split.inputs[window], split.targets[window]
-        yield from zip(inputs.split(batch_size), targets.split(batch_size), strict=True)
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        return iter(self._only) if self._only else self._shuffled()
+
+    def _shuffled(self) -> Iterator[tuple[Tensor, Tensor]]:
+        split, size = self._split, self._batch_size
+        order = torch.randperm(len(split), generator=self._shuffle).to(split.inputs.device)
+        batch_bytes = size * split.inputs[0].numel() * split.inputs.element_size()
+        for window in order.split(size * max(1, WINDOW_BYTES // batch_bytes)):
+            inputs, targets = split.inputs[window], split.targets[window]
+            yield from zip(inputs.split(size), targets.split(size), strict=True)
 
 
 @torch.no_grad()

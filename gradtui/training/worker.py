@@ -103,7 +103,10 @@ def main() -> None:
         torch.use_deterministic_algorithms(True, warn_only=True)
     status, reason = "finished", None
     try:
+        if settings.schedule == "parallel":  # two times as many threads as cores would make both crawl
+            torch.set_num_threads(max(1, torch.get_num_threads() // 2))
         training = loop.prepare(settings, side, device)
+        loop.rehearse(training)
         with journal.Journal(folder, variant, device, SupervisedTurns()) as rows:
             supervisor.send("ready", device=str(device), device_name=device_name, torch=torch.__version__)
             loop.train(training, rows)

@@ -10,7 +10,7 @@ import torch
 from gradtui.catalog import EXPERIMENTS, OPTIMIZERS
 from gradtui.settings import RunSettings
 from gradtui.training import experiments
-from gradtui.training.loop import epoch_batches, prepare
+from gradtui.training.loop import Batches, prepare
 from tests.training.stubs import losses_of, rows_of, run_loop
 
 DEVICES = [
@@ -67,7 +67,8 @@ def test_both_sides_start_alike_and_see_the_same_batches(device: str) -> None:
     orders = []
     for training in (left, right):
         shuffle = torch.Generator().manual_seed(settings.seed)
-        orders.append([targets for _ in range(2) for _, targets in epoch_batches(training.data.train, 64, shuffle)])
+        batches = Batches(training.data.train, 64, shuffle)
+        orders.append([targets for _ in range(2) for _, targets in batches])
     assert all(torch.equal(a, b) for a, b in zip(*orders, strict=True))
     assert not torch.equal(orders[0][0], orders[0][24]), "the second epoch has another order than the first"
 
@@ -80,7 +81,7 @@ def test_independent_weights_differ() -> None:
 
 def test_an_epoch_holds_every_sample_once() -> None:
     data = experiments.load("digits").data(RunSettings.parse({"experiment": "digits"}))
-    batches = list(epoch_batches(data.train, 64, torch.Generator().manual_seed(1)))
+    batches = list(Batches(data.train, 64, torch.Generator().manual_seed(1)))
     assert [len(inputs) for inputs, _ in batches] == [64] * 23 + [28]
     seen = torch.cat([inputs for inputs, _ in batches])
     assert torch.equal(torch.sort(seen.sum(dim=1)).values, torch.sort(data.train.inputs.sum(dim=1)).values)
