@@ -18,6 +18,7 @@ from textual.widgets import Footer, Static
 
 from gradtui.policies import POLICIES
 from gradtui.runs import launch
+from gradtui.runs.axes import UNIT_AXIS, Axis, linear_axis, log_axis
 from gradtui.runs.folder import HomeError, RunFolder, create_run
 from gradtui.runs.results import RunResults
 from gradtui.runs.series import Thinned
@@ -25,7 +26,6 @@ from gradtui.settings import RunSettings
 from gradtui.tui import keys
 from gradtui.tui.following import FollowedRun
 from gradtui.tui.screens.export import ExportDialog
-from gradtui.tui.widgets.axes import UNIT_AXIS, Axis, linear_axis, log_axis
 from gradtui.tui.widgets.loss_chart import LossChart, Picture
 from gradtui.tui.widgets.results_table import ResultsTable
 from gradtui.tui.widgets.setup_form import SetupForm

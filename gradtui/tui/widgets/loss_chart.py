@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import plotext
 from textual import events
 
+from gradtui.runs.axes import UNIT_AXIS, Axis
 from gradtui.runs.wording import number
-from gradtui.tui.widgets.axes import UNIT_AXIS, Axis
 from gradtui.tui.widgets.lines import Line, Lines
 
 
