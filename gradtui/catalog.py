@@ -8,19 +8,24 @@ an optimizer is the class of the same name in ``torch.optim``.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
 class Experiment:
     """What is trained.
 
-    ``samples`` are the training samples of one epoch; ``defaults`` are the settings that this experiment starts from.
+    ``samples`` are the training samples of one epoch, ``test_samples`` those that the model is tested on after it; ``defaults`` are the settings that this experiment starts from;
+    ``options`` are the settings that only it has, with their defaults; ``notes`` say what must be known with its
+    results, by the setting and value that they belong to.
     """
 
     help: str
     samples: int
+    test_samples: int
     defaults: Mapping[str, object]
+    options: Mapping[str, object] = field(default_factory=dict)
+    notes: Mapping[tuple[str, object], str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -39,16 +44,50 @@ EXPERIMENTS: Mapping[str, Experiment] = {
     "linear": Experiment(
         help="nn.Linear(2, 1) on one sample, MSE",
         samples=1,
+        test_samples=0,
         defaults={"lr": 0.1, "epochs": 20, "batch_size": 1},
     ),
     "digits": Experiment(
         help="1,797 handwritten 8x8 digits, MLP 64-128-64-10, cross entropy",
         samples=1500,
+        test_samples=297,
         defaults={"lr": 0.1, "epochs": 10, "batch_size": 64},
+    ),
+    "regression": Experiment(
+        help="10 random samples, nn.Linear(3, 1), MSE",
+        samples=10,
+        test_samples=0,
+        defaults={"lr": 0.01, "epochs": 5, "batch_size": 10},
+    ),
+    "three_layer": Experiment(
+        help="three nn.Linear(3, 3) on 5 random samples, the sum of the outputs as loss",
+        samples=5,
+        test_samples=0,
+        defaults={"lr": 0.1, "epochs": 20, "batch_size": 5},
+        options={"network": "corrected"},
+        notes={
+            ("network", "as_printed"): "as printed, the optimizer holds w1, w2, w3, which the network never uses: "
+            "nothing is learned",
+            ("network", "corrected"): "corrected: the optimizer holds the network's parameters; the sum has no lower bound",
+        },
+    ),
+    "cifar10": Experiment(
+        help="60,000 32x32 colour pictures, two convolutions and two linear layers, cross entropy",
+        samples=50_000,
+        test_samples=10_000,
+        defaults={"lr": 0.01, "epochs": 50, "batch_size": 128},
+        options={"data": "files", "data_dir": "", "download": False},
+        notes={("data", "synthetic"): "synthetic data: made up, of the shapes of CIFAR-10; not the real pictures"},
     ),
 }
 
+_ADAM = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "amsgrad": False}
+
 OPTIMIZERS: Mapping[str, Optimizer] = {
     "SGD": Optimizer(lr=None, options={"momentum": 0.0, "nesterov": False, "weight_decay": 0.0}),
-    "Adam": Optimizer(lr=1e-3, options={"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.0}),
+    "Adam": Optimizer(lr=1e-3, options={**_ADAM, "weight_decay": 0.0}),
+    "AdamW": Optimizer(lr=1e-3, options={**_ADAM, "weight_decay": 0.01}),
+    "Adagrad": Optimizer(lr=1e-2, options={"lr_decay": 0.0, "eps": 1e-10, "weight_decay": 0.0}),
+    "Adadelta": Optimizer(lr=1.0, options={"rho": 0.9, "eps": 1e-6, "weight_decay": 0.0}),
+    "RMSprop": Optimizer(lr=1e-2, options={"alpha": 0.99, "eps": 1e-8, "momentum": 0.0, "weight_decay": 0.0}),
 }

@@ -10,8 +10,7 @@ import time
 from pathlib import Path
 from types import FrameType
 
-from gradtui.policies import POLICIES
-from gradtui.runs import export, launch, table
+from gradtui.runs import claims, export, launch, table
 from gradtui.runs.folder import DamagedRun, RunFolder, RunState, all_runs, create_run
 from gradtui.runs.results import RunReader
 from gradtui.runs.tail import Columns
@@ -44,7 +43,9 @@ def run(settings: RunSettings, *, csv: Path | None, as_json: bool) -> int:
         print(json.dumps(results.as_json(), allow_nan=False))
     else:
         out = sys.stderr if str(csv) == "-" else sys.stdout  # where the rows go nothing else does
-        print(f"{results.state.id}: {results.state.status}", table.as_text(results), sep="\n", file=out)
+        said = [f"{results.state.id}: {results.state.status}", table.as_text(results), *settings.notes]
+        said += ["", "what the articles claim, and what this run says:", claims.as_text(results.claims)]
+        print(*said, sep="\n", file=out)
     if csv is not None:
         if str(csv) == "-":
             export.write_csv(folder)
@@ -120,10 +121,11 @@ class EpochLines:
         epochs = self._reader.state.settings.epochs
         for epoch in range(self._printed + 1, last + 1):
             parts = []
-            for name, variant in self._reader.state.variants.items():
+            settings = self._reader.state.settings
+            for name, short in zip(settings.variants, settings.shorts, strict=True):
                 loss = self._losses[name].pop(epoch, None)
                 accuracy = self._accuracies[name].pop(epoch, None)
-                text = f"{POLICIES[variant.policy].short} loss {number(loss)}"
+                text = f"{short} loss {number(loss)}"
                 parts.append(text + (f" accuracy {percent(accuracy)}" if accuracy is not None else ""))
             print(f"epoch {epoch}/{epochs}  " + "  ".join(parts), file=sys.stderr)
             self._printed = epoch
@@ -144,11 +146,12 @@ class Bar:
 
     def show(self) -> None:
         results = self._reader.results()
-        planned = results.state.settings.planned_steps
-        share = min(1.0, sum(v.steps for v in results.variants.values()) / (planned * len(results.variants)))
+        planned = sum(results.state.settings.planned_steps(side) for side in (0, 1))
+        share = min(1.0, sum(v.steps for v in results.variants.values()) / planned)
         bar = "#" * round(share * self.WIDTH)
         losses = "  ".join(
-            f"{name} {number(v.final_loss)}" for name, v in zip(table.names(results), results.variants.values(), strict=True)
+            f"{name} {number(v.final_loss)}"
+            for name, v in zip(results.state.settings.shorts, results.variants.values(), strict=True)
         )
         elapsed = time.monotonic() - self._began
         left = f"  {duration(elapsed / share * (1 - share))} left" if 0.02 < share < 1 else ""

@@ -1,11 +1,11 @@
 """When gradients are cleared: the heart of gradtui, a few plain lines for each policy.
 
 ``loss.backward()`` *adds* to every parameter's ``.grad``. A policy is one training step that decides when that sum
-starts anew. The loop calls the policy once per optimizer step, and the app shows its lines to the user as they stand
-here, with the clearing line marked.
+starts anew. The loop calls it once per optimizer step, and the app shows its lines to the user as they stand here, with
+the clearing line marked.
 
-A new policy is one decorated function: it then appears in the form, on the command line and in the files. This module
-does not import torch; what it trains is handed in.
+A new policy is one decorated function: it then appears in the form, on the command line and in the files. It is made
+with ``k``, a whole number that some of them need. This module does not import torch; what is trained is handed in.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import inspect
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -24,34 +25,44 @@ if TYPE_CHECKING:
 TrainStep = Callable[["Module", "Module", "Optimizer", "Tensor", "Tensor"], "Tensor"]
 """``(model, loss_fn, optimizer, inputs, targets) -> loss``: one optimizer step and the loss whose gradient it applied."""
 
+Make = Callable[[int], TrainStep]
+
 
 @dataclass(frozen=True)
 class Policy:
-    """A way of clearing gradients. ``variant`` is its name in files, ``title`` its name on screen."""
+    """A way of clearing gradients.
+
+    ``name`` is its name as a setting, ``variant`` in files and tables, ``title`` on screen, ``short`` in a table's head;
+    in these three ``{k}`` stands for k. ``batches`` says whether a step takes k batches instead of one.
+    """
 
     name: str
     variant: str
     title: str
     short: str
     help: str
-    train_step: TrainStep
+    make: Make
+    takes_k: bool
+    batches: bool
 
-    def source(self) -> str:
+    def source(self) -> list[str]:
         """The lines of the training step that run, read from this file."""
-        lines = inspect.getsource(self.train_step).splitlines()
+        lines = inspect.getsource(self.make(2)).splitlines()
         start = next(i for i, line in enumerate(lines) if line.lstrip().startswith("def "))
-        return textwrap.dedent("\n".join(lines[start + 1 :]))
+        return textwrap.dedent("\n".join(lines[start + 1 :])).splitlines()
 
 
 POLICIES: dict[str, Policy] = {}
 
 
-def policy(name: str, *, variant: str, title: str, short: str, help: str) -> Callable[[TrainStep], TrainStep]:
-    """Register a training step as a policy under ``name``."""
+def policy(
+    name: str, *, variant: str, title: str, short: str, help: str, takes_k: bool = False, batches: bool = False
+) -> Callable[[Make], Make]:
+    """Register what makes a training step as a policy under ``name``."""
 
-    def register(train_step: TrainStep) -> TrainStep:
-        POLICIES[name] = Policy(name, variant, title, short, help, train_step)
-        return train_step
+    def register(make: Make) -> Make:
+        POLICIES[name] = Policy(name, variant, title, short, help, make, takes_k, batches)
+        return make
 
     return register
 
@@ -61,14 +72,35 @@ def policy(name: str, *, variant: str, title: str, short: str, help: str) -> Cal
     variant="with_zero_grad",
     title="WITH zero_grad()",
     short="WITH",
-    help="cleared before every backward()",
+    help="cleared before every backward(); .grad becomes None, torch's default",
 )
-def every_step(model: Module, loss_fn: Module, optimizer: Optimizer, inputs: Tensor, targets: Tensor) -> Tensor:
-    optimizer.zero_grad()
-    loss: Tensor = loss_fn(model(inputs), targets)
-    loss.backward()
-    optimizer.step()
-    return loss
+def every_step(k: int) -> TrainStep:
+    def train_step(model: Module, loss_fn: Module, optimizer: Optimizer, inputs: Tensor, targets: Tensor) -> Tensor:
+        optimizer.zero_grad()
+        loss: Tensor = loss_fn(model(inputs), targets)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    return train_step
+
+
+@policy(
+    "every_step_to_zeros",
+    variant="with_zero_grad_to_zeros",
+    title="WITH zero_grad(set_to_none=False)",
+    short="TO ZEROS",
+    help="cleared before every backward(); .grad is kept and filled with zeros",
+)
+def every_step_to_zeros(k: int) -> TrainStep:
+    def train_step(model: Module, loss_fn: Module, optimizer: Optimizer, inputs: Tensor, targets: Tensor) -> Tensor:
+        optimizer.zero_grad(set_to_none=False)
+        loss: Tensor = loss_fn(model(inputs), targets)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    return train_step
 
 
 @policy(
@@ -78,8 +110,74 @@ def every_step(model: Module, loss_fn: Module, optimizer: Optimizer, inputs: Ten
     short="WITHOUT",
     help="never cleared: every step applies the sum of all gradients so far",
 )
-def never(model: Module, loss_fn: Module, optimizer: Optimizer, inputs: Tensor, targets: Tensor) -> Tensor:
-    loss: Tensor = loss_fn(model(inputs), targets)
-    loss.backward()
-    optimizer.step()
-    return loss
+def never(k: int) -> TrainStep:
+    def train_step(model: Module, loss_fn: Module, optimizer: Optimizer, inputs: Tensor, targets: Tensor) -> Tensor:
+        loss: Tensor = loss_fn(model(inputs), targets)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    return train_step
+
+
+@policy(
+    "accumulate",
+    variant="accumulate_{k}",
+    title="accumulate over {k} batches",
+    short="ACCUM {k}",
+    help="on purpose: the gradients of k batches are added up, applied, and cleared; equals a batch k times as large",
+    takes_k=True,
+    batches=True,
+)
+def accumulate(k: int) -> TrainStep:
+    def train_step(model: Module, loss_fn: Module, optimizer: Optimizer, inputs: Tensor, targets: Tensor) -> Tensor:
+        optimizer.zero_grad()
+        losses = []
+        for part, wanted in zip(inputs.chunk(k), targets.chunk(k), strict=True):
+            loss = loss_fn(model(part), wanted) * (len(part) / len(inputs))  # 1/k where the parts are equal
+            loss.backward()
+            losses.append(loss.detach())
+        optimizer.step()
+        return sum(losses[1:], losses[0])
+
+    return train_step
+
+
+@policy(
+    "every_kth_step",
+    variant="every_{k}_steps",
+    title="zero_grad() every {k} steps",
+    short="EVERY {k}",
+    help="the forgotten branch: cleared only after every k-th step",
+    takes_k=True,
+)
+def every_kth_step(k: int) -> TrainStep:
+    steps = count(1)
+
+    def train_step(model: Module, loss_fn: Module, optimizer: Optimizer, inputs: Tensor, targets: Tensor) -> Tensor:
+        loss: Tensor = loss_fn(model(inputs), targets)
+        loss.backward()
+        optimizer.step()
+        if next(steps) % k == 0:
+            optimizer.zero_grad()
+        return loss
+
+    return train_step
+
+
+@policy(
+    "before_step",
+    variant="cleared_before_step",
+    title="zero_grad() before step()",
+    short="TOO EARLY",
+    help="the wrong place: cleared between backward() and step(), so nothing is learned",
+)
+def before_step(k: int) -> TrainStep:
+    def train_step(model: Module, loss_fn: Module, optimizer: Optimizer, inputs: Tensor, targets: Tensor) -> Tensor:
+        loss: Tensor = loss_fn(model(inputs), targets)
+        loss.backward()
+        optimizer.zero_grad()
+        optimizer.step()
+        return loss
+
+    return train_step

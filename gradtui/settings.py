@@ -153,8 +153,25 @@ class Device(Kind):
 
 
 @dataclass(frozen=True)
+class Text(Kind):
+    """Any text of one line: a path. Empty stands for none."""
+
+    def parse(self, raw: object) -> str:
+        if isinstance(raw, str) and len(raw) <= 1000 and raw.isprintable():
+            return raw
+        raise ValueError
+
+    def allowed(self) -> str:
+        return "a path"
+
+
+@dataclass(frozen=True)
 class Setting:
-    """The declaration of one setting: all that a form, a command line or an error message needs to know of it."""
+    """The declaration of one setting: all that a form, a command line or an error message needs to know of it.
+
+    ``owner`` says which runs have it: those of every kind ("run"), or of an experiment, an optimizer or a policy that
+    has it.
+    """
 
     name: str
     label: str
@@ -162,11 +179,17 @@ class Setting:
     kind: Kind
     default: object
     more: bool
-    of_optimizer: bool
+    owner: str
 
     def applies(self, values: Mapping[str, object]) -> bool:
-        """Whether a run with these ``values`` has this setting: some optimizers lack some."""
-        return not self.of_optimizer or self.name in OPTIMIZERS[str(values["optimizer"])].options
+        """Whether a run with these ``values`` has this setting."""
+        if self.owner == "optimizer":
+            return self.name in OPTIMIZERS[str(values["optimizer"])].options
+        if self.owner == "experiment":
+            return self.name in EXPERIMENTS[str(values["experiment"])].options
+        if self.owner == "policy":
+            return any(POLICIES[str(values[side])].takes_k for side in ("left", "right"))
+        return True
 
     @property
     def flag(self) -> str:
@@ -182,13 +205,17 @@ class Setting:
             raise ValueError(f"got {shown(raw)}; takes {self.kind.allowed()}{hint}") from None
 
 
-def _setting(default: object, label: str, help: str, kind: Kind, *, more: bool = False) -> Any:
-    return field(metadata={"setting": (label, help, kind, default, more, False)})
+def _setting(default: object, label: str, help: str, kind: Kind, *, more: bool = False, owner: str = "run") -> Any:
+    return field(metadata={"setting": (label, help, kind, default, more, owner)})
 
 
 def _option(label: str, help: str, kind: Kind) -> Any:
     """A setting that only some optimizers have: which ones, and its default, stands in the catalogue."""
-    return field(metadata={"setting": (label, help, kind, None, True, True)})
+    return _setting(None, label, help, kind, more=True, owner="optimizer")
+
+
+DECIDING = ("experiment", "optimizer", "left", "right")
+"""The settings that decide which others there are, and what their defaults are."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,22 +226,43 @@ class RunSettings:
     """
 
     experiment: str = _setting("linear", "Experiment", "what is trained", Choice(tuple(EXPERIMENTS)))
-    optimizer: str = _setting("SGD", "Optimizer", "which torch.optim class applies the gradients", Choice(tuple(OPTIMIZERS)))
+    network: str | None = _setting(
+        None,
+        "Network",
+        "as the article prints it, its optimizer holds tensors that the network never uses",
+        Choice(("corrected", "as_printed")),
+        owner="experiment",
+    )
+    data: str | None = _setting(
+        None, "Data", "the files of the data set, or a made-up stand-in", Choice(("files", "synthetic")), owner="experiment"
+    )
+    data_dir: str | None = _setting(
+        None, "Data folder", "where the files are; empty: ./data, ../data, gradtui's own", Text(), owner="experiment"
+    )
+    download: bool | None = _setting(None, "Download", "fetch the files where they are missing", Switch(), owner="experiment")
+    optimizer: str = _setting("SGD", "Optimizer", "the torch.optim class that applies the gradients", Choice(tuple(OPTIMIZERS)))
     lr: float = _setting(0.1, "Learning rate", "the size of a step", Real(0, 1e6, closed=False))
-    momentum: float | None = _option("Momentum", "how much of the last update is kept", Real(0, 1))
-    nesterov: bool | None = _option("Nesterov", "Nesterov momentum (needs momentum above 0)", Switch())
-    beta1: float | None = _option("Beta 1", "decay of the running mean of gradients", Real(0, 0.999999))
-    beta2: float | None = _option("Beta 2", "decay of the running mean of squared gradients", Real(0, 0.99999999))
-    eps: float | None = _option("Epsilon", "added to the denominator, for stability", Real(0, 1))
-    weight_decay: float | None = _option("Weight decay", "how much weights are pulled to zero", Real(0, 1e3))
     epochs: int = _setting(20, "Epochs", "passes over the training data", Integer(1, 10_000_000))
     batch_size: int = _setting(64, "Batch size", "samples per batch; more than the data has: one batch", Integer(1, 10_000_000))
     seed: int = _setting(42, "Seed", "starts the random numbers of weights and batches", Integer(0, 2**64 - 1))
     device: str = _setting("auto", "Device", "where the training runs", Device())
-    left: str = _setting(
-        "every_step", "Left side", "when the left side clears its gradients", Choice(tuple(POLICIES)), more=True
+    left: str = _setting("every_step", "Left side", "when the left side clears its gradients", Choice(tuple(POLICIES)))
+    right: str = _setting("never", "Right side", "when the right side clears its gradients", Choice(tuple(POLICIES)))
+    k: int | None = _setting(4, "k", "the k of accumulate and every_kth_step", Integer(2, 10_000), owner="policy")
+    momentum: float | None = _option("Momentum", "how much of the last update is kept", Real(0, 1))
+    nesterov: bool | None = _option("Nesterov", "Nesterov momentum (needs momentum above 0)", Switch())
+    beta1: float | None = _option("Beta 1", "decay of the running mean of gradients", Real(0, 0.999999))
+    beta2: float | None = _option("Beta 2", "decay of the running mean of squared gradients", Real(0, 0.99999999))
+    rho: float | None = _option("Rho", "decay of the running mean of squared gradients", Real(0, 1))
+    alpha: float | None = _option("Alpha", "decay of the running mean of squared gradients", Real(0, 1))
+    lr_decay: float | None = _option("Lr decay", "how fast the learning rate falls", Real(0, 1e3))
+    eps: float | None = _option("Epsilon", "added to the denominator, for stability", Real(0, 1))
+    weight_decay: float | None = _option("Weight decay", "how much weights are pulled to zero", Real(0, 1e3))
+    amsgrad: bool | None = _option("AMSGrad", "the variant that keeps the largest second moment", Switch())
+    clip_norm: float = _setting(0.0, "Clip norm", "gradients are scaled down to this norm; 0: never", Real(0, 1e9), more=True)
+    precision: str = _setting(
+        "float32", "Precision", "of the forward pass; bfloat16 by autocast", Choice(("float32", "bfloat16")), more=True
     )
-    right: str = _setting("never", "Right side", "when the right side clears its gradients", Choice(tuple(POLICIES)), more=True)
     init: str = _setting(
         "shared",
         "Weights",
@@ -229,6 +277,12 @@ class RunSettings:
         Choice(("turns", "parallel")),
         more=True,
     )
+    pace: float = _setting(
+        0.0, "Pace", "at most so many steps a second, to watch; 0: as fast as it goes", Real(0, 1e6), more=True
+    )
+    timing_probe: bool = _setting(
+        True, "Timing probe", "after the training, time both policies against each other", Switch(), more=True
+    )
 
     @classmethod
     def parse(cls, given: Mapping[str, object]) -> RunSettings:
@@ -241,7 +295,7 @@ class RunSettings:
         errors: dict[str, str] = {}
         for name in given.keys() - SETTINGS.keys():
             errors[shown(name)] = f"no such setting{nearest(name, SETTINGS)}"
-        for name in ("experiment", "optimizer"):  # what the others' defaults depend on
+        for name in DECIDING:
             try:
                 setting = SETTINGS[name]
                 values[name] = setting.parse(given[name]) if name in given else setting.default
@@ -255,8 +309,9 @@ class RunSettings:
             values[name] = default_of(name, values) if applies else None
             if given.get(name) is None:
                 continue
-            if not applies and name not in errors:
-                errors[name] = f"got {shown(given[name])}; {values['optimizer']} has no such setting"
+            if not applies:
+                chosen = {"policy": f"{values['left']} and {values['right']}"}.get(setting.owner) or values[setting.owner]
+                errors[name] = f"got {shown(given[name])}; {chosen} has no such setting"
                 continue
             try:
                 values[name] = setting.parse(given[name])
@@ -272,15 +327,18 @@ class RunSettings:
         """The settings that apply, by name, fit for JSON."""
         return {name: value for name, value in dataclasses.asdict(self).items() if value is not None}
 
-    @property
-    def steps_per_epoch(self) -> int:
-        """Optimizer steps in one pass over the training data."""
-        return math.ceil(EXPERIMENTS[self.experiment].samples / self.batch_size)
+    def step_samples(self, side: int) -> int:
+        """The samples of one optimizer step of a side (0 left, 1 right): a batch, or k of them."""
+        policy = POLICIES[self.policies[side]]
+        return self.batch_size * (self.k or 1) if policy.batches else self.batch_size
 
-    @property
-    def planned_steps(self) -> int:
-        """Optimizer steps that each side takes when nothing stops it."""
-        return self.epochs * self.steps_per_epoch
+    def steps_per_epoch(self, side: int) -> int:
+        """Optimizer steps of a side in one pass over the training data."""
+        return math.ceil(EXPERIMENTS[self.experiment].samples / self.step_samples(side))
+
+    def planned_steps(self, side: int) -> int:
+        """Optimizer steps that a side takes when nothing stops it."""
+        return self.epochs * self.steps_per_epoch(side)
 
     @property
     def optimizer_options(self) -> dict[str, object]:
@@ -291,14 +349,39 @@ class RunSettings:
         return options
 
     @property
+    def policies(self) -> tuple[str, str]:
+        """The policies of the two sides, left first."""
+        return self.left, self.right
+
+    def _named(self, attribute: str, again: str) -> tuple[str, str]:
+        left, right = (getattr(POLICIES[name], attribute).format(k=self.k) for name in self.policies)
+        return left, right if right != left else right + again
+
+    @property
     def variants(self) -> tuple[str, str]:
         """The names of the two sides in files and tables, left first. Two sides of one policy are told apart by a 2."""
-        left, right = POLICIES[self.left].variant, POLICIES[self.right].variant
-        return left, right if right != left else right + "_2"
+        return self._named("variant", "_2")
+
+    @property
+    def titles(self) -> tuple[str, str]:
+        """The names of the two sides over their charts."""
+        return self._named("title", ", again")
+
+    @property
+    def shorts(self) -> tuple[str, str]:
+        """The names of the two sides in a table's head and in sentences."""
+        return self._named("short", " 2")
+
+    @property
+    def notes(self) -> list[str]:
+        """What must be known with the results of such a run."""
+        notes = EXPERIMENTS[self.experiment].notes
+        return [note for (name, value), note in notes.items() if getattr(self, name) == value]
 
     def summary(self) -> str:
         """The settings in a few words, for a title line."""
-        return f"{self.experiment} · {self.optimizer} lr {self.lr:g} · seed {self.seed} · {self.device}"
+        what = f"{self.experiment} (synthetic data)" if self.data == "synthetic" else self.experiment
+        return f"{what} · {self.optimizer} lr {self.lr:g} · seed {self.seed} · {self.device}"
 
 
 def default_of(name: str, values: Mapping[str, object]) -> object:
@@ -306,7 +389,10 @@ def default_of(name: str, values: Mapping[str, object]) -> object:
     experiment, optimizer = EXPERIMENTS[str(values["experiment"])], OPTIMIZERS[str(values["optimizer"])]
     if name == "lr" and optimizer.lr is not None:
         return optimizer.lr
-    return experiment.defaults.get(name, optimizer.options.get(name, SETTINGS[name].default))
+    for place in (experiment.defaults, experiment.options, optimizer.options):
+        if name in place:
+            return place[name]
+    return SETTINGS[name].default
 
 
 SETTINGS: Mapping[str, Setting] = {

@@ -5,7 +5,8 @@
 - ``run.json``: the settings, the status, how each variant ended (:class:`RunState`); always whole;
 - ``<variant>.csv``: a row per optimizer step; ``<variant>.epochs.csv``: a row per epoch, where there is test data;
 - ``<variant>.log`` and ``supervisor.log``: what the processes printed;
-- ``stop`` and ``pause``: requests to the supervisor, empty files;
+- ``<variant>.timing.csv``: the slices of the timing probe;
+- ``stop``, ``pause`` and ``step``: requests to the supervisor, empty files;
 - ``alive``: locked for as long as the supervisor lives.
 """
 
@@ -33,7 +34,9 @@ from gradtui.runs.atomic import replacing
 from gradtui.settings import RunSettings, SettingsError, nearest, shown
 
 STEP_COLUMNS = ("step", "epoch", "loss", "grad_norm", "seconds")
+GRADIENT_COLUMNS = ("fresh_grad_norm", "cosine")
 EPOCH_COLUMNS = ("epoch", "step", "test_loss", "accuracy")
+TIMING_COLUMNS = ("slice", "block", "side", "seconds_per_batch")
 
 RUN_STATUSES = ("running", "paused", "finished", "stopped", "failed")
 LIVE_STATUSES = ("running", "paused")
@@ -61,12 +64,17 @@ def now() -> str:
 
 @dataclass(frozen=True)
 class VariantState:
-    """One side of a run: its policy, how far it is, and how it ended (``reason`` says why it failed)."""
+    """One side of a run: its policy, how far it is, and how it ended (``reason`` says why it failed).
+
+    ``memory_first_mb`` and ``memory_last_mb`` are what it held when its first and its last turn ended, in 10**6 bytes.
+    """
 
     policy: str
     status: str = "running"
     steps: int = 0
     peak_memory_mb: float | None = None
+    memory_first_mb: float | None = None
+    memory_last_mb: float | None = None
     reason: str | None = None
     pid: int | None = None
 
@@ -170,6 +178,9 @@ class RunFolder:
     def epochs_csv(self, variant: str) -> Path:
         return self.path / f"{variant}.epochs.csv"
 
+    def timing_csv(self, variant: str) -> Path:
+        return self.path / f"{variant}.timing.csv"
+
     def log(self, variant: str) -> Path:
         return self.path / f"{variant}.log"
 
@@ -211,6 +222,18 @@ class RunFolder:
 
     def request_resume(self) -> None:
         (self.path / "pause").unlink(missing_ok=True)
+
+    def request_step(self) -> None:
+        """One step of both variants, while the run is paused."""
+        (self.path / "step").touch()
+
+    def take_step_request(self) -> bool:
+        """Whether a step was asked for; asked once, it is answered once."""
+        try:
+            (self.path / "step").unlink()
+        except FileNotFoundError:
+            return False
+        return True
 
     @property
     def stop_requested(self) -> bool:
@@ -292,8 +315,8 @@ def create_run(settings: RunSettings) -> RunFolder:
     """A new run folder, its run.json written before it gets its name. Raises HomeError."""
     runs = runs_directory()
     stem = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S-%f")[:STAMP_LENGTH] + "-" + settings.experiment
-    policies = (settings.left, settings.right)
-    variants = {name: VariantState(policy) for name, policy in zip(settings.variants, policies, strict=True)}
+    stem += "-synthetic" if settings.data == "synthetic" else ""
+    variants = {name: VariantState(policy) for name, policy in zip(settings.variants, settings.policies, strict=True)}
     versions = {"gradtui": gradtui.__version__, "python": platform.python_version()}
     try:
         nameless = Path(tempfile.mkdtemp(prefix=".new-", dir=runs))

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from gradtui.runs.folder import EPOCH_COLUMNS, STEP_COLUMNS, DamagedRun, RunFolder, RunState
+from gradtui.catalog import EXPERIMENTS
+from gradtui.runs.claims import Claim, judge
+from gradtui.runs.evidence import Evidence, RunEvidence, block_ratios
+from gradtui.runs.folder import (
+    EPOCH_COLUMNS,
+    GRADIENT_COLUMNS,
+    STEP_COLUMNS,
+    TIMING_COLUMNS,
+    DamagedRun,
+    RunFolder,
+    RunState,
+)
 from gradtui.runs.tail import Columns, CsvTail
 
 
@@ -17,9 +27,10 @@ from gradtui.runs.tail import Columns, CsvTail
 class VariantResults:
     """One side of a run in numbers; None where it is not known (yet).
 
-    ``diverged_at`` is the first step whose loss is not finite, ``seconds`` the training time, ``step_ms_*`` the time
+    ``diverged_at`` is the first step whose loss is not finite, ``exploded_at`` the first whose loss is above 1,000 times
+    the first one, ``seconds`` the training time, ``step_ms_*`` the time
     per step in milliseconds, ``final_grad_norm`` the norm of the gradient that the optimizer applied when it was last
-    measured, ``peak_memory_mb`` in 10**6 bytes.
+    measured, ``peak_memory_mb`` in 10**6 bytes, ``memory_growth_mb`` from the end of the first turn to that of the last.
     """
 
     status: str
@@ -28,11 +39,13 @@ class VariantResults:
     best_loss: float | None = None
     best_step: int | None = None
     diverged_at: int | None = None
+    exploded_at: int | None = None
     accuracy: float | None = None
     seconds: float | None = None
     step_ms_median: float | None = None
     step_ms_p95: float | None = None
     peak_memory_mb: float | None = None
+    memory_growth_mb: float | None = None
     final_grad_norm: float | None = None
 
 
@@ -42,6 +55,7 @@ class RunResults:
 
     state: RunState
     variants: Mapping[str, VariantResults]
+    claims: Sequence[Claim] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Fit for ``json.dumps(..., allow_nan=False)``: nan and the infinities become the strings that CSV has."""
@@ -53,67 +67,12 @@ class RunResults:
                 name: {key: _json_number(value) for key, value in vars(results).items()}
                 for name, results in self.variants.items()
             },
+            "claims": [vars(claim) for claim in self.claims],
         }
 
 
 def _json_number(value: object) -> object:
     return repr(value) if isinstance(value, float) and not math.isfinite(value) else value
-
-
-@dataclass
-class _Tally:
-    """Counts one variant's rows. What it keeps does not grow with the run."""
-
-    steps: int = 0
-    final_loss: float | None = None
-    best_loss: float | None = None
-    best_step: int | None = None
-    diverged_at: int | None = None
-    seconds: float = 0.0
-    step_times: Counter[float] = field(default_factory=Counter)  # in the file's unit, 0.1 microseconds: few differ
-    accuracy: float | None = None
-    final_grad_norm: float | None = None
-
-    def add_steps(self, rows: Columns) -> None:
-        losses, steps = rows.values["loss"], rows.values["step"]
-        if not losses:
-            return
-        self.steps = int(steps[-1])
-        self.final_loss = losses[-1]
-        finite = losses if math.isfinite(sum(losses)) else [x for x in losses if math.isfinite(x)]
-        if len(finite) < len(losses) and self.diverged_at is None:
-            self.diverged_at = next(int(s) for s, x in zip(steps, losses, strict=True) if not math.isfinite(x))
-        if finite:
-            best = min(finite)
-            if self.best_loss is None or best < self.best_loss:
-                self.best_loss, self.best_step = best, int(steps[losses.index(best)])
-        seconds = rows.values["seconds"]
-        self.seconds += math.fsum(seconds)
-        self.step_times.update(seconds)
-        measured = next((norm for norm in reversed(rows.values["grad_norm"]) if norm == norm), None)
-        if measured is not None:
-            self.final_grad_norm = measured
-
-    def add_epochs(self, rows: Columns) -> None:
-        if rows.values["accuracy"]:
-            self.accuracy = rows.values["accuracy"][-1]
-
-    def step_ms(self, share: float) -> float | None:
-        """The time that a ``share`` of the steps took at most, in milliseconds; the mean of the middle two for a median."""
-        total = self.step_times.total()
-        if total == 0:
-            return None
-        ascending = sorted(self.step_times.items())
-        wanted = {math.ceil(share * total), math.floor(share * total) + 1} if share == 0.5 else {math.ceil(share * total)}
-        found = []
-        for rank in sorted(wanted):
-            seen = 0
-            for seconds, count in ascending:
-                seen += count
-                if seen >= rank:
-                    found.append(seconds)
-                    break
-        return 1000 * sum(found) / len(found)
 
 
 class RunReader:
@@ -122,9 +81,10 @@ class RunReader:
     def __init__(self, folder: RunFolder) -> None:
         self.folder = folder
         self.state = folder.observe()
-        self._tallies = {name: _Tally() for name in self.state.variants}
-        self._steps = {name: CsvTail(folder.steps_csv(name), STEP_COLUMNS) for name in self.state.variants}
-        self._epochs = {name: CsvTail(folder.epochs_csv(name), EPOCH_COLUMNS) for name in self.state.variants}
+        names = self.state.settings.variants
+        self._evidence = {name: Evidence() for name in names}
+        self._steps = {name: CsvTail(folder.steps_csv(name), (*STEP_COLUMNS, *GRADIENT_COLUMNS)) for name in names}
+        self._epochs = {name: CsvTail(folder.epochs_csv(name), EPOCH_COLUMNS) for name in names}
 
     def refresh_state(self) -> RunState:
         """Read run.json again; where it cannot be read (any more) the last known state stands."""
@@ -137,31 +97,46 @@ class RunReader:
         steps = {name: rows for name, tail in self._steps.items() if (rows := tail.read()) is not None}
         epochs = {name: rows for name, tail in self._epochs.items() if (rows := tail.read()) is not None}
         for name, rows in steps.items():
-            self._tallies[name].add_steps(rows)
+            self._evidence[name].add_steps(rows)
         for name, rows in epochs.items():
-            self._tallies[name].add_epochs(rows)
+            self._evidence[name].add_epochs(rows)
         return steps, epochs
 
     def results(self) -> RunResults:
-        """The numbers so far."""
-        variants = {}
-        for name, tally in self._tallies.items():
-            variant = self.state.variants[name]
-            variants[name] = VariantResults(
-                status=self.state.status if variant.status == "running" else variant.status,
-                steps=tally.steps,
-                final_loss=tally.final_loss,
-                best_loss=tally.best_loss,
-                best_step=tally.best_step,
-                diverged_at=tally.diverged_at,
-                accuracy=tally.accuracy,
-                seconds=tally.seconds if tally.steps else None,
-                step_ms_median=tally.step_ms(0.5),
-                step_ms_p95=tally.step_ms(0.95),
-                peak_memory_mb=variant.peak_memory_mb,
-                final_grad_norm=tally.final_grad_norm,
-            )
-        return RunResults(self.state, variants)
+        """The numbers so far; the claims are judged when the run has ended."""
+        variants = {name: self._variant(name) for name in self._evidence}
+        return RunResults(self.state, variants, () if self.state.live else judge(self._run_evidence()))
+
+    def _variant(self, name: str) -> VariantResults:
+        evidence, variant = self._evidence[name], self.state.variants[name]
+        evidence.peak_memory_mb = variant.peak_memory_mb
+        if variant.memory_first_mb is not None and variant.memory_last_mb is not None:
+            evidence.memory_growth_mb = variant.memory_last_mb - variant.memory_first_mb
+        return VariantResults(
+            status=self.state.status if variant.status == "running" else variant.status,
+            steps=evidence.steps,
+            final_loss=evidence.last_loss,
+            best_loss=evidence.best_loss,
+            best_step=evidence.best_step,
+            diverged_at=evidence.diverged_at,
+            exploded_at=evidence.exploded_at,
+            accuracy=evidence.accuracy,
+            seconds=evidence.seconds if evidence.steps else None,
+            step_ms_median=evidence.step_ms(0.5),
+            step_ms_p95=evidence.step_ms(0.95),
+            peak_memory_mb=evidence.peak_memory_mb,
+            memory_growth_mb=evidence.memory_growth_mb,
+            final_grad_norm=evidence.grad_norm,
+        )
+
+    def _run_evidence(self) -> RunEvidence:
+        settings = self.state.settings
+        left, right = self._evidence.values()
+        ratios = []
+        for name in settings.variants:
+            slices = CsvTail(self.folder.timing_csv(name), TIMING_COLUMNS).read()
+            ratios += block_ratios(slices) if slices is not None else []
+        return RunEvidence(settings, left, right, ratios, EXPERIMENTS[settings.experiment].test_samples)
 
 
 def read_results(folder: RunFolder) -> RunResults:

@@ -27,6 +27,7 @@ TURN_SECONDS = 0.08
 have rows on disk within 100 ms."""
 
 POLL_SECONDS = 0.03
+NO_LIMIT = 1_000_000_000
 STATE_SECONDS = 2.0
 """How often run.json tells how far the variants are, beside every change of status."""
 
@@ -47,6 +48,7 @@ class Worker:
             stderr=self._early_words,
         )
         self._partial = b""
+        self._not_before = 0.0
         os.set_blocking(self.stdout.fileno(), False)
 
     @property
@@ -57,6 +59,18 @@ class Worker:
     @property
     def idle(self) -> bool:
         return self.ready and not self.computing and not self.ended
+
+    @property
+    def due(self) -> bool:
+        """Whether it may compute, now that its pace allows it."""
+        return self.idle and time.monotonic() >= self._not_before
+
+    def give_turn(self, seconds: float, steps: int, pace: float = 0) -> None:
+        """Let it compute for so long, at most so many steps; with a pace, the next turn is due when these are."""
+        self.computing = True
+        if pace:
+            self._not_before = max(self._not_before, time.monotonic() - 1 / pace) + steps / pace
+        self.send(turn=seconds, steps=steps)
 
     def send(self, **message: object) -> None:
         """Tell it something. A worker that has died is told in vain: the end of its output says so."""
@@ -142,18 +156,21 @@ class Run:
                 )
             case "turn ended":
                 worker.computing = False
-                self._change(name, steps=event["step"], peak_memory_mb=event["peak_memory_mb"])
-            case "ended":
-                worker.computing = False
+                first = self.state.variants[name].memory_first_mb or event["now_mb"]
                 self._change(
                     name,
-                    status=event["status"],
-                    reason=event["reason"],
-                    peak_memory_mb=event["peak_memory_mb"],
+                    steps=event["step"],
+                    peak_memory_mb=event["peak_mb"],
+                    memory_first_mb=first,
+                    memory_last_mb=event["now_mb"],
                 )
+            case "ended":
+                worker.computing = False
+                self._change(name, status=event["status"], reason=event["reason"])
             case None:  # its output has ended, and so has it
                 worker.ended, worker.computing = True, False
-                worker.save_early_words(self.folder.log(name))
+                if not self.folder.log(name).exists():  # it died before it could open its log
+                    worker.save_early_words(self.folder.log(name))
                 died = worker.how_it_died(self.folder.last_log_lines(name))
                 if self.state.variants[name].status == "running":
                     self._change(name, status="failed", reason=died)
@@ -180,27 +197,32 @@ class Run:
                     worker.process.kill()
 
     def _hand_out_turns(self) -> None:
-        if self._stopping or self.state.status == "paused":
+        if self._stopping:
             return
         alive = [worker for worker in self.workers if not worker.ended]
         if not all(worker.ready for worker in alive):
             return  # both begin together
+        if self.state.status == "paused":
+            if not any(worker.computing for worker in alive) and self.folder.take_step_request():
+                for worker in alive:
+                    worker.give_turn(TURN_SECONDS, steps=1)
+            return
         if self.state.settings.schedule == "parallel":
-            chosen = [worker for worker in alive if worker.idle]
+            chosen = [worker for worker in alive if worker.due]
         elif any(worker.computing for worker in alive):
             chosen = []
         else:
             chosen = self._next_in_turn()
+        pace = self.state.settings.pace
         for worker in chosen:
-            worker.computing = True
-            worker.send(turn=TURN_SECONDS, steps=1_000_000_000)
+            worker.give_turn(TURN_SECONDS, steps=max(1, round(pace * TURN_SECONDS)) if pace else NO_LIMIT, pace=pace)
 
     def _next_in_turn(self) -> list[Worker]:
         """The worker whose turn it is, if any: left right, right left, left right, so that neither is always first."""
         for _ in range(2):
             while self._queue:
                 worker = self._queue.pop(0)
-                if worker.idle:
+                if worker.due:
                     return [worker]
             self._queue = [self.workers[side] for side in self._order]
             self._order.reverse()

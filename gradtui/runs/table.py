@@ -6,9 +6,8 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gradtui.policies import POLICIES
 from gradtui.runs.results import RunResults, VariantResults
-from gradtui.runs.wording import UNKNOWN, count, duration, megabytes, number, percent, step_time
+from gradtui.runs.wording import UNKNOWN, count, duration, megabytes, number, percent, signed_mb, step_time
 
 
 @dataclass(frozen=True)
@@ -63,6 +62,10 @@ def _minus(left: float, right: float, left_name: str, right_name: str) -> str:
     return "equal" if left == right else f"{left_name} {left - right:+,.0f}"
 
 
+def _no_comparison(left: float, right: float, left_name: str, right_name: str) -> str:
+    return ""
+
+
 def _best(results: VariantResults) -> str:
     if results.best_loss is None:
         return UNKNOWN
@@ -75,16 +78,24 @@ def _diverged(results: VariantResults) -> str:
     return "all finite" if results.diverged_at is None else f"from step {count(results.diverged_at)}"
 
 
+def _exploded(results: VariantResults) -> str:
+    if results.steps == 0:
+        return UNKNOWN
+    return "never" if results.exploded_at is None else f"from step {count(results.exploded_at)}"
+
+
 METRICS = (
     Metric("final loss", lambda r: r.final_loss, lambda r: number(r.final_loss), _lower),
     Metric("best loss", lambda r: r.best_loss, _best, _lower),
     Metric("accuracy", lambda r: r.accuracy, lambda r: percent(r.accuracy), _points),
     Metric("not finite", lambda r: None, _diverged, _minus),
+    Metric("over 1000 x first", lambda r: None, _exploded, _minus),
     Metric("gradient norm", lambda r: r.final_grad_norm, lambda r: number(r.final_grad_norm), _lower),
     Metric("time per step", lambda r: r.step_ms_median, lambda r: step_time(r.step_ms_median), _ratio, is_time=True),
     Metric("  95 % within", lambda r: r.step_ms_p95, lambda r: step_time(r.step_ms_p95), _ratio, is_time=True),
     Metric("training time", lambda r: r.seconds, lambda r: duration(r.seconds), _ratio, is_time=True),
     Metric("peak memory", lambda r: r.peak_memory_mb, lambda r: megabytes(r.peak_memory_mb), _ratio),
+    Metric("  its growth", lambda r: r.memory_growth_mb, lambda r: signed_mb(r.memory_growth_mb), _no_comparison),
     Metric("steps", lambda r: r.steps, lambda r: count(r.steps), _minus),
     Metric("status", lambda r: None, lambda r: r.status, _minus),
 )
@@ -93,22 +104,17 @@ STEPS_FOR_TIMES = 1000
 """With fewer steps the first, slow ones decide, and times are not compared."""
 
 
-def names(results: RunResults) -> tuple[str, str]:
-    """What the two sides are called in the table's head."""
-    settings = results.state.settings
-    left, right = POLICIES[settings.left].short, POLICIES[settings.right].short
-    return left, right if right != left else f"{right} 2"
-
-
 def rows(results: RunResults) -> list[Row]:
     """The table, a row per metric."""
-    left_name, right_name = names(results)
+    left_name, right_name = results.state.settings.shorts
     left, right = results.variants.values()
     table = []
     for metric in METRICS:
         a, b = metric.value(left), metric.value(right)
         if metric.label == "accuracy" and a is None and b is None:
             continue  # nothing is tested in this experiment
+        if metric.say is _exploded and left.exploded_at is None and right.exploded_at is None:
+            continue  # nothing to tell
         if a is None or b is None:
             difference = ""
         elif metric.is_time and (objection := _objection_to_times(results)):
@@ -128,7 +134,7 @@ def _objection_to_times(results: RunResults) -> str:
 
 def as_text(results: RunResults) -> str:
     """The table in plain text, its columns aligned."""
-    head = Row("", *names(results), "difference")
+    head = Row("", *results.state.settings.shorts, "difference")
     lines = [head, *rows(results)]
     widths = [max(len(getattr(row, name)) for row in lines) for name in ("label", "left", "right")]
     return "\n".join(

@@ -55,3 +55,8 @@ def duration(seconds: float | None) -> str:
 def megabytes(value: float | None) -> str:
     """Memory: ``314 MB``."""
     return UNKNOWN if value is None else f"{value:,.0f} MB" if value >= 10 else f"{value:.1f} MB"
+
+
+def signed_mb(value: float | None) -> str:
+    """A change of memory: ``+1.5 MB``."""
+    return UNKNOWN if value is None else f"{value:+,.1f} MB"

@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Optimizer
 
 PIECE = 1 << 20
@@ -44,12 +44,12 @@ class GradientProbe:
     """Measures the gradients of the steps that are taken inside ``with probe:``; other steps it costs nothing.
 
     ``reading`` is the last one, still on the device, so that nothing waits for it; :func:`norms` reads it. None where
-    the optimizer applied nothing.
+    the optimizer's tensors got no gradient. A gradient that was cleared before the step counts as 0.
     """
 
-    def __init__(self, model: nn.Module, optimizer: Optimizer) -> None:
+    def __init__(self, optimizer: Optimizer) -> None:
         self.reading: Tensor | None = None
-        self._parameters = [p for p in model.parameters() if p.requires_grad]
+        self._parameters: list[Tensor] = [p for group in optimizer.param_groups for p in group["params"]]
         self._optimizer = optimizer
         self._fresh: dict[Tensor, Tensor] = {}
         self._hooks: list[torch.utils.hooks.RemovableHandle] = []
@@ -72,7 +72,11 @@ class GradientProbe:
         self._fresh[parameter] = fresh.clone() if before is None else before + fresh
 
     def _before_step(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        both = [(p.grad, self._fresh[p]) for p in self._parameters if p.grad is not None and p in self._fresh]
+        both = [
+            (p.grad if p.grad is not None else torch.zeros_like(self._fresh[p]), self._fresh[p])
+            for p in self._parameters
+            if p in self._fresh
+        ]
         self.reading = _products(both) if both else None
 
 

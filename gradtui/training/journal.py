@@ -10,6 +10,7 @@ import resource
 import sys
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol
@@ -17,7 +18,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from gradtui.runs.folder import EPOCH_COLUMNS, STEP_COLUMNS, RunFolder
+from gradtui.runs.folder import EPOCH_COLUMNS, GRADIENT_COLUMNS, STEP_COLUMNS, TIMING_COLUMNS, RunFolder
 from gradtui.training.clock import clock_for
 from gradtui.training.gradients import norms
 
@@ -29,11 +30,19 @@ class Stopped(Exception):
     """The run was stopped; raised out of the loop by the journal, after all rows were written."""
 
 
+@dataclass(frozen=True)
+class Memory:
+    """Memory in MB (10**6 bytes): the most held so far, and what is held now."""
+
+    peak_mb: float
+    now_mb: float
+
+
 class Turns(Protocol):
     """Who may compute: asked at the start and whenever a turn has ended."""
 
-    def wait(self, step: int, peak_memory_mb: float) -> tuple[float, int]:
-        """Say how far we are, wait for the next turn: its ``time.perf_counter`` end and its most steps.
+    def wait(self, step: int, memory: Memory) -> tuple[float, int]:
+        """Say how far we are and what we hold, wait for the next turn: its ``time.perf_counter`` end and its most steps.
 
         Raises Stopped.
         """
@@ -46,9 +55,12 @@ class Journal:
         self._device = device
         self._turns = turns
         self._clock = clock_for(device)
-        self._steps_file = _Rows(folder.steps_csv(variant), (*STEP_COLUMNS, "fresh_grad_norm", "cosine"))
+        self._steps_file = _Rows(folder.steps_csv(variant), (*STEP_COLUMNS, *GRADIENT_COLUMNS))
         self._epochs_path = folder.epochs_csv(variant)
         self._epochs_file: _Rows | None = None
+        self._timing_path = folder.timing_csv(variant)
+        self._timing_file: _Rows | None = None
+        self._slices = 0
         self._step = 0
         self._epochs: list[int] = []
         self._losses: list[Tensor] = []
@@ -89,6 +101,13 @@ class Journal:
         self._epochs_file.write([f"{epoch},{self._step + len(self._losses)},{test_loss!r},{accuracy!r}\n"])
         self._clock.start()
 
+    def time_slice(self, block: int, side: int, seconds_per_batch: float) -> None:
+        """A slice of the timing probe."""
+        if self._timing_file is None:
+            self._timing_file = _Rows(self._timing_path, TIMING_COLUMNS)
+        self._slices += 1
+        self._timing_file.write([f"{self._slices},{block},{side},{seconds_per_batch!r}\n"])
+
     def breathe(self) -> None:
         """To be called between pieces of work that are not steps: lets the other variant have its turn. Raises Stopped."""
         if time.perf_counter() >= self._deadline:
@@ -96,7 +115,7 @@ class Journal:
             self._next_turn()
 
     def _next_turn(self) -> None:
-        self._deadline, most_steps = self._turns.wait(self._step, peak_memory_mb(self._device))
+        self._deadline, most_steps = self._turns.wait(self._step, memory(self._device))
         self._most_steps = min(most_steps, self._device_steps)
         self._clock.start()
 
@@ -135,9 +154,14 @@ class _Rows:
         self._file.flush()
 
 
-def peak_memory_mb(device: torch.device) -> float:
-    """The most memory held so far, in MB (10**6 bytes): by the allocator on a CUDA GPU, else by this process."""
+def memory(device: torch.device) -> Memory:
+    """By the allocator on a CUDA GPU, else by this process."""
     if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device) / 1e6
+        return Memory(torch.cuda.max_memory_allocated(device) / 1e6, torch.cuda.memory_allocated(device) / 1e6)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6  # macOS gives bytes, Linux KiB
+    peak_mb = peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6  # macOS gives bytes, Linux KiB
+    try:
+        with open("/proc/self/statm", encoding="ascii") as file:
+            return Memory(peak_mb, int(file.read().split()[1]) * resource.getpagesize() / 1e6)
+    except OSError:  # not Linux
+        return Memory(peak_mb, peak_mb)

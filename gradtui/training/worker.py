@@ -22,6 +22,8 @@ import sys
 import threading
 import time
 import traceback
+import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -73,20 +75,21 @@ class Supervisor:
 
 def main() -> None:
     supervisor = Supervisor()
+    warnings.filterwarnings("ignore", message="Failed to initialize NumPy")  # gradtui does without
     import torch  # takes a second: only after the pipes are watched
 
-    from gradtui.training import devices, journal, loop
+    from gradtui.training import devices, journal, loop, preparation, timing
 
     class SupervisedTurns:
-        def wait(self, step: int, peak_memory_mb: float) -> tuple[float, int]:
+        def wait(self, step: int, memory: journal.Memory) -> tuple[float, int]:
             if step > 0:
-                supervisor.send("turn ended", step=step, peak_memory_mb=peak_memory_mb)
+                supervisor.send("turn ended", step=step, peak_mb=memory.peak_mb, now_mb=memory.now_mb)
             message = supervisor.receive()
             if "stop" in message:
                 raise journal.Stopped
             return time.perf_counter() + message["turn"], message["steps"]
 
-    loop.warm_up()
+    preparation.warm_up()
     gc.freeze()  # torch is a million objects; the garbage collector need not look at them during the training
     assignment = supervisor.receive()
     folder, side = RunFolder(Path(assignment["run"])), int(assignment["side"])
@@ -105,18 +108,21 @@ def main() -> None:
     try:
         if settings.schedule == "parallel":  # two times as many threads as cores would make both crawl
             torch.set_num_threads(max(1, torch.get_num_threads() // 2))
-        training = loop.prepare(settings, side, device)
-        loop.rehearse(training)
+        training = preparation.prepare(settings, side, device)
+        preparation.rehearse(training)
         with journal.Journal(folder, variant, device, SupervisedTurns()) as rows:
             supervisor.send("ready", device=str(device), device_name=device_name, torch=torch.__version__)
             loop.train(training, rows)
+            if settings.timing_probe and settings.schedule == "turns":
+                with suppress(journal.Stopped):  # the training has reached its end; only the probe is cut short
+                    timing.probe_times(training, rows)
     except journal.Stopped:
         status = "stopped"
     except torch.OutOfMemoryError:
         traceback.print_exc()
         status, reason = "failed", f"out of memory on {device}"
     # Any other error ends this process with a traceback in its log, whose last line the supervisor gives as the reason.
-    supervisor.send("ended", status=status, reason=reason, peak_memory_mb=journal.peak_memory_mb(device))
+    supervisor.send("ended", status=status, reason=reason)
     sys.stdout.flush()
     os._exit(status == "failed")  # not through torch's teardown, which can take longer than a stop may
 

@@ -10,12 +10,13 @@ import torch
 
 from gradtui.runs.folder import RunFolder
 from gradtui.settings import RunSettings
-from gradtui.training.journal import Journal
-from gradtui.training.loop import Training, prepare, train
+from gradtui.training.journal import Journal, Memory
+from gradtui.training.loop import train
+from gradtui.training.preparation import Training, prepare
 
 
 class EndlessTurn:
-    def wait(self, step: int, peak_memory_mb: float) -> tuple[float, int]:
+    def wait(self, step: int, memory: Memory) -> tuple[float, int]:
         return time.perf_counter() + 1e9, 10**9
 
 

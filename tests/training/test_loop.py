@@ -10,7 +10,8 @@ import torch
 from gradtui.catalog import EXPERIMENTS, OPTIMIZERS
 from gradtui.settings import RunSettings
 from gradtui.training import experiments
-from gradtui.training.loop import Batches, prepare
+from gradtui.training.batches import Batches
+from gradtui.training.preparation import prepare
 from tests.training.stubs import losses_of, rows_of, run_loop
 
 DEVICES = [
@@ -34,7 +35,7 @@ def test_never_clearing_is_momentum_of_one(tmp_path: Path, device: str, experime
     run_loop(tmp_path / "never", side=1, device=device, **run)
     run_loop(tmp_path / "momentum", side=0, device=device, momentum=1.0, **run)
     never, momentum = losses_of(tmp_path / "never" / "side.csv"), losses_of(tmp_path / "momentum" / "side.csv")
-    assert len(never) == RunSettings.parse(run).planned_steps
+    assert len(never) == RunSettings.parse(run).planned_steps(0)
     assert list(map(repr, never)) == list(map(repr, momentum))
 
 
@@ -67,7 +68,7 @@ def test_both_sides_start_alike_and_see_the_same_batches(device: str) -> None:
     orders = []
     for training in (left, right):
         shuffle = torch.Generator().manual_seed(settings.seed)
-        batches = Batches(training.data.train, 64, shuffle)
+        batches = Batches(training.data.train, 64, shuffle, torch.device(device))
         orders.append([targets for _ in range(2) for _, targets in batches])
     assert all(torch.equal(a, b) for a, b in zip(*orders, strict=True))
     assert not torch.equal(orders[0][0], orders[0][24]), "the second epoch has another order than the first"
@@ -81,7 +82,7 @@ def test_independent_weights_differ() -> None:
 
 def test_an_epoch_holds_every_sample_once() -> None:
     data = experiments.load("digits").data(RunSettings.parse({"experiment": "digits"}))
-    batches = list(Batches(data.train, 64, torch.Generator().manual_seed(1)))
+    batches = list(Batches(data.train, 64, torch.Generator().manual_seed(1), torch.device("cpu")))
     assert [len(inputs) for inputs, _ in batches] == [64] * 23 + [28]
     seen = torch.cat([inputs for inputs, _ in batches])
     assert torch.equal(torch.sort(seen.sum(dim=1)).values, torch.sort(data.train.inputs.sum(dim=1)).values)

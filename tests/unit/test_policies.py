@@ -2,14 +2,14 @@ from gradtui.policies import POLICIES
 
 
 def test_the_source_that_is_shown_is_the_code_that_runs() -> None:
-    assert POLICIES["every_step"].source().splitlines() == [
+    assert POLICIES["every_step"].source() == [
         "optimizer.zero_grad()",
         "loss: Tensor = loss_fn(model(inputs), targets)",
         "loss.backward()",
         "optimizer.step()",
         "return loss",
     ]
-    assert "zero_grad" not in POLICIES["never"].source()
+    assert not any("zero_grad" in line for line in POLICIES["never"].source())
 
 
 def test_variants_are_named_apart() -> None:

@@ -63,15 +63,15 @@ def test_what_a_person_may_type(name: str, value: object, parsed: object) -> Non
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_every_experiment_starts_with_every_optimizer(experiment: str, optimizer: str) -> None:
     settings = RunSettings.parse({"experiment": experiment, "optimizer": optimizer})
-    assert settings.planned_steps >= 1
+    assert settings.planned_steps(1) >= 1
     again = RunSettings.parse(json.loads(json.dumps(settings.as_dict())))
     assert again == settings
 
 
 def test_the_defaults_are_those_of_the_experiment() -> None:
     linear, digits = RunSettings.parse({}), RunSettings.parse({"experiment": "digits"})
-    assert (linear.optimizer, linear.lr, linear.epochs, linear.seed, linear.planned_steps) == ("SGD", 0.1, 20, 42, 20)
-    assert (digits.lr, digits.epochs, digits.batch_size, digits.planned_steps) == (0.1, 10, 64, 240)
+    assert (linear.optimizer, linear.lr, linear.epochs, linear.seed, linear.planned_steps(0)) == ("SGD", 0.1, 20, 42, 20)
+    assert (digits.lr, digits.epochs, digits.batch_size, digits.planned_steps(0)) == (0.1, 10, 64, 240)
 
 
 def test_an_option_of_another_optimizer_is_refused() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from torch import Tensor, nn
@@ -13,13 +13,21 @@ from gradtui.settings import RunSettings
 
 @dataclass(frozen=True)
 class Split:
-    """Samples: ``inputs`` of shape (samples, ...), ``targets`` of shape (samples,) for classes, else (samples, ...)."""
+    """Samples: ``inputs`` of shape (samples, ...), ``targets`` of shape (samples,) for classes, else (samples, ...).
+
+    Inputs of dtype uint8 are pixels: the model sees them as numbers from 0 to 1.
+    """
 
     inputs: Tensor
     targets: Tensor
 
     def __len__(self) -> int:
         return len(self.inputs)
+
+    @property
+    def bytes(self) -> int:
+        """How much memory the samples take as they are."""
+        return sum(tensor.numel() * tensor.element_size() for tensor in (self.inputs, self.targets))
 
 
 @dataclass(frozen=True)
@@ -30,16 +38,22 @@ class Data:
     test: Split | None = None
 
 
+def _all_of(model: nn.Module, settings: RunSettings) -> Iterable[Tensor]:
+    return model.parameters()
+
+
 @dataclass(frozen=True)
 class Experiment:
     """``data`` and ``model`` draw what is random in them from torch's global generator, which the loop has seeded.
 
-    ``loss_fn(model(inputs), targets)`` is a scalar, the mean over the samples.
+    ``loss_fn(model(inputs), targets)`` is a scalar. ``optimized`` gives the tensors that the optimizer holds: all
+    parameters of the model, if nothing else is said.
     """
 
     data: Callable[[RunSettings], Data]
     model: Callable[[RunSettings], nn.Module]
     loss_fn: nn.Module
+    optimized: Callable[[nn.Module, RunSettings], Iterable[Tensor]] = _all_of
 
 
 def load(name: str) -> Experiment:

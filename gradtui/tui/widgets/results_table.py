@@ -25,7 +25,7 @@ class ResultsTable(Lines):
 
     def draw(self, results: RunResults) -> None:
         """Show the numbers of a run."""
-        left, right = table.names(results)
+        left, right = results.state.settings.shorts
         head: Line = [(_row("", left, right), "head"), ("   difference", "head")]
         self.show([head] + [self._line(row) for row in table.rows(results)])
 

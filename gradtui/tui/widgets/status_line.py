@@ -41,14 +41,13 @@ class StatusLine(Lines):
 def progress(results: RunResults, steps_per_second: float | None, *, wide: bool) -> str:
     """How far a run is: ``epoch 12/20``, and with room its steps per second and the time that is left."""
     settings = results.state.settings
-    going = [variant for variant in results.variants.values() if variant.status != "failed"]
-    steps = min((variant.steps for variant in going), default=0)
-    epoch = min(settings.epochs, steps // settings.steps_per_epoch)
+    sides = [(side, variant) for side, variant in enumerate(results.variants.values()) if variant.status != "failed"]
+    epoch = min((variant.steps // settings.steps_per_epoch(side) for side, variant in sides), default=0)
     parts = [f"epoch {count(epoch)}/{count(settings.epochs)}"]
     if steps_per_second and results.state.live:
         parts.append(f"{number(steps_per_second)} steps/s")
         if wide:
-            left = sum(settings.planned_steps - variant.steps for variant in going)
+            left = sum(settings.planned_steps(side) - variant.steps for side, variant in sides)
             if left:
                 parts.append(f"{duration(left / steps_per_second)} left")
     return "  ".join(parts)

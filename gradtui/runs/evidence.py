@@ -1,0 +1,191 @@
+"""What a run's rows say, gathered as they arrive: the numbers of the results table and the grounds of the verdicts.
+
+What is kept does not grow with the run.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from gradtui.runs.tail import Columns
+from gradtui.settings import RunSettings
+
+EXPLODES = 1000.0
+"""A loss above so many times the first one has exploded."""
+
+
+@dataclass
+class BlockMeans:
+    """The means of equal stretches of a sequence, at most ``most`` of them: when there are more, pairs become one."""
+
+    most: int = 128
+    size: int = 1
+    means: list[float] = field(default_factory=list)
+    _rest: list[float] = field(default_factory=list)
+
+    def extend(self, values: Sequence[float]) -> None:
+        at = 0
+        while at < len(values):
+            piece = values[at : at + self.size - len(self._rest)]
+            at += len(piece)
+            self._rest.extend(piece)
+            if len(self._rest) == self.size:
+                self.means.append(sum(self._rest) / self.size)
+                self._rest.clear()
+                if len(self.means) == self.most:
+                    self.means = [(a + b) / 2 for a, b in zip(self.means[::2], self.means[1::2], strict=True)]
+                    self.size *= 2
+
+    @property
+    def all(self) -> list[float]:
+        """The means, with that of the unfinished last stretch."""
+        return [*self.means, sum(self._rest) / len(self._rest)] if self._rest else list(self.means)
+
+
+@dataclass(frozen=True)
+class GradientExcess:
+    """How the applied gradient compares with the fresh one: the median ratio of norms, and whether they differ at all."""
+
+    ratio: float
+    differs: bool
+
+
+@dataclass
+class Evidence:
+    """One variant's. Steps count from 1; losses are as recorded, nan and the infinities among them."""
+
+    steps: int = 0
+    first_loss: float | None = None
+    last_loss: float | None = None
+    best_loss: float | None = None
+    best_step: int | None = None
+    diverged_at: int | None = None
+    exploded_at: int | None = None
+    seconds: float = 0.0
+    step_times: Counter[float] = field(default_factory=Counter)  # in the file's unit, 0.1 microseconds: few differ
+    accuracy: float | None = None
+    grad_norm: float | None = None
+    peak_memory_mb: float | None = None
+    memory_growth_mb: float | None = None
+    loss_blocks: BlockMeans = field(default_factory=BlockMeans)
+    gradient_ratios: BlockMeans = field(default_factory=lambda: BlockMeans(most=4096))
+
+    def add_steps(self, rows: Columns) -> None:
+        """Rows of the step file."""
+        losses, steps = rows.values["loss"], rows.values["step"]
+        if not losses:
+            return
+        if self.first_loss is None:
+            self.first_loss = losses[0]
+        self.steps, self.last_loss = int(steps[-1]), losses[-1]
+        finite = losses if math.isfinite(sum(losses)) else [x for x in losses if math.isfinite(x)]
+        if len(finite) < len(losses) and self.diverged_at is None:
+            self.diverged_at = next(int(s) for s, x in zip(steps, losses, strict=True) if not math.isfinite(x))
+        if finite:
+            best = min(finite)
+            if self.best_loss is None or best < self.best_loss:
+                self.best_loss, self.best_step = best, int(steps[losses.index(best)])
+            limit = EXPLODES * abs(self.first_loss)
+            if self.exploded_at is None and max(finite) > limit:
+                self.exploded_at = next(int(s) for s, x in zip(steps, losses, strict=True) if x > limit)
+        seconds = rows.values["seconds"]
+        self.seconds += math.fsum(seconds)
+        self.step_times.update(seconds)
+        self.loss_blocks.extend(losses)
+        fresh = rows.values["fresh_grad_norm"]
+        for step, norm, new in zip(steps, rows.values["grad_norm"], fresh, strict=True):
+            if norm == norm:  # measured: not nan
+                self.grad_norm = norm
+                if step > 1 and new > 0 and math.isfinite(norm) and math.isfinite(new):
+                    self.gradient_ratios.extend([norm / new])
+
+    def add_epochs(self, rows: Columns) -> None:
+        """Rows of the epoch file."""
+        if rows.values["accuracy"]:
+            self.accuracy = rows.values["accuracy"][-1]
+
+    def step_ms(self, share: float) -> float | None:
+        """The time that a ``share`` of the steps took at most, in milliseconds; the mean of the middle two for a median."""
+        total = self.step_times.total()
+        if total == 0:
+            return None
+        ranks = {math.ceil(share * total), math.floor(share * total) + 1} if share == 0.5 else {math.ceil(share * total)}
+        found, seen, wanted = [], 0, sorted(ranks)
+        for seconds, number in sorted(self.step_times.items()):
+            seen += number
+            while wanted and seen >= wanted[0]:
+                found.append(seconds)
+                wanted.pop(0)
+            if not wanted:
+                break
+        return 1000 * sum(found) / len(found)
+
+    # The grounds of the verdicts
+
+    @property
+    def blocks(self) -> list[float]:
+        """The means of the loss over stretches of the run: step by step where there are few."""
+        return self.loss_blocks.all
+
+    @property
+    def diverges(self) -> bool:
+        return self.diverged_at is not None or self.exploded_at is not None
+
+    @property
+    def final_loss(self) -> float:
+        """The mean loss over the last tenth of the run."""
+        blocks = self.blocks
+        return statistics.fmean(blocks[-max(1, len(blocks) // 10) :])
+
+    def converged_at(self, share: float) -> int | None:
+        """The first step from which on the loss stays at or below a ``share`` of the first loss; None where it does not."""
+        limit = share * (self.first_loss or 0)
+        blocks = self.blocks
+        above = [i for i, mean in enumerate(blocks) if not mean <= limit]  # also where it is nan
+        at = above[-1] + 1 if above else 0
+        return None if at >= len(blocks) else at * self.loss_blocks.size + 1
+
+    @property
+    def share_of_rises(self) -> float | None:
+        """In how many of the stretches of the run the loss rose by more than 1 % of the first loss."""
+        blocks = self.blocks
+        if len(blocks) < 8:
+            return None
+        least = 0.01 * abs(self.first_loss or 0)
+        rises = sum(not after <= before + least for before, after in zip(blocks, blocks[1:], strict=False))
+        return rises / (len(blocks) - 1)
+
+    @property
+    def gradient_excess(self) -> GradientExcess | None:
+        """None where no step after the first was measured."""
+        ratios = self.gradient_ratios.all
+        if not ratios:
+            return None
+        return GradientExcess(statistics.median(ratios), any(abs(ratio - 1) > 0.01 for ratio in ratios))
+
+
+@dataclass(frozen=True)
+class RunEvidence:
+    """Both variants', and the ratios left / right of the timing probe's blocks."""
+
+    settings: RunSettings
+    left: Evidence
+    right: Evidence
+    time_ratios: Sequence[float]
+    test_samples: int
+
+    @property
+    def names(self) -> tuple[str, str]:
+        return self.settings.shorts
+
+
+def block_ratios(rows: Columns) -> list[float]:
+    """The ratio left / right of every complete block of the timing probe: two slices of each side, in the order ABBA."""
+    blocks: dict[float, tuple[list[float], list[float]]] = {}
+    for block, side, seconds in zip(*(rows.values[name] for name in ("block", "side", "seconds_per_batch")), strict=True):
+        blocks.setdefault(block, ([], []))[int(side) & 1].append(seconds)
+    return [sum(left) / sum(right) for left, right in blocks.values() if len(left) == len(right) == 2 and sum(right) > 0]
