@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 class Experiment:
     """What is trained.
 
-    ``samples`` are the training samples of one epoch, ``test_samples`` those that the model is tested on after it; ``defaults`` are the settings that this experiment starts from;
-    ``options`` are the settings that only it has, with their defaults; ``notes`` say what must be known with its
-    results, by the setting and value that they belong to.
+    ``samples`` are the training samples of one epoch, ``test_samples`` those that the model is tested on after it;
+    ``defaults`` are the settings that this experiment starts from; ``options`` are the settings that only it has, with
+    their defaults; ``notes`` say what must be known with its results, by the setting and value that they belong to.
     """
 
     help: str

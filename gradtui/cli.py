@@ -27,6 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # whoever read our output has left
         sys.stderr.close()
         return DONE
+    except SettingsError as error:
+        name, problem = next(iter(error.errors.items()))  # one line: the first that is wrong
+        return _refuse(f"{name}: {problem}")
     except (OSError, LookupError, ValueError, RuntimeError) as error:
         if not _is_ours(error):
             raise
@@ -57,14 +60,19 @@ def _parser() -> argparse.ArgumentParser:
 
     run = commands.add_parser("run", help="the same run without the app", allow_abbrev=False)
     run.set_defaults(command=_run)
-    run.add_argument("experiment", nargs="?", metavar="EXPERIMENT", help=SETTINGS["experiment"].kind.allowed())
-    for setting in SETTINGS.values():
-        if setting.name != "experiment":
-            text = f"{setting.help} ({setting.kind.allowed()})".replace("%", "%%")
-            switch: dict[str, Any] = {"nargs": "?", "const": "on"} if isinstance(setting.kind, Switch) else {}
-            run.add_argument(setting.flag, dest=setting.name, metavar="VALUE", help=text, **switch)
+    _add_settings(run)
     run.add_argument("--csv", type=Path, metavar="PATH", help="also export the rows")
     run.add_argument("--json", action="store_true", help="the results as JSON on standard output, nothing else there")
+
+    sweep = commands.add_parser("sweep", help="a grid of optimizers, learning rates and seeds", allow_abbrev=False)
+    sweep.set_defaults(command=_sweep)
+    _add_settings(sweep, without=("optimizer", "lr", "timing_probe"))
+    sweep.add_argument("--optimizers", default="all", metavar="NAMES", help="names with commas between, or all")
+    sweep.add_argument("--lrs", default="1e-3,1e-2,1e-1", metavar="NUMBERS", help="learning rates with commas between")
+    sweep.add_argument("--seeds", default="3", metavar="N", help="how many seeds, from --seed on")
+    sweep.add_argument("--resume", metavar="SWEEP", help="go on with a sweep that was stopped: an id, or last")
+    sweep.add_argument("--csv", type=Path, metavar="PATH", help="also export the rows")
+    sweep.add_argument("--json", action="store_true", help="the grid as JSON on standard output, nothing else there")
 
     listing = commands.add_parser("list", help="saved runs, newest first", allow_abbrev=False)
     listing.set_defaults(command=_list)
@@ -80,6 +88,21 @@ def _parser() -> argparse.ArgumentParser:
     devices.set_defaults(command=_devices)
     devices.add_argument("--json", action="store_true", help="as JSON")
     return parser
+
+
+def _add_settings(parser: argparse.ArgumentParser, without: Sequence[str] = ()) -> None:
+    """The experiment, and an option for every setting."""
+    parser.add_argument("experiment", nargs="?", metavar="EXPERIMENT", help=SETTINGS["experiment"].kind.allowed())
+    for setting in SETTINGS.values():
+        if setting.name not in ("experiment", *without):
+            text = f"{setting.help} ({setting.kind.allowed()})".replace("%", "%%")
+            switch: dict[str, Any] = {"nargs": "?", "const": "on"} if isinstance(setting.kind, Switch) else {}
+            parser.add_argument(setting.flag, dest=setting.name, metavar="VALUE", help=text, **switch)
+
+
+def _given(options: argparse.Namespace) -> dict[str, object]:
+    """The settings that were named on the command line."""
+    return {name: value for name in SETTINGS if (value := getattr(options, name, None)) is not None}
 
 
 def _app(options: argparse.Namespace) -> int:
@@ -99,13 +122,18 @@ def _app(options: argparse.Namespace) -> int:
 def _run(options: argparse.Namespace) -> int:
     from gradtui.headless import run
 
-    given = {name: value for name in SETTINGS if (value := getattr(options, name)) is not None}
-    try:
-        settings = RunSettings.parse(given)
-    except SettingsError as error:
-        name, problem = next(iter(error.errors.items()))
-        return _refuse(f"{name}: {problem}")
-    return run(settings, csv=options.csv, as_json=options.json)
+    return run(RunSettings.parse(_given(options)), csv=options.csv, as_json=options.json)
+
+
+def _sweep(options: argparse.Namespace) -> int:
+    from gradtui.runs import sweep
+    from gradtui.sweeping import run_sweep
+
+    if options.resume:
+        folder = sweep.find_sweep(options.resume)
+    else:
+        folder = sweep.create_sweep(_given(options), options.optimizers, options.lrs, options.seeds)
+    return run_sweep(folder, csv=options.csv, as_json=options.json)
 
 
 def _list(options: argparse.Namespace) -> int:

@@ -10,12 +10,13 @@ import time
 from pathlib import Path
 from types import FrameType
 
+from gradtui import cifar10_files
 from gradtui.runs import claims, export, launch, table
 from gradtui.runs.folder import DamagedRun, RunFolder, RunState, all_runs, create_run
 from gradtui.runs.results import RunReader
 from gradtui.runs.tail import Columns
 from gradtui.runs.wording import duration, number, percent
-from gradtui.settings import RunSettings, SettingsError
+from gradtui.settings import RunSettings
 
 POLL_SECONDS = 0.1
 
@@ -27,10 +28,9 @@ def run(settings: RunSettings, *, csv: Path | None, as_json: bool) -> int:
     """
     if csv is not None and str(csv) != "-":
         export.check_target(csv, overwrite=False)
-    try:
-        launch.check_device(settings.device)
-    except ValueError as error:
-        raise SettingsError({"device": str(error)}) from None
+    if settings.download:
+        _download(settings)
+    launch.check(settings)
     folder = create_run(settings)
     supervisor = launch.start_supervisor(folder)
     interrupted = _stop_on_interrupt(folder)
@@ -59,6 +59,21 @@ def run(settings: RunSettings, *, csv: Path | None, as_json: bool) -> int:
     if interrupted:
         return 130
     return 1 if results.state.status in ("failed", "lost") else 0
+
+
+def _download(settings: RunSettings) -> None:
+    """Fetch the files of the data set where they are missing, with a bar on stderr."""
+    try:
+        cifar10_files.find(settings.data_dir or None)
+    except cifar10_files.DataMissing:
+        to = Path(settings.data_dir) if settings.data_dir else cifar10_files.home_data_dir()
+
+        def progress(done: int, total: int | None) -> None:
+            share = f"{100 * done / total:3.0f} %" if total else ""
+            print(f"\r{to}: {done / 1e6:,.0f} MB {share}", end="", file=sys.stderr, flush=True)
+
+        cifar10_files.download(to, progress)
+        print(file=sys.stderr)
 
 
 def _stop_on_interrupt(folder: RunFolder) -> list[int]:

@@ -77,7 +77,7 @@ def policy(
 def every_step(k: int) -> TrainStep:
     def train_step(model: Module, loss_fn: Module, optimizer: Optimizer, inputs: Tensor, targets: Tensor) -> Tensor:
         optimizer.zero_grad()
-        loss: Tensor = loss_fn(model(inputs), targets)
+        loss = loss_fn(model(inputs), targets)
         loss.backward()
         optimizer.step()
         return loss
@@ -95,7 +95,7 @@ def every_step(k: int) -> TrainStep:
 def every_step_to_zeros(k: int) -> TrainStep:
     def train_step(model: Module, loss_fn: Module, optimizer: Optimizer, inputs: Tensor, targets: Tensor) -> Tensor:
         optimizer.zero_grad(set_to_none=False)
-        loss: Tensor = loss_fn(model(inputs), targets)
+        loss = loss_fn(model(inputs), targets)
         loss.backward()
         optimizer.step()
         return loss
@@ -112,7 +112,7 @@ def every_step_to_zeros(k: int) -> TrainStep:
 )
 def never(k: int) -> TrainStep:
     def train_step(model: Module, loss_fn: Module, optimizer: Optimizer, inputs: Tensor, targets: Tensor) -> Tensor:
-        loss: Tensor = loss_fn(model(inputs), targets)
+        loss = loss_fn(model(inputs), targets)
         loss.backward()
         optimizer.step()
         return loss
@@ -155,7 +155,7 @@ def every_kth_step(k: int) -> TrainStep:
     steps = count(1)
 
     def train_step(model: Module, loss_fn: Module, optimizer: Optimizer, inputs: Tensor, targets: Tensor) -> Tensor:
-        loss: Tensor = loss_fn(model(inputs), targets)
+        loss = loss_fn(model(inputs), targets)
         loss.backward()
         optimizer.step()
         if next(steps) % k == 0:
@@ -174,7 +174,7 @@ def every_kth_step(k: int) -> TrainStep:
 )
 def before_step(k: int) -> TrainStep:
     def train_step(model: Module, loss_fn: Module, optimizer: Optimizer, inputs: Tensor, targets: Tensor) -> Tensor:
-        loss: Tensor = loss_fn(model(inputs), targets)
+        loss = loss_fn(model(inputs), targets)
         loss.backward()
         optimizer.zero_grad()
         optimizer.step()

@@ -69,7 +69,7 @@ def _converges_faster(run: RunEvidence) -> Finding:
         return finding
     if min(len(run.left.blocks), len(run.right.blocks)) < FEW_POINTS:
         return "", UNKNOWN, "too few steps"
-    if not (run.left.first_loss or 0) > 0:
+    if (run.left.first_loss or 0) <= 0:
         return "", UNKNOWN, "the loss does not start above 0"
     left, right = run.left.converged_at(0.1), run.right.converged_at(0.1)
     said = [
@@ -134,7 +134,7 @@ def _time_shorter(run: RunEvidence) -> Finding:
         return measured, HOLDS, ""
     if low > 1 + SMALLEST_TIME_DIFFERENCE:
         return measured, FAILS, "it is longer"
-    if 1 - SMALLEST_TIME_DIFFERENCE <= low and high <= 1 + SMALLEST_TIME_DIFFERENCE:
+    if low >= 1 - SMALLEST_TIME_DIFFERENCE and high <= 1 + SMALLEST_TIME_DIFFERENCE:
         return measured, FAILS, f"no difference beyond {100 * SMALLEST_TIME_DIFFERENCE:.0f} %"
     return measured, UNKNOWN, f"the interval does not clear {100 * SMALLEST_TIME_DIFFERENCE:.0f} %"
 

@@ -5,6 +5,7 @@ What is kept does not grow with the run.
 
 from __future__ import annotations
 
+import itertools
 import math
 import statistics
 from collections import Counter
@@ -139,6 +140,8 @@ class Evidence:
     def final_loss(self) -> float:
         """The mean loss over the last tenth of the run."""
         blocks = self.blocks
+        if not blocks:
+            return math.nan
         return statistics.fmean(blocks[-max(1, len(blocks) // 10) :])
 
     def converged_at(self, share: float) -> int | None:
@@ -156,7 +159,7 @@ class Evidence:
         if len(blocks) < 8:
             return None
         least = 0.01 * abs(self.first_loss or 0)
-        rises = sum(not after <= before + least for before, after in zip(blocks, blocks[1:], strict=False))
+        rises = sum(not after <= before + least for before, after in itertools.pairwise(blocks))
         return rises / (len(blocks) - 1)
 
     @property

@@ -6,10 +6,13 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import gradtui
-from gradtui.runs.folder import RunFolder
+from gradtui import cifar10_files
+from gradtui.runs.folder import RunFolder, runs_directory
+from gradtui.settings import RunSettings, SettingsError
 
 
 class DeviceSearchFailed(RuntimeError):
@@ -38,6 +41,37 @@ def start_supervisor(folder: RunFolder) -> subprocess.Popen[bytes]:
         )
 
 
+class WarmSupervisor:
+    """A supervisor whose workers have imported torch and wait for a run. Without one it ends with its starter."""
+
+    def __init__(self) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "gradtui.runs.supervisor"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd=runs_directory(),
+            env=environment(),
+            start_new_session=True,
+        )
+
+    def start(self, folder: RunFolder) -> subprocess.Popen[bytes]:
+        """Give it its run; from now on it outlives its starter. A dead one is replaced by a cold one."""
+        assert self.process.stdin is not None
+        try:
+            self.process.stdin.write(f"{folder.path}\n".encode())
+            self.process.stdin.close()
+        except BrokenPipeError:
+            return start_supervisor(folder)
+        return self.process
+
+    def end(self) -> None:
+        """It is not needed."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        self.process.wait()
+
+
 def find_devices() -> dict[str, str]:
     """The devices of this box by name, the one that ``auto`` means first; takes as long as ``import torch``.
 
@@ -58,10 +92,18 @@ def find_devices() -> dict[str, str]:
     return devices
 
 
-def check_device(name: str) -> None:
-    """Raises ValueError, its message in the words of a settings error, where this box lacks the device."""
-    if name in ("auto", "cpu"):
-        return
-    devices = find_devices()
-    if ("cuda:0" if name == "cuda" else name) not in devices:
-        raise ValueError(f"got {name!r}; this box has {', '.join(devices)}")
+def check(settings: RunSettings, devices: Mapping[str, str] | None = None) -> None:
+    """Whether a run with these settings can be started here; ``devices`` are looked for where they are needed.
+
+    Raises SettingsError where the box lacks the device, or the files of the data set.
+    """
+    name = settings.device
+    if name not in ("auto", "cpu"):
+        devices = devices or find_devices()
+        if ("cuda:0" if name == "cuda" else name) not in devices:
+            raise SettingsError({"device": f"got {name!r}; this box has {', '.join(devices)}"})
+    if settings.data == "files":
+        try:
+            cifar10_files.find(settings.data_dir or None)
+        except cifar10_files.DataMissing as error:
+            raise SettingsError({"data_dir": str(error)}) from None

@@ -82,7 +82,7 @@ class RunReader:
         self.folder = folder
         self.state = folder.observe()
         names = self.state.settings.variants
-        self._evidence = {name: Evidence() for name in names}
+        self.evidence = {name: Evidence() for name in names}
         self._steps = {name: CsvTail(folder.steps_csv(name), (*STEP_COLUMNS, *GRADIENT_COLUMNS)) for name in names}
         self._epochs = {name: CsvTail(folder.epochs_csv(name), EPOCH_COLUMNS) for name in names}
 
@@ -97,18 +97,18 @@ class RunReader:
         steps = {name: rows for name, tail in self._steps.items() if (rows := tail.read()) is not None}
         epochs = {name: rows for name, tail in self._epochs.items() if (rows := tail.read()) is not None}
         for name, rows in steps.items():
-            self._evidence[name].add_steps(rows)
+            self.evidence[name].add_steps(rows)
         for name, rows in epochs.items():
-            self._evidence[name].add_epochs(rows)
+            self.evidence[name].add_epochs(rows)
         return steps, epochs
 
     def results(self) -> RunResults:
         """The numbers so far; the claims are judged when the run has ended."""
-        variants = {name: self._variant(name) for name in self._evidence}
+        variants = {name: self._variant(name) for name in self.evidence}
         return RunResults(self.state, variants, () if self.state.live else judge(self._run_evidence()))
 
     def _variant(self, name: str) -> VariantResults:
-        evidence, variant = self._evidence[name], self.state.variants[name]
+        evidence, variant = self.evidence[name], self.state.variants[name]
         evidence.peak_memory_mb = variant.peak_memory_mb
         if variant.memory_first_mb is not None and variant.memory_last_mb is not None:
             evidence.memory_growth_mb = variant.memory_last_mb - variant.memory_first_mb
@@ -131,7 +131,7 @@ class RunReader:
 
     def _run_evidence(self) -> RunEvidence:
         settings = self.state.settings
-        left, right = self._evidence.values()
+        left, right = self.evidence.values()
         ratios = []
         for name in settings.variants:
             slices = CsvTail(self.folder.timing_csv(name), TIMING_COLUMNS).read()

@@ -239,6 +239,10 @@ def main() -> None:
     if not path:
         return  # nobody needs us any more; the workers see their input end
     folder = RunFolder(Path(path))
+    if len(sys.argv) == 1:  # a warm one says from now on in the run's log what it has to say
+        log = os.open(folder.supervisor_log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
     with folder.alive():  # also where the starter handed it down
         run = Run(folder, workers)
         for number in (signal.SIGTERM, signal.SIGINT):

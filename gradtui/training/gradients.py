@@ -25,7 +25,9 @@ PIECE = 1 << 20
 
 
 def measured_steps(planned_steps: int) -> Iterator[int]:
-    """The steps whose gradients are measured, ascending, then 0 for ever: all of a short run, the first, every n-th, the last.
+    """The steps whose gradients are measured, ascending, then 0 for ever.
+
+    All of a short run, else the first 5, every n-th, and the last.
 
     Measuring takes about as long as a small model's step, so n is at least 40, and grows with the run to about 200
     measured steps: more than a chart can show.
@@ -34,7 +36,7 @@ def measured_steps(planned_steps: int) -> Iterator[int]:
         yield from range(1, planned_steps + 1)
     else:
         n = max(40, planned_steps // 200)
-        yield 1
+        yield from range(1, 6)
         yield from range(n, planned_steps, n)
         yield planned_steps
     yield from itertools.repeat(0)

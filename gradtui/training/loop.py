@@ -52,10 +52,9 @@ def evaluate(
     model.eval()
     loss, right = torch.zeros((), device=device), torch.zeros((), device=device)
     for inputs, targets in zip(test.inputs.split(batch_size), test.targets.split(batch_size), strict=True):
-        outputs = model(as_inputs(inputs.to(device)))
-        targets = targets.to(device)
-        loss += loss_fn(outputs, targets) * len(inputs)
-        right += (outputs.argmax(dim=1) == targets).sum()
+        outputs, wanted = model(as_inputs(inputs.to(device))), targets.to(device)
+        loss += loss_fn(outputs, wanted) * len(inputs)
+        right += (outputs.argmax(dim=1) == wanted).sum()
         journal.breathe()
     model.train()
     mean_loss, accuracy = (torch.stack([loss, right]) / len(test)).tolist()

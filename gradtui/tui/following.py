@@ -3,14 +3,70 @@
 from __future__ import annotations
 
 import time
+from array import array
+from bisect import bisect_left
 from collections import deque
 
 from gradtui.runs.folder import RunFolder
 from gradtui.runs.results import RunReader, RunResults
-from gradtui.runs.series import Series
+from gradtui.runs.series import Series, Smoothed
+from gradtui.runs.tail import Columns
+from gradtui.tui.instruments import QUANTITIES, Quantity
 
 SPEED_SECONDS = 4.0
 """Steps per second are those of the last so many seconds."""
+
+
+class Curves:
+    """One variant's quantities over its steps, and the training time at each step."""
+
+    def __init__(self) -> None:
+        self.series = {quantity: Series() for quantity in QUANTITIES}
+        self.seconds = array("f")  # at the end of step i + 1
+        self._clock = 0.0
+        self._smoothed: dict[tuple[Quantity, float], Smoothed] = {}
+
+    def add_steps(self, rows: Columns) -> None:
+        steps = rows.values["step"]
+        for quantity in QUANTITIES:
+            if quantity.per_epoch:
+                continue
+            values = rows.values[quantity.column]
+            if quantity.column == "loss":
+                self.series[quantity].extend(steps, values)
+            else:  # measured on some steps only: the others are empty, which is no gap in the curve
+                measured = [i for i, norm in enumerate(rows.values["grad_norm"]) if norm == norm]
+                if measured:
+                    self.series[quantity].extend([steps[i] for i in measured], [values[i] for i in measured])
+        clock = self._clock
+        for seconds in rows.values["seconds"]:
+            clock += seconds
+            self.seconds.append(clock)
+        self._clock = clock
+
+    def add_epochs(self, rows: Columns) -> None:
+        for quantity in QUANTITIES:
+            if quantity.per_epoch:
+                self.series[quantity].extend(rows.values["step"], rows.values[quantity.column])
+
+    def smoothed(self, quantity: Quantity, weight: float) -> Series:
+        """The quantity's moving average."""
+        key = (quantity, weight)
+        if key not in self._smoothed:
+            self._smoothed[key] = Smoothed(self.series[quantity], weight)
+        return self._smoothed[key].catch_up()
+
+    def value_at(self, quantity: Quantity, step: int) -> float | None:
+        """The quantity at a step, or at the last one before it that has it."""
+        series = self.series[quantity]
+        place = bisect_left(series.xs, step + 1) - 1
+        return series.ys[place] if place >= 0 else None
+
+    def seconds_at(self, step: float) -> float:
+        """The training time at the end of a step, in seconds."""
+        if not self.seconds or step < 1:
+            return 0.0
+        return self.seconds[min(int(step), len(self.seconds)) - 1]
 
 
 class FollowedRun:
@@ -19,14 +75,17 @@ class FollowedRun:
     def __init__(self, folder: RunFolder) -> None:
         self.folder = folder
         self._reader = RunReader(folder)
-        self.losses = {name: Series() for name in self._reader.state.variants}
+        self.settings = self._reader.state.settings
+        self.curves = {name: Curves() for name in self.settings.variants}
         self._speed: deque[tuple[float, int]] = deque()
 
     def advance(self) -> bool:
         """Read one chunk of what is new; False when there was nothing new."""
         steps, epochs = self._reader.advance()
         for name, rows in steps.items():
-            self.losses[name].extend(rows.values["step"], rows.values["loss"])
+            self.curves[name].add_steps(rows)
+        for name, rows in epochs.items():
+            self.curves[name].add_epochs(rows)
         return bool(steps or epochs)
 
     def observe(self) -> RunResults:

@@ -9,7 +9,7 @@ from gradtui.settings import RunSettings
 from gradtui.tui import keys
 from gradtui.tui.screens.run import RunScreen
 from gradtui.tui.widgets.loss_chart import LossChart
-from gradtui.tui.widgets.results_table import ResultsTable
+from gradtui.tui.widgets.panel import PanelLines
 from gradtui.tui.widgets.status_line import StatusLine
 from tests.tui.pilot import drive, until
 
@@ -29,7 +29,7 @@ def saved_run(left: list[float], right: list[float], status: str = "finished") -
 
 def text_of(screen: RunScreen, selector: str) -> str:
     widget = screen.query_one(selector)
-    assert isinstance(widget, LossChart | ResultsTable | StatusLine)
+    assert isinstance(widget, LossChart | PanelLines | StatusLine)
     return "\n".join("".join(text for text, _ in line) for line in widget._lines)
 
 
@@ -46,7 +46,7 @@ def shows(left: list[float], right: list[float], *, log: bool = False) -> dict[s
         if log:
             await pilot.press("f3")
         await pilot.pause()
-        seen.update({selector: text_of(screen, selector) for selector in ("#left", "#right", "#table", "#status")})
+        seen.update({selector: text_of(screen, selector) for selector in ("#left", "#right", "PanelLines", "#status")})
 
     drive(scenario)
     return seen
@@ -102,7 +102,7 @@ def test_a_run_from_form_to_table() -> None:
         await until(pilot, lambda: screen.status == "finished")
         await pilot.pause()
         assert "epoch 20/20" in text_of(screen, "#status")
-        assert "WITH lower" in text_of(screen, "#table")
+        assert "WITH lower" in text_of(screen, "PanelLines")
         for key in keys.ALL:
             assert screen.check_action(key.action.partition("(")[0], ()) in (True, None)
 

@@ -4,7 +4,7 @@ from gradtui.policies import POLICIES
 def test_the_source_that_is_shown_is_the_code_that_runs() -> None:
     assert POLICIES["every_step"].source() == [
         "optimizer.zero_grad()",
-        "loss: Tensor = loss_fn(model(inputs), targets)",
+        "loss = loss_fn(model(inputs), targets)",
         "loss.backward()",
         "optimizer.step()",
         "return loss",

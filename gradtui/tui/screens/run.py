@@ -3,31 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 
 from textual import on, work
 from textual.app import ComposeResult, SystemCommand
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Horizontal, Vertical
 from textual.events import Resize
 from textual.reactive import var
 from textual.screen import Screen
 from textual.widgets import Footer, Static
 
-from gradtui.policies import POLICIES
 from gradtui.runs import launch
-from gradtui.runs.axes import UNIT_AXIS, Axis, linear_axis, log_axis
 from gradtui.runs.folder import HomeError, RunFolder, create_run
 from gradtui.runs.results import RunResults
-from gradtui.runs.series import Thinned
-from gradtui.settings import RunSettings
+from gradtui.settings import RunSettings, SettingsError
 from gradtui.tui import keys
 from gradtui.tui.following import FollowedRun
+from gradtui.tui.instruments import Instruments
 from gradtui.tui.screens.export import ExportDialog
-from gradtui.tui.widgets.loss_chart import LossChart, Picture
-from gradtui.tui.widgets.results_table import ResultsTable
+from gradtui.tui.widgets.chart_pair import ChartPair
+from gradtui.tui.widgets.panel import Panel
 from gradtui.tui.widgets.setup_form import SetupForm
 from gradtui.tui.widgets.status_line import StatusLine, progress
 
@@ -35,10 +33,6 @@ DRAWINGS_PER_SECOND = 4
 SMALLEST = (60, 20)
 NARROW = 100
 """Below so many columns the form lies over the charts, and is folded when a run starts."""
-
-SIDES = ("left", "right")
-MARKS = ("●", "■")
-"""With their hues, what tells the two sides apart wherever they appear."""
 
 
 class RunScreen(Screen[None]):
@@ -56,9 +50,6 @@ class RunScreen(Screen[None]):
         super().__init__()
         self._run: FollowedRun | None = None
         self._supervisor: subprocess.Popen[bytes] | None = None
-        self._views: dict[str, tuple[object, Thinned]] = {}
-        self._axis: Axis | None = None
-        self._log = False
         self._settings: RunSettings | None = None
 
     def compose(self) -> ComposeResult:
@@ -66,13 +57,8 @@ class RunScreen(Screen[None]):
         with Horizontal(id="body"):
             yield SetupForm(id="setup")
             with Vertical(id="stage"):
-                with Horizontal(id="charts"):
-                    for side in SIDES:
-                        yield LossChart(title="", id=side)
-                with VerticalScroll(id="results") as results:
-                    results.border_title = "Results"
-                    results.can_focus = False
-                    yield ResultsTable(id="table")
+                yield ChartPair(id="charts")
+                yield Panel(id="panel")
         yield Footer(show_command_palette=False, compact=True)
         yield Static("", id="too-small", markup=False)
 
@@ -118,6 +104,8 @@ class RunScreen(Screen[None]):
             return None if live else True
         if action in ("pause", "stop"):
             return True if live else None
+        if action == "step":
+            return True if self.status == "paused" else None
         if action == "export":
             return True if self._run is not None else None
         return True
@@ -139,6 +127,12 @@ class RunScreen(Screen[None]):
             form.focus_first()
             name, problem = next(iter(form.errors.items()))
             self.notify(f"{name}: {problem}", severity="error", markup=False)
+            return
+        try:
+            launch.check(form.settings, form.devices)
+        except SettingsError as error:
+            form.show_errors(error.errors)
+            self.form_shown = True
             return
         try:
             folder = create_run(form.settings)
@@ -173,13 +167,52 @@ class RunScreen(Screen[None]):
         else:
             self.set_focus(None)
 
-    def action_scroll_results(self, pages: int) -> None:
-        results = self.query_one("#results", VerticalScroll)
-        results.scroll_relative(y=pages * max(1, results.size.height - 1), animate=False)
+    def action_step(self) -> None:
+        if self._run is not None:
+            self._run.folder.request_step()
+
+    # What is looked at, and how
+
+    def action_scroll_panel(self, pages: int) -> None:
+        panel = self.query_one(Panel)
+        panel.scroll_relative(y=pages * max(1, panel.size.height - 1), animate=False)
+
+    def action_next_view(self) -> None:
+        self.query_one(Panel).next_view()
+        self._draw()
 
     def action_log_scale(self) -> None:
-        self._log = not self._log
-        self._axis = None
+        self._use(self._instruments.other_scale())
+
+    def action_quantity(self) -> None:
+        self._use(self._instruments.next_quantity())
+
+    def action_smoothing(self) -> None:
+        self._use(self._instruments.next_smoothing())
+
+    def action_x_axis(self) -> None:
+        self._use(self._instruments.next_x_axis())
+
+    def action_zoom(self) -> None:
+        self._use(self._instruments.next_zoom())
+
+    def action_cursor(self, direction: int) -> None:
+        if self._run is None:
+            return
+        last = max(len(curves.seconds) for curves in self._run.curves.values())
+        stride = max(1, round(last * self._instruments.zoom / 200))  # across the chart in at most some 200 presses
+        at = self._instruments.cursor
+        self._use(replace(self._instruments, cursor=max(1, min(last, last if at is None else at + direction * stride))))
+
+    def action_no_cursor(self) -> None:
+        self._use(replace(self._instruments, cursor=None))
+
+    @property
+    def _instruments(self) -> Instruments:
+        return self.query_one(ChartPair).instruments
+
+    def _use(self, instruments: Instruments) -> None:
+        self.query_one(ChartPair).use(instruments)
         self._draw()
 
     def system_commands(self) -> Iterator[SystemCommand]:
@@ -194,8 +227,7 @@ class RunScreen(Screen[None]):
     def open_run(self, folder: RunFolder) -> None:
         """Show a run, from its first step, and follow it."""
         self._run = FollowedRun(folder)
-        self._views.clear()
-        self._axis = None
+        self.query_one(ChartPair).clear()
         self.status = "running"
         self._draw()
         self._ticks.resume()
@@ -228,17 +260,14 @@ class RunScreen(Screen[None]):
                 results = self._run.observe()
             self.status = results.state.status
             self._draw_status(results)
-            self._draw_charts(self._run, results)
-            self.query_one(ResultsTable).draw(results)
+            self.query_one(ChartPair).draw(self._run, results)
+            self.query_one(Panel).draw(results, None)
 
     def _draw_before_run(self) -> None:
         settings = self._settings
         self.query_one(StatusLine).draw(settings.summary() if settings else "", "ready" if settings else "see the form")
-        policies = (settings.left, settings.right) if settings else ("every_step", "never")
-        for side, mark, policy in zip(SIDES, MARKS, policies, strict=True):
-            chart = self.query_one(f"#{side}", LossChart)
-            chart.border_title = f"{mark} {POLICIES[policy].title}"
-            chart.say(f"The loss of training {POLICIES[policy].short}", "will be drawn here. F5 starts.")
+        self.query_one(ChartPair).announce(settings)
+        self.query_one(Panel).draw(None, settings)
 
     def _draw_status(self, results: RunResults) -> None:
         assert self._run is not None
@@ -247,48 +276,3 @@ class RunScreen(Screen[None]):
         summary = settings.summary().replace(f"· {settings.device}", f"· {device}")
         wide = self.size.width >= NARROW
         self.query_one(StatusLine).draw(summary, results.state.status, progress(results, self._run.steps_per_second, wide=wide))
-
-    def _draw_charts(self, run: FollowedRun, results: RunResults) -> None:
-        settings = results.state.settings
-        axis = self._shared_axis(run)
-        for side, mark, policy, (name, variant) in zip(
-            SIDES, MARKS, (settings.left, settings.right), results.variants.items(), strict=True
-        ):
-            chart = self.query_one(f"#{side}", LossChart)
-            title = f"{mark} {POLICIES[policy].title}"
-            if chart.border_title != title:
-                chart.border_title = title
-            series = run.losses[name]
-            state = results.state.variants[name]
-            failure: tuple[str, ...] = ()
-            if state.status == "failed":
-                failure = (f"failed: {state.reason}", *run.folder.last_log_lines(name))
-            chart.draw(
-                Picture(
-                    quantity="loss (log)" if self._log else "loss",
-                    points=self._points(name, run, settings.planned_steps, chart.columns),
-                    first=1,
-                    last=settings.planned_steps,
-                    axis=axis,
-                    latest=variant.final_loss,
-                    mark=series.first_not_finite,
-                    failure=failure,
-                )
-            )
-
-    def _points(self, name: str, run: FollowedRun, last: float, columns: int) -> list[tuple[float, float]]:
-        key = (last, columns)
-        if name not in self._views or self._views[name][0] != key:
-            self._views[name] = (key, Thinned(run.losses[name], 1, last + 1, columns))
-        return self._views[name][1].points()
-
-    def _shared_axis(self, run: FollowedRun) -> Axis:
-        series = run.losses.values()
-        high = max(s.high for s in series)
-        if high == -math.inf:  # nothing to draw yet
-            return UNIT_AXIS
-        if self._log:
-            self._axis = log_axis(min(s.low_positive for s in series), high, self._axis)
-        else:
-            self._axis = linear_axis(min(s.low for s in series), high, self._axis)
-        return self._axis

@@ -18,17 +18,26 @@ from gradtui.tui.widgets.lines import Line, Lines
 class Picture:
     """What a chart shows. Both sides have the same axes.
 
-    ``points`` are (x, y), y nan for a gap; ``first`` to ``last`` is the range of x. ``quantity`` says what y is,
-    ``mark`` is the x from which y is not finite, ``failure`` lines stand in the place of the curve.
+    ``points`` are (x, y), y nan for a gap; ``smooth`` a second curve drawn over them, which then are dimmed. ``first``
+    to ``last`` is the range of x; ticks are labelled x / ``x_unit``, and ``x_name`` says what that is. ``quantity`` says
+    what y is. ``mark`` is the x from which y is not finite, ``mark_step`` its step. ``cursor`` is the x of the cursor,
+    with its step and the value there. ``failure`` lines stand in the place of the curve.
     """
 
     quantity: str
     points: Sequence[tuple[float, float]] = ()
+    smooth: Sequence[tuple[float, float]] = ()
     first: float = 1
     last: float = 20
+    x_name: str = "step"
+    x_unit: float = 1
     axis: Axis = UNIT_AXIS
     latest: float | None = None
     mark: float | None = None
+    mark_step: float | None = None
+    cursor: float | None = None
+    cursor_step: int | None = None
+    at_cursor: float | None = None
     failure: tuple[str, ...] = ()
 
 
@@ -36,11 +45,12 @@ class LossChart(Lines):
     """The chart of one side."""
 
     PREFIX = "loss-chart"
-    COMPONENT_CLASSES = {"loss-chart--curve", "loss-chart--frame", "loss-chart--value", "loss-chart--failure"}
+    COMPONENT_CLASSES = {f"loss-chart--{role}" for role in ("curve", "dimmed", "frame", "value", "failure")}
     DEFAULT_CSS = """
     LossChart {
         width: 1fr; height: 1fr; border: round $panel-lighten-2; border-title-color: $text; padding: 0 0;
         .loss-chart--frame { color: $text-muted; }
+        .loss-chart--dimmed { color: $text-disabled; }
         .loss-chart--value { text-style: bold; }
         .loss-chart--failure { color: $text-error; }
     }
@@ -91,29 +101,45 @@ class LossChart(Lines):
                 self.show(lines + self._lines[1:])
 
     def _curve(self, picture: Picture, width: int, height: int) -> list[Line]:
+        rows = self._plot(picture, picture.points, width, height)
+        if picture.smooth:
+            over = self._plot(picture, picture.smooth, width, height)
+            lines = [_laid_over(below, above) for below, above in zip(rows, over, strict=True)]
+        else:
+            lines = [_framed(row) for row in rows]
+        if len(lines) >= 3:
+            span = max(picture.last - picture.first, 1e-12)
+            if picture.cursor is not None and picture.first <= picture.cursor <= picture.last:
+                lines[:-2] = [_with_cursor(line, (picture.cursor - picture.first) / span) for line in lines[:-2]]
+            if picture.mark is not None:
+                lines[-3] = _marked(lines[-3], max(0.0, min(1.0, (picture.mark - picture.first) / span)))
+        return lines
+
+    def _plot(self, picture: Picture, points: Sequence[tuple[float, float]], width: int, height: int) -> list[str]:
+        """The rows of plotext's canvas with its axes: ``height`` strings of ``width`` characters."""
         figure = self._figure
         figure.clear_figure()
         figure.theme("clear")
         figure.plot_size(width, height)
         figure.xaxes(True, False)
         figure.yaxes(True, False)
-        places = [(x, picture.axis.place(y)) for x, y in picture.points]
+        places = [(x, picture.axis.place(y)) for x, y in points]
         if any(math.isfinite(y) for _, y in places):
             figure.plot([x for x, _ in places], [y for _, y in places], marker="braille")
         else:
             figure.plot([picture.first], [-1.0], marker="braille")  # off the canvas: plotext needs one point for axes
-        figure.xlim(picture.first, max(picture.last, picture.first + 1))
+        figure.xlim(picture.first, picture.last)
         figure.ylim(0, 1)
         y_ticks = picture.axis.ticks(most=max(2, height // 3))
-        figure.yticks([place for place, _ in y_ticks], [f"{label:>6}" for _, label in y_ticks])
-        x_ticks = _x_ticks(picture.first, picture.last, most=max(2, width // 12))
-        figure.xticks(x_ticks, [f"{tick:,.0f}" for tick in x_ticks])
-        rows = figure.build().replace("\x1b[0m", "").split("\n")[:height]
-        lines = [_framed(row) for row in rows]
-        if picture.mark is not None and len(lines) >= 3:
-            share = (picture.mark - picture.first) / max(picture.last - picture.first, 1e-12)
-            lines[-3] = _marked(lines[-3], share)
-        return lines
+        figure.yticks([place for place, _ in y_ticks], [f"{label:>{LABEL_WIDTH}}" for _, label in y_ticks])
+        x_ticks = _x_ticks(picture, most=max(2, width // 12))
+        figure.xticks([x for x, _ in x_ticks], [label for _, label in x_ticks])
+        return [row.ljust(width) for row in figure.build().replace("\x1b[0m", "").split("\n")[:height]]
+
+
+LABEL_WIDTH = 6
+AXIS_COLUMN = LABEL_WIDTH
+"""Where plotext draws the y axis; right of it stands the curve."""
 
 
 def _as_seen(picture: Picture, width: int, height: int) -> object:
@@ -121,42 +147,91 @@ def _as_seen(picture: Picture, width: int, height: int) -> object:
     across, up = (width - 7) * 2, height * 4
     span = max(picture.last - picture.first, 1e-12)
     dots: list[tuple[int, int | None]] = []
-    for x, y in picture.points:
+    for x, y in (*picture.points, (math.inf, math.nan), *picture.smooth):
         place = picture.axis.place(y)
-        dot = (int((x - picture.first) / span * across), round(place * up) if math.isfinite(place) else None)
+        dot = (
+            int((x - picture.first) / span * across) if math.isfinite(x) else -1,
+            round(place * up) if math.isfinite(place) else None,
+        )
         if not dots or dots[-1] != dot:
             dots.append(dot)
-    return picture.first, picture.last, picture.axis, picture.mark, width, height, dots
+    frame = picture.first, picture.last, picture.x_name, picture.x_unit, picture.axis, width, height
+    return frame, picture.mark, picture.cursor, dots
 
 
 def _head(picture: Picture, width: int) -> Line:
-    if picture.mark is not None:
-        right, role = f"not finite from step {picture.mark:,.0f}", "failure"
+    if picture.cursor_step is not None:
+        right, role = f"step {picture.cursor_step:,}: {number(picture.at_cursor)}", "value"
+    elif picture.mark_step is not None:
+        right, role = f"not finite from step {picture.mark_step:,.0f}", "failure"
     else:
         right, role = number(picture.latest), "value"
-    left = f" {picture.quantity}"
+    left = f" {picture.quantity}"[: max(0, width - len(right) - 2)]
     return [(left, "frame"), (" " * max(1, width - len(left) - len(right) - 1), ""), (right, role)]
 
 
-def _framed(row: str) -> Line:
+def _framed(row: str, role: str = "curve") -> Line:
     """Tell the frame from the curve in a row of plotext's: the curve is what stands right of the axis."""
-    axis = max(row.find("│"), row.find("┤"))
-    if axis < 0 or "└" in row:
+    if row[AXIS_COLUMN : AXIS_COLUMN + 1] not in ("│", "┤"):
         return [(row, "frame")]
-    return [(row[: axis + 1], "frame"), (row[axis + 1 :], "curve")]
+    return [(row[: AXIS_COLUMN + 1], "frame"), (row[AXIS_COLUMN + 1 :], role)]
+
+
+def _laid_over(below: str, above: str) -> Line:
+    """Two curves in one row: where the upper one has dots they are bright, with the lower one's dots beside them."""
+    frame = _framed(above)
+    if len(frame) == 1:
+        return frame
+    line = [frame[0]]
+    for under, over in zip(below[AXIS_COLUMN + 1 :], above[AXIS_COLUMN + 1 :], strict=True):
+        role = "curve" if over != " " else "dimmed"
+        character = over if under == " " else under if over == " " else chr(0x2800 | (ord(under) | ord(over)) & 0xFF)
+        if len(line) > 1 and line[-1][1] == role:
+            line[-1] = (line[-1][0] + character, role)
+        else:
+            line.append((character, role))
+    return line
+
+
+def _replaced(line: Line, column: int, character: str, role: str, *, only_blank: bool) -> Line:
+    """A line with one character changed."""
+    result: list[tuple[str, str]] = []
+    at = 0
+    for text, text_role in line:
+        place = column - at
+        if 0 <= place < len(text) and not (only_blank and text[place] not in " \u2800"):
+            result += [(text[:place], text_role), (character, role), (text[place + 1 :], text_role)]
+        else:
+            result.append((text, text_role))
+        at += len(text)
+    return [piece for piece in result if piece[0]]
+
+
+def _canvas_column(line: Line, share: float) -> int:
+    width = sum(len(text) for text, _ in line) - AXIS_COLUMN - 1
+    return AXIS_COLUMN + 1 + min(width - 1, max(0, round(share * (width - 1))))
+
+
+def _with_cursor(line: Line, share: float) -> Line:
+    return _replaced(line, _canvas_column(line, share), "┊", "frame", only_blank=True)
 
 
 def _marked(line: Line, share: float) -> Line:
     """The lowest row of the canvas with a cross where the values stop being finite."""
-    (frame, role), (canvas, curve) = line[0], line[-1]
-    at = min(len(canvas) - 1, max(0, round(share * (len(canvas) - 1))))
-    return [(frame, role), (canvas[:at], curve), ("×", "failure"), (canvas[at + 1 :], curve)]
+    return _replaced(line, _canvas_column(line, share), "×", "failure", only_blank=False)
 
 
-def _x_ticks(first: float, last: float, most: int) -> list[float]:
+def _x_ticks(picture: Picture, most: int) -> list[tuple[float, str]]:
+    """Where labels stand on the x axis, first and last included, and what they say; the last names the unit."""
     steps = max(1, most - 1)
-    ticks = [first + round((last - first) * i / steps) for i in range(steps + 1)]
-    return sorted(set(ticks))
+    first, last, unit = picture.first, picture.last, picture.x_unit
+    whole = picture.x_name != "seconds"
+    places = [first + (last - first) * i / steps for i in range(steps + 1)]
+    if whole:
+        places = sorted({float(round(place)) for place in places})
+    labels = [f"{math.ceil(place / unit):,}" if whole else f"{place:.3g}" for place in places]
+    labels[-1] = f"{picture.x_name} {labels[-1]}"
+    return list(zip(places, labels, strict=True))
 
 
 def _centred(words: Sequence[str], width: int, height: int) -> list[Line]:

@@ -13,7 +13,7 @@ from textual.widget import Widget
 from textual.widgets import Collapsible, Input, Label, Select, Static
 from textual.widgets import Switch as SwitchWidget
 
-from gradtui.settings import SETTINGS, Choice, Device, RunSettings, Setting, SettingsError, Switch, default_of
+from gradtui.settings import DECIDING, SETTINGS, Choice, Device, RunSettings, Setting, SettingsError, Switch, default_of
 from gradtui.tui.widgets.text_field import TextField
 
 Control = Input | Select[str] | SwitchWidget
@@ -117,7 +117,7 @@ class SetupForm(VerticalScroll):
         if row is None or not row.was_edited():
             return
         row.touched = True
-        if row.setting.name in ("experiment", "optimizer"):
+        if row.setting.name in DECIDING:
             self._put_defaults()
         self.check()
 
@@ -175,13 +175,24 @@ class SetupForm(VerticalScroll):
             row.say_problem(self.errors.get(row.setting.name, ""))
         self.post_message(self.Changed(self.settings))
 
+    @property
+    def devices(self) -> Mapping[str, str] | None:
+        """The devices of this box, where they are known by now."""
+        return self._devices
+
+    def show_errors(self, errors: Mapping[str, str]) -> None:
+        """Show what is wrong with settings that each for itself are right; it goes when something is edited."""
+        for row in self.query(SettingRow):
+            row.say_problem(errors.get(row.setting.name, ""))
+        self._row(next(iter(errors))).focus_control()
+
     def _unknown_device(self) -> str:
         if self.settings is None or self._devices is None or self.settings.device in ("auto", *self._devices):
             return ""
         return f"got {self.settings.device!r}; this box has {', '.join(self._devices)}"
 
     def _choices(self) -> dict[str, object]:
-        return {name: self._row(name).value for name in ("experiment", "optimizer")}
+        return {name: self._row(name).value for name in DECIDING}
 
     def _put_defaults(self) -> None:
         """Fields that the user has not touched follow the experiment and the optimizer."""
@@ -200,10 +211,10 @@ def as_typed(value: object) -> str:
 
 
 def _control(setting: Setting, value: object) -> Control:
-    if isinstance(setting.kind, Choice):
-        return Select([(option, option) for option in setting.kind.options], value=str(value), allow_blank=False, compact=True)
-    if isinstance(setting.kind, Device):
-        return Select([(name, name) for name in ("auto", "cpu")], value=str(value), allow_blank=False, compact=True)
+    if isinstance(setting.kind, Choice | Device):
+        options = setting.kind.options if isinstance(setting.kind, Choice) else ("auto", "cpu")
+        shown = str(value) if value in options else options[0]  # a setting that does not apply yet has no value
+        return Select([(option, option) for option in options], value=shown, allow_blank=False, compact=True)
     if isinstance(setting.kind, Switch):
         return SwitchWidget(bool(value), animate=False)
     return TextField(as_typed(value), compact=True)

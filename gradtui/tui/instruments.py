@@ -1,0 +1,70 @@
+"""How the charts look at a run: which quantity, over what, how smooth, which part. One value, changed by keys."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """Something that the charts can show: its name, the file that it is in, and its column there."""
+
+    name: str
+    per_epoch: bool
+    column: str
+
+
+QUANTITIES = (
+    Quantity("loss", False, "loss"),
+    Quantity("test loss", True, "test_loss"),
+    Quantity("accuracy", True, "accuracy"),
+    Quantity("gradient norm, applied", False, "grad_norm"),
+    Quantity("gradient norm, fresh", False, "fresh_grad_norm"),
+    Quantity("cosine of applied and fresh", False, "cosine"),
+)
+SMOOTHINGS = (0.0, 0.6, 0.9, 0.99)
+X_AXES = ("step", "epoch", "seconds")
+ZOOMS = (1.0, 0.5, 0.1)
+"""The share of the run that is shown, from its end."""
+
+
+@dataclass(frozen=True)
+class Instruments:
+    """What the charts show. ``cursor`` is a step, or None; ``smoothing`` the weight of the past, 0 for none."""
+
+    quantity: Quantity = QUANTITIES[0]
+    log: bool = False
+    smoothing: float = 0.0
+    x_axis: str = "step"
+    zoom: float = 1.0
+    cursor: int | None = None
+
+    def next_quantity(self) -> Instruments:
+        return replace(self, quantity=_next(QUANTITIES, self.quantity))
+
+    def next_smoothing(self) -> Instruments:
+        return replace(self, smoothing=_next(SMOOTHINGS, self.smoothing))
+
+    def next_x_axis(self) -> Instruments:
+        return replace(self, x_axis=_next(X_AXES, self.x_axis))
+
+    def next_zoom(self) -> Instruments:
+        return replace(self, zoom=_next(ZOOMS, self.zoom))
+
+    def other_scale(self) -> Instruments:
+        return replace(self, log=not self.log)
+
+    def describe(self) -> str:
+        """What stands at the head of a chart: ``loss (log, smooth 0.9)``."""
+        how = [word for word, on in (("log", self.log), (f"smooth {self.smoothing:g}", self.smoothing)) if on]
+        if self.zoom < 1:
+            how.append(f"last {100 * self.zoom:.0f} %")
+        return f"{self.quantity.name} ({', '.join(how)})" if how else self.quantity.name
+
+
+def _next(values: Sequence[T], value: T) -> T:
+    return values[(values.index(value) + 1) % len(values)]

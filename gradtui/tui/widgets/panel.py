@@ -1,0 +1,137 @@
+"""The panel below the charts: the results, the claims, or the code of both sides."""
+
+from __future__ import annotations
+
+import textwrap
+
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+
+from gradtui.policies import POLICIES
+from gradtui.runs import table
+from gradtui.runs.claims import HOLDS, UNKNOWN, Claim
+from gradtui.runs.results import RunResults
+from gradtui.settings import RunSettings
+from gradtui.tui.widgets.lines import Line, Lines
+
+VIEWS = ("Results", "Claims", "Code")
+
+LABEL, VALUE = 17, 16
+"""Fixed widths, so that a new number moves nothing."""
+
+
+class PanelLines(Lines):
+    """The lines of whichever view is chosen."""
+
+    PREFIX = "panel"
+    COMPONENT_CLASSES = {
+        f"panel--{role}"
+        for role in ("head", "label", "left", "right", "difference", "holds", "fails", "unknown", "clears", "note", "code")
+    }
+    DEFAULT_CSS = """
+    PanelLines {
+        height: auto;
+        .panel--head, .panel--label, .panel--note, .panel--unknown { color: $text-muted; }
+        .panel--left { color: $primary; }
+        .panel--right { color: $secondary; }
+        .panel--holds { color: $text-success; text-style: bold; }
+        .panel--fails { color: $text-error; text-style: bold; }
+        .panel--clears { text-style: bold reverse; }
+    }
+    """
+
+
+class Panel(VerticalScroll):
+    """One of three views of a run; a key goes to the next."""
+
+    can_focus = False
+
+    def __init__(self, *, id: str) -> None:
+        super().__init__(id=id)
+        self.view = VIEWS[0]
+        self.border_title = self.view
+
+    def compose(self) -> ComposeResult:
+        yield PanelLines()
+
+    def next_view(self) -> None:
+        """The next of the three views."""
+        self.view = VIEWS[(VIEWS.index(self.view) + 1) % len(VIEWS)]
+        self.border_title = self.view
+        self.scroll_home(animate=False)
+
+    def draw(self, results: RunResults | None, settings: RunSettings | None) -> None:
+        """Show a run, or the settings of the next one."""
+        width = max(40, self.size.width - 2)
+        if self.view == "Code":
+            lines = code_lines(results.state.settings if results else settings, width)
+        elif results is None:
+            lines = [[(" The results of the run will stand here.", "note")]]
+        elif self.view == "Claims":
+            lines = claim_lines(results, width)
+        else:
+            lines = result_lines(results) + _notes(results.state.settings)
+        self.query_one(PanelLines).show(lines)
+
+
+def _notes(settings: RunSettings) -> list[Line]:
+    return [[(f" {note}", "note")] for note in settings.notes]
+
+
+def result_lines(results: RunResults) -> list[Line]:
+    """A line per quantity: both sides' values, and their difference or ratio."""
+    left, right = results.state.settings.shorts
+    head: Line = [(f" {'':<{LABEL}}{left:>{VALUE}}{right:>{VALUE}}   difference", "head")]
+    return [head] + [_line(row) for row in table.rows(results)]
+
+
+def _line(row: table.Row) -> Line:
+    return [
+        (f" {row.label:<{LABEL}}", "label"),
+        (f"{row.left:>{VALUE}}", "left"),
+        (f"{row.right:>{VALUE}}", "right"),
+        (f"   {row.difference}", "difference"),
+    ]
+
+
+def claim_lines(results: RunResults, width: int) -> list[Line]:
+    """The claims with their verdicts; before the end of the run, what they wait for."""
+    if not results.claims:
+        return [[(" The articles' claims are judged when the run has ended.", "note")]]
+    lines: list[Line] = []
+    for claim in results.claims:
+        lines += _claim(claim, width)
+    return lines
+
+
+def _claim(claim: Claim, width: int) -> list[Line]:
+    role = {HOLDS: "holds", UNKNOWN: "unknown"}.get(claim.verdict, "fails")
+    head: Line = [(f" {claim.verdict:<14}", role), (f" {claim.claim}", ""), (f"  article {claim.article}", "note")]
+    said = "; ".join(filter(None, (claim.measured, claim.why)))
+    return [head, *([(f"{'':<16}{part}", "note")] for part in textwrap.wrap(said, width - 17))]
+
+
+def code_lines(settings: RunSettings | None, width: int) -> list[Line]:
+    """The training step of each side as it runs, side by side where there is room, the clearing line marked."""
+    if settings is None:
+        return []
+    sources = [POLICIES[name].source() for name in settings.policies]
+    titles = settings.titles
+    half = width // 2
+    if max(len(line) + 4 for source in sources for line in source) > half:
+        lines: list[Line] = []
+        for role, title, source in zip(("left", "right"), titles, sources, strict=True):
+            lines += [[(f" {title}", role)], *([*_code(line, 0)] for line in source), []]
+        return lines
+    rows: list[Line] = [[(f" {titles[0]}".ljust(half), "left"), (f" {titles[1]}", "right")]]
+    for i in range(max(map(len, sources))):
+        left, right = (source[i] if i < len(source) else "" for source in sources)
+        rows.append([*_code(left, half), *_code(right, 0)])
+    return rows
+
+
+def _code(line: str, width: int) -> Line:
+    text = f"   {line}"
+    if "zero_grad(" in line:
+        return [(" ▸ ", ""), (line, "clears"), (" " * max(0, width - len(text)), "")]
+    return [(text.ljust(width), "code")]
