@@ -49,7 +49,7 @@ CLASSES = 10
 MAX_FILE_BYTES = 64 << 20
 """A true file has 31 MB; a pickle that spells its pixels as text has up to half as much again."""
 MAX_OPCODES = 200_000
-"""A true file has 31,000: a label takes one, a file name and its place in the memo two."""
+"""A true file has 30,000: a label takes one, a file name and its place in the memo two."""
 MAX_KEY_LENGTH = 40
 
 

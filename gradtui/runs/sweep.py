@@ -78,6 +78,12 @@ class Sweep:
         )
 
     @property
+    def side_names(self) -> dict[str, str]:
+        """What ``left``, ``right`` and ``neither`` are called."""
+        left, right = self.settings(next(self.cells())).shorts
+        return {"left": left, "right": right, "neither": "neither"}
+
+    @property
     def quantity(self) -> str:
         """What is compared."""
         return "accuracy" if EXPERIMENTS[self.base["experiment"]].test_samples else "final loss"
@@ -181,7 +187,7 @@ def create_sweep(given: Mapping[str, object], optimizers: str, lrs: str, seeds: 
     count = _parsed("seeds", SETTINGS["epochs"].kind.parse, seeds)
     if not isinstance(count, int) or count > 1000:
         raise SettingsError({"seeds": f"got {shown(seeds)}; takes a whole number from 1 to 1,000"})
-    first = int(str(given.get("seed", 42)))
+    first = int(str(_parsed("seed", SETTINGS["seed"].parse, str(given.get("seed", SETTINGS["seed"].default)))))
     stamp = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S-%f")[:19]
     path = sweeps_directory() / f"{stamp}-{chosen['experiment']}"
     path.mkdir(mode=0o700)
@@ -237,9 +243,11 @@ def _winner(left: Sequence[float], right: Sequence[float], *, higher_wins: bool)
 
 
 def _advantage(left: float, right: float, higher_wins: bool) -> float:
-    """By how much the left side is better; infinite where only one of them is finite."""
+    """By how much the left side is better, losses as the logarithm of their ratio; infinite where only one is finite."""
     if math.isfinite(left) and math.isfinite(right):
-        return left - right if higher_wins else right - left
+        if higher_wins:
+            return left - right
+        return math.log(right / left) if left > 0 and right > 0 else right - left  # losses differ by factors
     return math.inf if math.isfinite(left) else -math.inf if math.isfinite(right) else 0.0
 
 
@@ -266,7 +274,9 @@ def _best_rows(sweep: Sweep) -> dict[str, GridRow]:
 
 def _same_with_any(sweep: Sweep, best: Mapping[str, GridRow]) -> Claim:
     text, article = "it is the same with any optimizer", "1"
-    said = "at the best lr of WITH, the better side is: " + ", ".join(f"{name} {row.winner}" for name, row in best.items())
+    names = sweep.side_names
+    said = f"at the best lr of {names['left']}, the better side is: "
+    said += ", ".join(f"{name} {names[row.winner]}" for name, row in best.items())
     if len(best) < 3 or min(row.seeds for row in best.values()) < 3:
         return Claim(text, article, said if best else "", UNKNOWN, "too few optimizers or seeds")
     sure = {name: row.winner for name, row in best.items() if row.surely.startswith("surely")}
@@ -287,24 +297,27 @@ def _worst_for_four(sweep: Sweep, best: Mapping[str, GridRow]) -> Claim:
         return Claim(text, article, "", UNKNOWN, "needs these four, another optimizer, and 3 seeds")
     higher = sweep.quantity == "accuracy"
     harm = {row.optimizer: _advantage(row.left, row.right, higher) for row in [*four, *others]}
-    say = percent if higher else number
-    said = "without costs: " + ", ".join(
-        f"{name} {say(value) if math.isfinite(value) else 'all'}" for name, value in harm.items()
-    )
+    said = "without costs: " + ", ".join(f"{name} {_cost(value, higher)}" for name, value in harm.items())
     least, most = min(harm[row.optimizer] for row in four), max(harm[row.optimizer] for row in others)
     if least > most:
         return Claim(text, article, said, HOLDS, "")
     return Claim(text, article, said, FAILS, "another optimizer suffers as much as one of the four")
 
 
+def _cost(harm: float, higher: bool) -> str:
+    """What a side loses, in points of accuracy or as a factor of the loss."""
+    if not math.isfinite(harm):
+        return "everything"
+    return f"{100 * harm:.1f} points" if higher else f"{number(math.exp(min(harm, 700)))}x the loss"
+
+
 def as_text(sweep: Sweep) -> str:
     """The grid in plain text, its columns aligned."""
     say = percent if sweep.quantity == "accuracy" else number
-    names = dict(zip(("left", "right"), sweep.settings(next(sweep.cells())).shorts, strict=True))
+    names = sweep.side_names
     head = ("optimizer", "lr", "seeds", names["left"], names["right"], "better", "")
     lines = [head] + [
-        (r.optimizer, f"{r.lr:g}", str(r.seeds), say(r.left), say(r.right), names.get(r.winner, r.winner), r.surely)
-        for r in grid_rows(sweep)
+        (r.optimizer, f"{r.lr:g}", str(r.seeds), say(r.left), say(r.right), names[r.winner], r.surely) for r in grid_rows(sweep)
     ]
     widths = [max(len(line[i]) for line in lines) for i in range(7)]
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines)

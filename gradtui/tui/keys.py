@@ -48,6 +48,7 @@ ON_RUN_SCREEN = (
     Key("stop", ("f7", "x"), "stop", "Stop the run; all its rows are kept"),
     Key("export", ("f8", "e"), "export", "Export the run: CSV, TensorBoard, a picture"),
     Key("setup", ("f2", "f"), "form", "Show or fold the setup form"),
+    Key("sweep", ("f9", "w"), "sweep", "A grid of optimizers, learning rates and seeds"),
     Key("next_view", ("f4", "v"), "view", "Below the charts: results, claims, or the code of both sides"),
     Key("log_scale", ("f3", "l"), "log y", "Logarithmic y axis"),
     Key("quantity", ("m",), "quantity", "What is drawn: loss, test loss, accuracy, gradient norms", footer=False),

@@ -24,6 +24,7 @@ from gradtui.tui import keys
 from gradtui.tui.following import FollowedRun
 from gradtui.tui.instruments import Instruments
 from gradtui.tui.screens.export import ExportDialog
+from gradtui.tui.screens.sweep import SweepScreen
 from gradtui.tui.widgets.chart_pair import ChartPair
 from gradtui.tui.widgets.panel import Panel
 from gradtui.tui.widgets.setup_form import SetupForm
@@ -170,6 +171,11 @@ class RunScreen(Screen[None]):
     def action_step(self) -> None:
         if self._run is not None:
             self._run.folder.request_step()
+
+    def action_sweep(self) -> None:
+        form = self.query_one(SetupForm)
+        if form.settings is not None:
+            self.app.push_screen(SweepScreen(form.settings))
 
     # What is looked at, and how
 
