@@ -78,10 +78,13 @@ def _parser() -> argparse.ArgumentParser:
     listing.set_defaults(command=_list)
     listing.add_argument("--json", action="store_true", help="as JSON")
 
-    export = commands.add_parser("export", help="the rows of a run as CSV", allow_abbrev=False)
+    export = commands.add_parser("export", help="a run as CSV, for TensorBoard, or as a picture", allow_abbrev=False)
     export.set_defaults(command=_export)
     export.add_argument("run", metavar="RUN", help="an id, a unique beginning of one, or last")
-    export.add_argument("--csv", type=Path, required=True, metavar="PATH", help="where to; - is standard output")
+    where = export.add_mutually_exclusive_group(required=True)
+    where.add_argument("--csv", type=Path, metavar="PATH", help="a row per variant and step; - is standard output")
+    where.add_argument("--tensorboard", type=Path, metavar="DIR", help="event files, a run per variant")
+    where.add_argument("--svg", type=Path, metavar="PATH", help="both charts and the table")
     export.add_argument("--force", action="store_true", help="replace PATH where it exists")
 
     devices = commands.add_parser("devices", help="what can be trained on here", allow_abbrev=False)
@@ -143,16 +146,19 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _export(options: argparse.Namespace) -> int:
-    from gradtui.runs.export import export_csv, write_csv
+    from gradtui.runs.export import write_csv
     from gradtui.runs.folder import find_run
+    from gradtui.runs.formats import FORMATS
 
     folder = find_run(options.run)
     if str(options.csv) == "-":
         write_csv(folder)
         sys.stdout.flush()
-    else:
-        count = export_csv(folder, options.csv, overwrite=options.force)
-        print(f"{options.csv}: {count:,} rows", file=sys.stderr)
+        return DONE
+    for format in FORMATS:
+        path = getattr(options, format.name)
+        if path is not None:
+            print(f"wrote {format.write(folder, path, options.force)}", file=sys.stderr)
     return DONE
 
 

@@ -2,7 +2,7 @@
 
     python screenshots/make.py
 
-writes an SVG for each, in the folder of this file. Runs go to a temporary home.
+writes an SVG file for each, in the folder of this file. Runs go to a temporary home.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ HERE = Path(__file__).parent
 async def main() -> None:
     from textual.pilot import Pilot
 
+    from gradtui.runs.folder import find_run
+    from gradtui.runs.picture import export_svg
     from gradtui.tui.app import GradtuiApp
     from gradtui.tui.screens.run import RunScreen
 
@@ -45,9 +47,13 @@ async def main() -> None:
         await pilot.press("f5")
         await ended(pilot)
         save(app, "linear")
+        await pilot.press("f4", "left", "left", "left")
+        await pilot.pause()
+        save(app, "claims")
         await pilot.press("f8")
         await pilot.pause()
         save(app, "export")
+        export_svg(find_run("last"), HERE / "picture.svg", overwrite=True)
 
     app = GradtuiApp()
     async with app.run_test(size=(120, 40)) as pilot:

@@ -138,11 +138,10 @@ class Evidence:
 
     @property
     def final_loss(self) -> float:
-        """The mean loss over the last tenth of the run."""
+        """The mean loss over the last tenth of the run; nan where it is not finite."""
         blocks = self.blocks
-        if not blocks:
-            return math.nan
-        return statistics.fmean(blocks[-max(1, len(blocks) // 10) :])
+        last = blocks[-max(1, len(blocks) // 10) :]
+        return statistics.fmean(last) if last and all(map(math.isfinite, last)) else math.nan
 
     def converged_at(self, share: float) -> int | None:
         """The first step from which on the loss stays at or below a ``share`` of the first loss; None where it does not."""

@@ -26,12 +26,13 @@ class CsvTail:
     """Gives the rows that were added since it was last asked.
 
     Only whole lines count: a torn last line is read again when it is whole. Every field is a number. A file that is
-    not there yet has no rows.
+    not there yet has no rows; one that lacks one of ``columns`` is not read; of ``extra`` columns it may lack any.
     """
 
-    def __init__(self, path: Path, columns: tuple[str, ...]) -> None:
+    def __init__(self, path: Path, columns: tuple[str, ...], extra: tuple[str, ...] = ()) -> None:
         self._path = path
-        self._columns = columns
+        self._columns = (*columns, *extra)
+        self._needed = len(columns)
         self._places: list[int] | None = None  # where the wanted columns stand in the file, from its header
         self._width = 0
         self._offset = 0
@@ -61,13 +62,17 @@ class CsvTail:
     def _parse(self, lines: bytes) -> Columns | None:
         """All rows at once where they are sound, which is ten times as fast; one by one where they are not."""
         assert self._places is not None
-        if min(self._places) < 0:
+        if min(self._places[: self._needed]) < 0:
             return None  # a file with another header is not read
         width = self._width
         fields = lines.replace(b"\n", b",").split(b",")
         if len(fields) == (lines.count(b"\n") + 1) * width:
             try:
-                values = {name: _floats(fields[place::width]) for name, place in zip(self._columns, self._places, strict=True)}
+                empty = [b""] * (len(fields) // width)
+                values = {
+                    name: _floats(fields[place::width] if place >= 0 else empty)
+                    for name, place in zip(self._columns, self._places, strict=True)
+                }
                 if _counts_up(values[self._columns[0]]):
                     return Columns(self._columns, values)
             except ValueError:
@@ -82,7 +87,7 @@ class CsvTail:
             try:
                 if len(fields) != self._width:
                     raise ValueError
-                row = _floats([fields[place] for place in self._places])
+                row = _floats([fields[place] if place >= 0 else b"" for place in self._places])
                 if not row[0] > last:  # also where it is nan
                     raise ValueError
             except ValueError:

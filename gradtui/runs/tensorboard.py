@@ -67,7 +67,7 @@ def export_tensorboard(folder: RunFolder, directory: Path) -> int:
 class _Library:
     """The two classes of the package tensorboard that are needed; they bring in neither torch nor TensorFlow.
 
-    Its EventFileWriter is not used: it imports TensorFlow where that is installed, and takes three times as long.
+    Its EventFileWriter is not used: it imports TensorFlow where that is installed, and starts a thread.
     """
 
     def __init__(self) -> None:

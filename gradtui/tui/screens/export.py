@@ -1,4 +1,4 @@
-"""The export dialog: where to, and what came of it."""
+"""The export dialog: as what, where to, and what came of it."""
 
 from __future__ import annotations
 
@@ -8,15 +8,17 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
-from textual.widgets import Button, Input, Label, Static
+from textual.widgets import Button, Input, Select, Static
 
-from gradtui.runs.export import ExportError, check_target, export_csv
+from gradtui.runs.export import ExportError
 from gradtui.runs.folder import DamagedRun, RunFolder
+from gradtui.runs.formats import FORMATS, Format
+from gradtui.runs.tensorboard import TensorBoardMissing
 from gradtui.tui.widgets.text_field import TextField
 
 
 class ExportDialog(ModalScreen[None]):
-    """Asks for a path, asks again before it replaces a file, and says what it wrote."""
+    """Asks for a format and a path, asks again before it replaces a file, and says what it wrote."""
 
     CSS_PATH = "dialog.tcss"
     BINDINGS = [("escape", "dismiss", "close")]
@@ -28,13 +30,28 @@ class ExportDialog(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as dialog:
-            dialog.border_title = "Export as CSV"
-            yield Label("One row per variant and step. Write to:")
-            yield TextField(f"{self._folder.id}.csv", id="path", select_on_focus=False)
+            dialog.border_title = "Export"
+            options = [(f"{format.title}: {format.help}", format.name) for format in FORMATS]
+            yield Select(options, value=FORMATS[0].name, allow_blank=False, compact=True, id="format")
+            yield TextField(FORMATS[0].place(self._folder.id), id="path", select_on_focus=False)
             yield Static("", id="outcome", markup=False)
             with Horizontal(classes="buttons"):
                 yield Button("Export", variant="primary", id="write", compact=True)
                 yield Button("Close", id="close", compact=True)
+
+    def on_mount(self) -> None:
+        self.query_one("#path", TextField).focus()
+
+    @property
+    def _format(self) -> Format:
+        chosen = self.query_one("#format", Select).value
+        return next(format for format in FORMATS if format.name == chosen)
+
+    @on(Select.Changed, "#format")
+    def _format_changed(self) -> None:
+        path = self.query_one("#path", TextField)
+        if path.value in [format.place(self._folder.id) for format in FORMATS]:  # the user has typed none
+            path.value = self._format.place(self._folder.id)
 
     @on(Input.Changed, "#path")
     def _path_changed(self) -> None:
@@ -45,39 +62,44 @@ class ExportDialog(ModalScreen[None]):
     @on(Input.Submitted, "#path")
     @on(Button.Pressed, "#write")
     def _write(self) -> None:
-        typed = self.query_one("#path", Input).value.strip()
+        typed = self.query_one("#path", TextField).value.strip()
         if not typed:
-            self._say("Type the path of a file.", bad=True)
+            self._say("Type a path.", bad=True)
             return
-        path = Path(typed).expanduser().absolute()
-        overwrite = path == self._replaces
+        format = self._format
         try:
-            if path.exists() and not path.is_dir() and not overwrite:
-                check_target(path, overwrite=True)
-                self._replaces = path
-                self._say(f"{path} exists. Replace it?", bad=True)
-                self.query_one("#write", Button).label = "Replace"
-                self.query_one("#write", Button).focus()
+            path = Path(typed).expanduser().absolute()
+            overwrite = path == self._replaces
+            if format.replaces and path.is_file() and not overwrite:
+                format.check(self._folder, path, True)
+                self._ask(path)
                 return
-            check_target(path, overwrite=overwrite)
-        except (ExportError, OSError) as error:
+            format.check(self._folder, path, overwrite)
+        except (OSError, RuntimeError, ValueError) as error:  # also a home that is not known, a path with a null in it
             self._say(str(error), bad=True)
             return
-        self._export(path, overwrite)
+        self._export(format, path, overwrite)
+
+    def _ask(self, path: Path) -> None:
+        self._replaces = path
+        self._say(f"{path} exists. Replace it?", bad=True)
+        write = self.query_one("#write", Button)
+        write.label = "Replace"
+        write.focus()
 
     @work(thread=True, exclusive=True, group="export", exit_on_error=True)
-    def _export(self, path: Path, overwrite: bool) -> None:
+    def _export(self, format: Format, path: Path, overwrite: bool) -> None:
         try:
-            count = export_csv(self._folder, path, overwrite=overwrite)
-        except (ExportError, DamagedRun) as error:
+            wrote = format.write(self._folder, path, overwrite)
+        except (ExportError, DamagedRun, TensorBoardMissing) as error:
             self.app.call_from_thread(self._say, str(error), bad=True)
         else:
-            self.app.call_from_thread(self._wrote, path, count)
+            self.app.call_from_thread(self._wrote, wrote)
 
-    def _wrote(self, path: Path, count: int) -> None:
+    def _wrote(self, what: str) -> None:
         self._replaces = None
         self.query_one("#write", Button).label = "Export"
-        self._say(f"Wrote {count:,} rows to {path}")
+        self._say(f"Wrote {what}")
         self.query_one("#close", Button).focus()
 
     @on(Button.Pressed, "#close")

@@ -10,6 +10,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 
 from gradtui.runs.axes import UNIT_AXIS, Axis, linear_axis, log_axis, round_up
+from gradtui.runs.picture import MARKS
 from gradtui.runs.results import RunResults
 from gradtui.runs.series import Series, Thinned
 from gradtui.settings import RunSettings
@@ -18,8 +19,6 @@ from gradtui.tui.instruments import Instruments
 from gradtui.tui.widgets.loss_chart import LossChart, Picture
 
 SIDES = ("left", "right")
-MARKS = ("●", "■")
-"""With their hues, what tells the two sides apart wherever they appear."""
 
 
 class ChartPair(Horizontal):

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import math
+
+from gradtui.catalog import OPTIMIZERS
+from gradtui.runs.sweep import Cell, Outcome, Sweep, grid_rows, sweep_claims
+
+
+def sweep_of(values: dict[str, list[tuple[float, float]]], experiment: str = "digits") -> Sweep:
+    seeds = range(max(map(len, values.values())))
+    outcomes = [
+        Outcome(Cell(name, 0.1, seed), "run", "finished", *pair)
+        for name, pairs in values.items()
+        for seed, pair in enumerate(pairs)
+    ]
+    return Sweep("id", {"experiment": experiment}, list(values), [0.1], list(seeds), "finished", outcomes)
+
+
+CLEAR = [(0.95, 0.10), (0.94, 0.12), (0.96, 0.11)]
+OTHER_WAY = [(0.10, 0.95), (0.12, 0.94), (0.11, 0.96)]
+
+
+def test_a_winner_is_sure_only_where_all_seeds_say_so_clearly() -> None:
+    grid = {
+        "SGD": CLEAR,
+        "Adam": [(0.9, 0.8), (0.9, 0.95), (0.9, 0.8)],
+        "AdamW": [(0.9, 0.9)] * 3,
+        "Adagrad": [(0.9, 0.1)] * 2,
+        "RMSprop": [(0.9, 0.899), (0.9, 0.5), (0.9, 0.898)],
+    }
+    rows = {row.optimizer: (row.winner, row.surely) for row in grid_rows(sweep_of(grid))}
+    assert rows["SGD"] == ("left", "surely, 3 of 3 seeds")
+    assert rows["Adam"] == ("neither", "2 of 3 seeds")
+    assert rows["AdamW"] == ("neither", "equal in every seed")
+    assert rows["Adagrad"] == ("left", "2 of 2 seeds: too few to be sure")
+    assert rows["RMSprop"] == ("left", "likely, 3 of 3 seeds")
+
+
+def test_losses_compare_by_their_ratio_and_a_loss_that_is_not_finite_loses() -> None:
+    rows = grid_rows(sweep_of({"SGD": [(1e-9, 1.0), (1e-7, 2.0), (1e-8, 3.0)], "Adam": [(1.0, math.nan)] * 3}, "linear"))
+    assert (rows[0].winner, rows[0].surely) == ("left", "surely, 3 of 3 seeds")
+    assert rows[1].winner == "left"
+
+
+def test_the_claims_on_optimizers_are_answered_from_the_grid() -> None:
+    worst, same = sweep_claims(sweep_of(dict.fromkeys(OPTIMIZERS, CLEAR)))
+    assert (worst.verdict, same.verdict) == ("does not hold", "holds")
+    worst, same = sweep_claims(sweep_of({**dict.fromkeys(OPTIMIZERS, CLEAR), "SGD": OTHER_WAY, "AdamW": OTHER_WAY}))
+    assert (worst.verdict, same.verdict) == ("holds", "does not hold")
+    worst, same = sweep_claims(sweep_of({"SGD": CLEAR}))
+    assert (worst.verdict, same.verdict) == ("cannot tell", "cannot tell")
