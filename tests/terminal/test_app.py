@@ -43,11 +43,11 @@ def test_open_start_watch_export_and_quit_by_keyboard(
         terminal.wait_for("finished", "epoch 20/20", "final loss")
         assert wait_until(lambda: terminal.read(0.05) and curves(terminal) == (True, True)), terminal.text
         terminal.press("F8")
-        terminal.wait_for("Export as CSV")
+        terminal.wait_for("CSV: a row per")
         terminal.press("Enter")
         terminal.wait_for("Wrote 40 rows to")
         terminal.press("Escape")
-        assert wait_until(lambda: terminal.read(0.05) and "Export as CSV" not in terminal.text)
+        assert wait_until(lambda: terminal.read(0.05) and "CSV: a row per" not in terminal.text)
         terminal.press("q")
         assert terminal.exit_code() == 0
     run = find_run("last")
@@ -181,7 +181,7 @@ def test_an_existing_file_is_replaced_only_after_asking(tmp_path: Path, monkeypa
         terminal.press("F5")
         terminal.wait_for("finished")
         terminal.press("F8")
-        terminal.wait_for("Export as CSV")
+        terminal.wait_for("CSV: a row per")
         terminal.press("\x01", "\x0b", *"missing/a.csv", "Enter")
         terminal.wait_for("is not a folder")
         terminal.press("\x01", "\x0b", *"a.csv", "Enter")
