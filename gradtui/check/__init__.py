@@ -1,0 +1,10 @@
+"""``gradtui check train.py``: runs a training script as python would, and says whether it forgets zero_grad().
+
+- ``command``: the command; ``arguments`` reads its options, ``program`` runs the script, ``after_torch`` waits for torch;
+- ``watcher``, ``optimizer_watch``, ``gradient_history``, ``sentinel``: what happens to every gradient, seen through hooks;
+- ``backwards``, ``losses``, ``lines``, ``clearing_lines``, ``parameters``: which backward(), which loss, which source line,
+  whose parameter;
+- ``facts``: what was seen, plain data; ``verdict`` judges it, ``report`` words it, ``ranks`` brings it together under torchrun.
+
+Only what watches imports torch, and only once the script has.
+"""

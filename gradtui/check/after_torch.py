@@ -1,0 +1,53 @@
+"""Calls back as soon as the script has imported torch.
+
+Not before: a script may set environment variables that torch reads when it is imported, and one that never imports it
+should not wait for it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
+from types import ModuleType
+
+
+def after_torch(call: Callable[[], None]) -> None:
+    """Call once torch is imported; now, if it is."""
+    if "torch" in sys.modules:
+        call()
+    else:
+        sys.meta_path.insert(0, _TorchFinder(call))
+
+
+class _TorchFinder(MetaPathFinder):
+    def __init__(self, call: Callable[[], None]) -> None:
+        self._call = call
+
+    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
+        if name != "torch":
+            return None
+        sys.meta_path.remove(self)
+        spec = find_spec(name)
+        if spec is not None and spec.loader is not None:
+            spec.loader = _ThenCall(spec.loader, self._call)
+        return spec
+
+
+class _ThenCall(Loader):
+    """Loads a module with its own loader, which the module then shows as its loader."""
+
+    def __init__(self, loader: Loader, call: Callable[[], None]) -> None:
+        self._loader, self._call = loader, call
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        return self._loader.create_module(spec)
+
+    def exec_module(self, module: ModuleType) -> None:
+        module.__loader__ = self._loader
+        if module.__spec__ is not None:
+            module.__spec__.loader = self._loader
+        self._loader.exec_module(module)
+        self._call()

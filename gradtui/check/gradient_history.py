@@ -1,0 +1,290 @@
+"""Whether one parameter's ``.grad`` still holds what the optimizer has already applied.
+
+After a step, ``.grad`` is a tensor with a version: everything in it has been applied. From there on
+
+- it is gone, or ``.grad`` is another tensor: cleared;
+- a backward() is about to add to it (a tensor hook tells), and its version is the same: nobody cleared it;
+- ... and its version is another: somebody wrote to it. Then, and only then, its values are looked at: zeros are a
+  clearing, anything else was clipping or scaling, and what has been applied is still in there.
+
+Version counters do not see writes through ``.grad.data``. So where nobody seems to have cleared a gradient, the question
+whether it is zero goes to the device, and its answer is read only if a step comes to depend on it.
+"""
+
+from __future__ import annotations
+
+import enum
+import weakref
+from types import FrameType
+
+import torch
+from torch import Tensor
+from torch.utils.hooks import RemovableHandle
+
+from gradtui.check.backwards import in_backward
+from gradtui.check.lines import Place, frame_here, users_place
+from gradtui.check.optimizer_log import OptimizerLog
+from gradtui.check.tensors import tensor_hook, version_of
+
+ZEROS_BELIEVED = 3
+"""After so many clearings in place that were seen to leave zeros, only each ``ZEROS_LOOKED_AT``-th is looked at."""
+ZEROS_LOOKED_AT = 64
+
+
+class Applied(enum.Enum):
+    """What a step applies of one parameter's gradient."""
+
+    NOTHING = "no gradient"
+    FRESH = "only contributions that no step has applied"
+    STALE = "new contributions on top of applied ones"
+    UNCHANGED = "what the step before applied, and nothing new"
+
+
+class GradientHistory:
+    """Follows one parameter's gradient for one optimizer, contribution by contribution."""
+
+    def __init__(self, parameter: Tensor, name: str, log: OptimizerLog) -> None:
+        # Weak: the parameter holds the hooks and the hooks hold this; a circle would keep a dropped model in memory.
+        self._parameter = weakref.ref(parameter)
+        self.name = name
+        self.log = log
+        self.contributions = 0
+        """How many backward() calls have added to the gradient since the last step."""
+        self.total = 0
+        self.first_fires = 0
+        self.trainable = parameter.requires_grad
+        self.had_gradient = False
+        self.stale_steps = 0
+        self.piled = self.tainted = False
+        self.written_version: int | None = None
+        """The version that the last contribution left."""
+        self.applied: weakref.ref[Tensor] | None = None
+        """The tensor that holds applied contributions; None where there is none, or it has been cleared."""
+        self._version: int | None = None
+        self._mixed = False
+        """Contributions have been added on top of applied ones."""
+        self._held: Tensor | None = None
+        self._was_zero: list[Tensor] = []
+        self._digest: Tensor | None = None
+        self._blind = False
+        self._zeros_seen = 0
+        self._evaluation: FrameType | None = None
+        self._evaluated: tuple[weakref.ref[Tensor], int] | None = None
+        self._contributed: weakref.ref[Tensor] | None = None
+        self._clearing: Place | None = None
+        self._handles: list[RemovableHandle] = []
+
+    # Hooks
+
+    @property
+    def hooked(self) -> bool:
+        return bool(self._handles)
+
+    def hook(self, parameter: Tensor, before: bool = True) -> None:
+        """Begin to follow each contribution; without ``before``, somebody else calls :meth:`before_contribution`."""
+        if not self._handles and parameter.requires_grad:
+            self._handles.append(parameter.register_post_accumulate_grad_hook(self.after_contribution))
+            if before:
+                self._handles.append(parameter.register_hook(self._tensor_hook))
+
+    def unhook(self) -> None:
+        for handle in self._handles:
+            handle.remove()
+        self._handles.clear()
+
+    @tensor_hook
+    def _tensor_hook(self, fresh: Tensor) -> None:
+        self.before_contribution(frame_here().f_back)
+
+    def before_contribution(self, frame: FrameType | None) -> None:
+        """A backward() that runs at ``frame`` is about to add to the gradient."""
+        parameter = self._parameter()
+        if parameter is None:
+            return
+        self.first_fires += self.log.contribution(frame)
+        self.contributions += 1
+        self.total += 1
+        gradient = parameter.grad
+        if self.log.in_step:
+            self._evaluate(gradient, frame)
+        if self.applied is None:
+            return
+        if gradient is None:
+            self._cleared()
+        elif gradient is not self.applied():
+            if not (self._mixed and _derived(gradient, self._held)):
+                self._cleared()
+        else:
+            self._add_to_applied(gradient)
+
+    def _add_to_applied(self, gradient: Tensor) -> None:
+        if self._version is not None and version_of(gradient) != self._version:
+            if self._is_cleared_in_place(gradient):
+                self._cleared()
+                return
+        elif self.log.in_step:
+            if not gradient.any():
+                self._cleared()
+                return
+        else:
+            self._was_zero.append(gradient.any().logical_not())
+        self._mixed = True
+        self.tainted |= self.log.in_step
+
+    def after_contribution(self, parameter: Tensor) -> None:
+        """A backward() has added to the gradient."""
+        gradient = parameter.grad
+        if gradient is None:  # an optimizer that steps inside of backward() was here first
+            return
+        self.written_version = version_of(gradient)
+        if self.log.traces_clearing:
+            self._contributed = weakref.ref(gradient, self._gone)
+        if self._mixed:
+            # Another tensor after backward(create_graph=True), or where a sparse gradient met a dense one.
+            self.applied = weakref.ref(gradient, self._gone if self.log.traces_clearing else None)
+            self._version = version_of(gradient)
+            self._held = gradient.detach()  # the same memory, but not the tensor whose end is watched for
+        if self.log.in_step:
+            self._evaluated = weakref.ref(gradient), version_of(gradient)
+
+    def _evaluate(self, gradient: Tensor | None, frame: FrameType | None) -> None:
+        """Within one step, a closure's later call may add to what an earlier call has left."""
+        evaluation = self.log.evaluation(frame)
+        if evaluation is not self._evaluation and self._evaluated is not None and gradient is not None:
+            left, version = self._evaluated
+            self.piled |= gradient is left() and version_of(gradient) == version and bool(gradient.any())
+        self._evaluation = evaluation
+
+    # Steps
+
+    def judge(self) -> Applied:
+        """What a step would apply now; after a step with a closure, what it has applied."""
+        if self.tainted:
+            return Applied.STALE
+        parameter = self._parameter()
+        gradient = parameter.grad if parameter is not None else None
+        if parameter is None or gradient is None:
+            if self.contributions and self._clearing is not None:
+                self.log.wiped_at[self._clearing] += 1
+                self._clearing = None
+            self._cleared()
+            return Applied.NOTHING
+        if self.applied is None:
+            return Applied.FRESH
+        if gradient is not self.applied():
+            if self._mixed and _derived(gradient, self._held):
+                return Applied.STALE
+            self._cleared()
+            return Applied.FRESH
+        if self.contributions == 0:
+            return self._judge_untouched(gradient)
+        if any(bool(zero) for zero in self._was_zero):
+            return Applied.FRESH
+        if version_of(gradient) != self._version and self._is_cleared_in_place(gradient):
+            return Applied.FRESH
+        return Applied.STALE
+
+    def _judge_untouched(self, gradient: Tensor) -> Applied:
+        """No backward() has added to the gradient since the last step."""
+        if self._blind:
+            return Applied.FRESH
+        written = version_of(gradient) != self._version
+        fed = self.total > 0
+        if written and not fed:
+            return Applied.FRESH  # the script writes its gradients by hand
+        if written and self._is_cleared_in_place(gradient):
+            return Applied.FRESH
+        if not written and (not gradient.any() or self._digest_changed(gradient)):
+            return Applied.FRESH  # cleared, or written by hand, through .data
+        return Applied.UNCHANGED
+
+    def settle(self) -> None:
+        """A step has applied the gradient."""
+        parameter = self._parameter()
+        if parameter is None:
+            return
+        self.trainable = parameter.requires_grad
+        gradient = parameter.grad
+        self._digest = None
+        if gradient is None:
+            self.applied = self._version = None
+        else:
+            self.had_gradient = True
+            self.applied = weakref.ref(gradient, self._gone if self.log.traces_clearing else None)
+            self._version = version_of(gradient)
+            if self.total == 0 and not gradient.is_sparse:
+                self._digest = gradient.detach().sum()
+        self.contributions = 0
+        self.piled = self.tainted = self._mixed = self._blind = False
+        self._held = self._evaluation = self._evaluated = self._contributed = self._clearing = self.written_version = None
+        self._was_zero.clear()
+
+    def was_stale(self, before: int) -> None:
+        """It was found out afterwards: the step that begins applies old contributions, as did so many before."""
+        self.tainted = True
+        self.stale_steps += before
+
+    def resume(self, applied: weakref.ref[Tensor] | None) -> None:
+        """Follow on from a step that was not followed closely: this tensor was applied, its version is not known."""
+        self.applied, self._version, self._blind = applied, None, True
+
+    @property
+    def replaced(self) -> bool:
+        """Whether the tensor that the last step applied is gone, as after zero_grad(set_to_none=True)."""
+        return self.applied is None or self.applied() is None
+
+    @property
+    def written_since(self) -> bool:
+        """Whether something other than backward() wrote to the gradient after the last contribution."""
+        parameter = self._parameter()
+        gradient = parameter.grad if parameter is not None else None
+        return gradient is not None and self.written_version is not None and version_of(gradient) != self.written_version
+
+    def _digest_changed(self, gradient: Tensor) -> bool:
+        """Whether values were written through .data since the last step; known only where no backward() ever came."""
+        if self._digest is None or gradient.is_sparse:
+            return False
+        return not torch.equal(self._digest.nan_to_num(), gradient.detach().sum().nan_to_num())
+
+    # Clearing
+
+    def _is_cleared_in_place(self, gradient: Tensor) -> bool:
+        """Whether what somebody wrote to the gradient is zeros."""
+        if self._zeros_seen >= ZEROS_BELIEVED and self.log.steps % ZEROS_LOOKED_AT:
+            return True
+        if gradient.any():
+            self._zeros_seen = 0
+            return False
+        self._zeros_seen += 1
+        return True
+
+    @property
+    def clears_in_place(self) -> bool:
+        return self._zeros_seen > 0
+
+    def _cleared(self) -> None:
+        if self._clearing is not None:
+            self.log.cleared_at[self._clearing] += 1
+        self.applied = self._version = self._held = self._clearing = None
+        self._mixed = False
+        self._was_zero.clear()
+
+    def _gone(self, applied: object) -> None:
+        """The tensor that was the gradient is being freed: by whichever line runs now."""
+        frame = frame_here().f_back
+        if not self.log.closed and self._parameter() is not None and not in_backward(frame):
+            self.found_clearing(users_place(frame))
+
+    def found_clearing(self, place: Place | None) -> None:
+        """This line seems to clear; it counts when the next contribution finds the gradient cleared."""
+        self._clearing = place
+
+
+def _derived(gradient: Tensor, before: Tensor | None) -> bool:
+    """Whether somebody made ``gradient`` out of ``before`` by scaling or clamping it."""
+    if before is None or gradient.shape != before.shape or gradient.is_sparse or before.is_sparse or not gradient.any():
+        return False
+    now, old = gradient.detach().double().flatten(), before.detach().double().flatten()
+    scaled = old * (now @ old / (old @ old))
+    clamped = old.clamp(now.min(), now.max())
+    return torch.allclose(now, scaled, rtol=1e-4, atol=0.0) or torch.allclose(now, clamped, rtol=1e-4, atol=0.0)

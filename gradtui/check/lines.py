@@ -1,0 +1,67 @@
+"""Which line of the user's code is running: the frames of python, torch and gradtui itself are looked through."""
+
+from __future__ import annotations
+
+import linecache
+import os
+import sys
+import sysconfig
+from types import FrameType
+from typing import NamedTuple
+
+frame_here = sys._getframe  # noqa: SLF001 (its public twin, inspect.currentframe, costs three times as much)
+"""The frame of whoever calls it, or so many further out."""
+
+_YOURS, _LIBRARY, _HIDDEN = range(3)
+_HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+_PATHS = sysconfig.get_paths()
+_LIBRARIES = tuple({_PATHS[name] + os.sep for name in ("purelib", "platlib")})
+_STANDARD = tuple({_PATHS[name] + os.sep for name in ("stdlib", "platstdlib")})
+_kinds: dict[str, int] = {}
+
+
+class Place(NamedTuple):
+    """A line of source; ``file`` is the path as python knows it, ``line`` counts from 1."""
+
+    file: str
+    line: int
+
+    @property
+    def source(self) -> str:
+        """The line's text, without the space around it; empty where it cannot be read."""
+        return linecache.getline(self.file, self.line).strip()
+
+    def __str__(self) -> str:
+        """``file:line``, relative to the working directory where the file is below it."""
+        here = os.getcwd() + os.sep
+        file = self.file.removeprefix(here) if self.file.startswith(here) else self.file
+        return f"{file}:{self.line}"
+
+
+def users_place(frame: FrameType | None) -> Place | None:
+    """The innermost line of the user's own code at or above ``frame``.
+
+    Where all code is some installed package's, the innermost line of that.
+    """
+    library = None
+    while frame is not None:
+        file = frame.f_code.co_filename
+        kind = _kinds.get(file)
+        if kind is None:
+            kind = _kinds[file] = _kind(file)
+        if kind == _YOURS:
+            return Place(file, frame.f_lineno)
+        if kind == _LIBRARY and library is None:
+            library = Place(file, frame.f_lineno)
+        frame = frame.f_back
+    return library
+
+
+def _kind(file: str) -> int:
+    torch = sys.modules.get("torch")
+    torch_file = getattr(torch, "__file__", None) or ""
+    if file.startswith((_HERE, "<frozen")) or (torch_file and file.startswith(os.path.dirname(torch_file) + os.sep)):
+        return _HIDDEN
+    if file.startswith(_LIBRARIES) or f"{os.sep}site-packages{os.sep}" in file or f"{os.sep}dist-packages{os.sep}" in file:
+        return _LIBRARY
+    return _HIDDEN if file.startswith(_STANDARD) else _YOURS

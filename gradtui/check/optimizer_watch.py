@@ -1,0 +1,207 @@
+"""Follows one optimizer from step to step, closely or lightly.
+
+Closely: two hooks on each parameter tell of every contribution. Lightly (gradtui.check.light_watch) once each gradient
+has been a new tensor at every step.
+"""
+
+from __future__ import annotations
+
+import time
+from types import FrameType
+
+from torch import Tensor
+from torch.optim import Optimizer
+from torch.utils.hooks import RemovableHandle
+
+from gradtui.check.gradient_history import Applied, GradientHistory
+from gradtui.check.light_watch import LightWatch
+from gradtui.check.optimizer_log import OptimizerLog
+from gradtui.check.parameters import Parameters, variables
+from gradtui.check.tensors import parameters_of, same
+
+CLOSE_STEPS = 3
+"""After so many steps in a row with new gradients only, the next ones are followed lightly. Doubled with each alarm."""
+LOOKED_AT = 64
+"""Each so many steps the values of gradients that something has written to are looked at."""
+
+
+class OptimizerWatch:
+    """One optimizer, as the watcher's hooks see it."""
+
+    def __init__(self, optimizer: Optimizer, log: OptimizerLog, registry: Parameters) -> None:
+        self.class_name = type(optimizer).__name__
+        self.log = log
+        self.histories: list[GradientHistory] = []
+        """Of all parameters, in the order of the parameter groups."""
+        self.group_sizes: list[int] = []
+        self.light: LightWatch | None = None
+        self.wraps = False
+        """Another optimizer steps the same parameters inside of this one's steps."""
+        self.post_hook: RemovableHandle | None = None
+        self._registry = registry
+        self._parameters: list[Tensor] = []
+        self._results: list[Applied] = []
+        self._closure = False
+        self._seconds = self._began = 0.0
+        self._in_a_row, self._needed = 0, CLOSE_STEPS
+
+        self._unnoted = 0
+        """backward() calls of this interval that were only counted."""
+
+    def release(self) -> None:
+        """The optimizer is gone: do not keep its parameters."""
+        self.log.closed = True
+        self._parameters.clear()
+        self.light = None
+
+    def stop(self) -> None:
+        """Take the hooks off."""
+        self.log.finder.stop()
+        if self.light is not None:
+            self.light.stop()
+        if self.post_hook is not None:
+            self.post_hook.remove()
+        for history in self.histories:
+            history.unhook()
+
+    def shares_parameters(self, other: Optimizer) -> bool:
+        mine = {id(parameter) for parameter in self._parameters}
+        return any(id(parameter) in mine for parameter in parameters_of(other))
+
+    # Closely
+
+    def before_step(self, optimizer: Optimizer, frame: FrameType, closure: bool) -> None:
+        """The optimizer is about to step; ``frame`` runs the step, which was given a closure or not."""
+        if self.light is not None:
+            self._leave_light(self.light)
+        self.log.step_begins(frame)
+        self._regroup(optimizer, frame)
+        self._closure = closure
+        now = time.perf_counter()
+        self._seconds, self._began = now - self._began, now
+        if closure:
+            self.log.step_frame = frame  # the gradients are made inside of the step
+            for history, parameter in zip(self.histories, self._parameters, strict=True):
+                history.hook(parameter)
+        else:
+            self._judge()
+
+    def after_step(self, optimizer: Optimizer) -> None:
+        """The optimizer has stepped."""
+        if self._closure:
+            self._judge()
+            self.log.step_frame = None
+        for history, parameter in zip(self.histories, self._parameters, strict=True):
+            history.settle()
+            history.hook(parameter)  # does nothing where it is hooked, or frozen
+        self.log.interval.clear()
+        self._unnoted = 0
+        if self._in_a_row >= self._needed:
+            self._go_light(optimizer)
+        elif self.log.traces_clearing and not self.log.cleared_at:
+            self._trace_clearing()
+
+    def _regroup(self, optimizer: Optimizer, frame: FrameType) -> None:
+        """Take over new parameters; ``frame`` is below the script's, where they may have names."""
+        parameters = parameters_of(optimizer)
+        if same(parameters, self._parameters):
+            return
+        known = {id(parameter): history for parameter, history in zip(self._parameters, self.histories, strict=True)}
+        names = self._registry.names() | variables(frame)
+        self.group_sizes = [len(group["params"]) for group in optimizer.param_groups]
+        places = [(group, place) for group, size in enumerate(self.group_sizes) for place in range(size)]
+        self.histories = []
+        for parameter, (group, place) in zip(parameters, places, strict=True):
+            history = known.pop(id(parameter), None)
+            if history is None:
+                name = names.get(id(parameter), f"parameter {place} of group {group}")
+                history = GradientHistory(parameter, name, self.log)
+                self._adopt(parameter, history)
+            self.histories.append(history)
+        for history in known.values():
+            history.unhook()
+        self._parameters = parameters
+
+    def _adopt(self, parameter: Tensor, history: GradientHistory) -> None:
+        before = self._registry.claim(parameter)
+        history.contributions = history.total = len(before)
+        if self.log.steps == 1:  # before the first step, all are this interval's
+            for backward in before:
+                if backward not in self.log.interval:
+                    self.log.note(backward, step=1)
+
+    def _judge(self) -> None:
+        """Look at what the step applies; after a step with a closure, at what it has applied."""
+        log, histories = self.log, self.histories
+        backwards = len(log.interval) + self._unnoted
+        replaced = all(history.replaced for history in histories)
+        self._results = results = [history.judge() for history in histories]
+        for history, result in zip(histories, results, strict=True):
+            history.stale_steps += result in (Applied.STALE, Applied.UNCHANGED)
+        stale = Applied.STALE in results or Applied.UNCHANGED in results
+        wiped = backwards > 0 and not stale and self._is_wiped()
+        empty = backwards == 0 and not stale and self._is_empty()
+
+        log.backwards_per_step[backwards] += 1
+        log.wiped_steps += wiped
+        log.piled_steps += any(history.piled for history in histories)
+        if stale:
+            log.stale_steps += 1
+            log.first_stale = log.first_stale or log.steps
+            log.unchanged_steps += backwards == 0
+        if empty:
+            log.empty_steps.append(log.steps)
+        ordinary = backwards > 0 and not (stale or wiped or self._closure)
+        self._in_a_row = self._in_a_row + 1 if ordinary and replaced and self._all_are_plain() else 0
+
+    def _with_gradient(self) -> list[tuple[GradientHistory, Tensor]]:
+        """The parameters that the step applies a gradient of, and that gradient."""
+        both = zip(self.histories, self._parameters, strict=True)
+        return [(history, parameter.grad) for history, parameter in both if parameter.grad is not None]
+
+    def _is_wiped(self) -> bool:
+        """Whether a backward() made gradients, and nothing of them is left."""
+        with_gradient = self._with_gradient()
+        fed = [(history, gradient) for history, gradient in with_gradient if history.contributions]
+        if not fed:
+            return not with_gradient
+        if not all(history.written_since for history, _ in fed):
+            return False
+        # Clipping writes to gradients as well. To look at their values is to wait for the device: now and then will do,
+        # until they are found to be zeros.
+        log = self.log
+        if log.steps > CLOSE_STEPS and log.steps % LOOKED_AT and not log.wiped_steps:
+            return False
+        return not any(bool(gradient.any()) for _, gradient in with_gradient)
+
+    def _is_empty(self) -> bool:
+        """Whether there is nothing to apply: no gradients, or zeros."""
+        return not any(bool(gradient.any()) for _, gradient in self._with_gradient())
+
+    def _all_are_plain(self) -> bool:
+        """Whether backward() alone made the gradients, and none is the beginning of another graph."""
+        return all(history.contributions and not gradient.requires_grad for history, gradient in self._with_gradient())
+
+    def _trace_clearing(self) -> None:
+        for history, parameter in zip(self.histories, self._parameters, strict=True):
+            if history.clears_in_place and parameter.grad is not None:
+                self.log.finder.start(parameter.grad, history.found_clearing)
+                return
+
+    # Lightly
+
+    def _go_light(self, optimizer: Optimizer) -> None:
+        pairs = list(zip(self._parameters, self.histories, self._results, strict=True))
+        live = [(parameter, history) for parameter, history, result in pairs if result is not Applied.NOTHING]
+        dormant = [parameter for parameter, _, result in pairs if result is Applied.NOTHING]
+        refs = [history.applied for _, history in live if history.applied is not None]
+        if not live or len(refs) < len(live):
+            return  # the step itself clears: nothing to compare with
+        for history in self.histories:
+            history.unhook()
+        self.light = LightWatch(live, refs, dormant, optimizer, self.log, self._seconds)
+
+    def _leave_light(self, light: LightWatch) -> None:
+        self._unnoted = light.leave()
+        self.light = None
+        self._in_a_row, self._needed = 0, min(self._needed * 2, 1024)

@@ -1,0 +1,156 @@
+"""Whose parameter is it? The names of parameters in their models, and those that belong to no optimizer.
+
+Torch tells of each parameter that becomes part of a module. Until an optimizer steps it, a hook on it notes which
+backward() calls reach it: so the first step's are known, and so are the parameters whose gradients nobody ever uses.
+"""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from collections.abc import Iterator
+from types import FrameType
+
+from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
+from torch.optim import Optimizer
+from torch.utils.hooks import RemovableHandle
+
+from gradtui.check.backwards import Backward, Backwards
+from gradtui.check.lines import frame_here
+from gradtui.check.tensors import tensor_hook, version_of
+
+NOTED = 64
+"""So many backward() calls are kept for a parameter that no optimizer has stepped yet."""
+
+
+class Unclaimed:
+    """A parameter that no optimizer has stepped yet. The parameter's own hook keeps this alive, and nothing else."""
+
+    def __init__(self, parameter: Tensor, backwards: Backwards) -> None:
+        self.backwards: list[Backward] = []
+        self._told_by = backwards
+        self._handle: RemovableHandle = parameter.register_hook(self._tensor_hook)
+
+    @tensor_hook
+    def _tensor_hook(self, fresh: Tensor) -> None:
+        if len(self.backwards) < NOTED:
+            self.backwards.append(self._told_by.current(frame_here().f_back))
+
+    def remove(self) -> None:
+        self._handle.remove()
+
+
+class Orphan:
+    """A parameter that gets gradients and that no optimizer has stepped. ``by_hand``: its value changes all the same."""
+
+    def __init__(self, parameter: Tensor, model: str, name: str) -> None:
+        self.parameter = weakref.ref(parameter)
+        self.model, self.name = model, name
+        self.by_hand = False
+        self._version, self._sum = version_of(parameter), parameter.detach().sum()
+
+    def look(self) -> None:
+        """See whether the script has changed its value."""
+        parameter = self.parameter()
+        if parameter is not None and not self.by_hand:
+            self.by_hand = version_of(parameter) != self._version or bool(parameter.detach().sum() != self._sum)
+
+
+class Parameters:
+    """All parameters that are known, and whose they are."""
+
+    def __init__(self, backwards: Backwards) -> None:
+        self.orphans: dict[int, Orphan] = {}
+        self._backwards = backwards
+        self._modules: weakref.WeakSet[nn.Module] = weakref.WeakSet()
+        # No weak references to the parameters themselves: torch.utils.swap_tensors refuses a tensor that has one.
+        self._unclaimed: weakref.WeakValueDictionary[int, Unclaimed] = weakref.WeakValueDictionary()
+        self._claimed: dict[int, weakref.ref[Tensor]] = {}
+
+    # Torch's registration hooks; to return None is to leave what is registered as it is.
+
+    def on_module(self, module: nn.Module, name: str, submodule: nn.Module | None) -> None:
+        self._modules.add(module)
+
+    def on_parameter(self, module: nn.Module, name: str, parameter: nn.Parameter | None) -> None:
+        self._modules.add(module)
+        if parameter is None or is_lazy(parameter) or not parameter.requires_grad or not parameter.is_leaf:
+            return
+        if id(parameter) not in self._unclaimed and not self._is_claimed(parameter):
+            self._unclaimed[id(parameter)] = Unclaimed(parameter, self._backwards)
+
+    # Optimizers
+
+    def claim(self, parameter: Tensor) -> list[Backward]:
+        """An optimizer steps this parameter; the backward() calls that have reached it until now, as far as known."""
+        self._claimed[id(parameter)] = weakref.ref(parameter)
+        self.orphans.pop(id(parameter), None)
+        unclaimed = self._unclaimed.pop(id(parameter), None)
+        if unclaimed is None:
+            return []
+        unclaimed.remove()
+        return unclaimed.backwards
+
+    def _is_claimed(self, parameter: Tensor) -> bool:
+        claimed = self._claimed.get(id(parameter))
+        return claimed is not None and claimed() is parameter
+
+    # Names
+
+    def names(self) -> dict[int, str]:
+        """For the id of each parameter of a living module: the class of its outermost module, and its name in there."""
+        return {id(parameter): f"{model}.{name}" for parameter, model, name in self._named()}
+
+    def _named(self) -> Iterator[tuple[Tensor, str, str]]:
+        modules = list(self._modules)
+        inner = {id(child) for module in modules for child in module.children()}
+        for module in modules:
+            if id(module) not in inner:
+                for name, parameter in module.named_parameters():
+                    yield parameter, type(module).__name__, name
+
+    # Parameters without an optimizer
+
+    def look_for_orphans(self) -> None:
+        """Note the parameters that have got a gradient and belong to no optimizer."""
+        for orphan in self.orphans.values():
+            orphan.look()
+        found = [each for each in self._named() if self._is_orphaned(each[0])]
+        if not found:
+            return
+        held = _held_by_an_optimizer()
+        for parameter, model, name in found:
+            if id(parameter) in held:
+                self._claimed[id(parameter)] = weakref.ref(parameter)  # its optimizer has not stepped yet
+            else:
+                self.orphans[id(parameter)] = Orphan(parameter, model, name)
+
+    def _is_orphaned(self, parameter: Tensor) -> bool:
+        if not parameter.requires_grad or self._is_claimed(parameter):
+            return False
+        known = self.orphans.get(id(parameter))
+        if known is not None and known.parameter() is parameter:
+            return False
+        unclaimed = self._unclaimed.get(id(parameter))
+        return parameter.grad is not None or (unclaimed is not None and bool(unclaimed.backwards))
+
+
+def variables(frame: FrameType | None) -> dict[int, str]:
+    """For the id of each tensor that is a variable of ``frame``'s callers: the variable's name; the innermost wins."""
+    found: dict[int, str] = {}
+    while frame is not None:
+        for names in (frame.f_locals, frame.f_globals):
+            for name, value in list(names.items()):
+                if isinstance(value, Tensor) and id(value) not in found:
+                    found[id(value)] = name
+        frame = frame.f_back
+    return found
+
+
+def _held_by_an_optimizer() -> set[int]:
+    """The ids of the parameters of all optimizers that there are. Slow: it looks at every object."""
+    optimizers = [each for each in gc.get_objects() if issubclass(type(each), Optimizer)]
+    return {
+        id(parameter) for each in optimizers for group in getattr(each, "param_groups", ()) for parameter in group["params"]
+    }

@@ -1,0 +1,150 @@
+"""Runs the user's script as python would: its arguments, its folder first on the path, ``__main__``, its end."""
+
+from __future__ import annotations
+
+import atexit
+import builtins
+import contextlib
+import importlib.util
+import os
+import pkgutil
+import sys
+import threading
+from importlib.machinery import ModuleSpec, SourceFileLoader
+from types import CodeType, ModuleType, TracebackType
+
+from gradtui.check.arguments import Request, WrongUsage
+
+INTERRUPTED = 130
+_HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+_FROZEN_IMPORT = "<frozen importlib"
+
+
+def run(request: Request) -> int:
+    """Run it; the exit code that it ends with. Raises WrongUsage where there is no such program."""
+    _kept.append(sys.modules["__main__"])
+    try:
+        code, module = _module(request) if request.is_module else _script(request)
+        sys.modules["__main__"] = module
+        exec(code, module.__dict__)
+    except WrongUsage:
+        raise
+    except BaseException as error:  # noqa: BLE001 (whatever ends a script is shown as python shows it)
+        return _exit_code(error)
+    return 0
+
+
+_kept: list[ModuleType] = []
+"""The __main__ that ours replaced: a module that is dropped has its globals cleared, and its frames still run."""
+
+
+def wind_up() -> None:
+    """Do what python does after a script's last line: wait for its threads, and call what it registered with atexit.
+
+    It is done early, so that what the script prints at its very end comes before the report; doing it twice is harmless.
+    """
+    for each in (getattr(threading, "_shutdown", None), getattr(atexit, "_run_exitfuncs", None)):
+        if each is not None:
+            try:
+                each()
+            except BaseException as error:  # noqa: BLE001 (a handler of the script's: python shows it and goes on)
+                _show(error)
+
+
+# Finding the code
+
+
+def _main_module(code_file: str | None, spec: ModuleSpec | None) -> ModuleType:
+    module = ModuleType("__main__")
+    names: dict[str, object] = {"__builtins__": builtins, "__spec__": spec, "__file__": code_file}
+    names |= {"__cached__": None, "__annotations__": {}}
+    module.__dict__.update(names)
+    return module
+
+
+def _script(request: Request) -> tuple[CodeType, ModuleType]:
+    path = os.path.abspath(request.target)
+    sys.argv = [request.target, *request.arguments]
+    importer = pkgutil.get_importer(path) if os.path.exists(path) else None
+    find = getattr(importer, "find_spec", None)
+    if importer is not None and find is not None and (spec := find("__main__")) is not None:
+        _set_first_path(path)  # a folder or a zip file with a __main__.py
+        return _code_of(spec, request)
+    try:
+        with open(path, "rb") as file:
+            source = file.read()
+    except OSError as error:
+        why = "there is no such file" if isinstance(error, FileNotFoundError) else os.strerror(error.errno or 0).lower()
+        raise WrongUsage(f"SCRIPT: got {request.target!a}; {why}; it takes the path of a Python script") from None
+    _set_first_path(os.path.dirname(os.path.realpath(path)))
+    module = _main_module(path, None)
+    module.__loader__ = SourceFileLoader("__main__", path)
+    return compile(source, path, "exec", dont_inherit=True), module
+
+
+def _module(request: Request) -> tuple[CodeType, ModuleType]:
+    name = request.target
+    sys.argv = ["-m", *request.arguments]
+    _set_first_path(os.getcwd())
+    spec = _find(name, name)
+    if spec is not None and spec.submodule_search_locations is not None:
+        spec = _find(f"{name}.__main__", name)
+    if spec is None:
+        raise WrongUsage(f"-m: got {name!a}; there is no such module; it takes the name of one that python -m can run")
+    code, module = _code_of(spec, request)
+    sys.argv[0] = spec.origin or name
+    return code, module
+
+
+def _find(name: str, asked: str) -> ModuleSpec | None:
+    try:
+        return importlib.util.find_spec(name)  # imports the packages that it is in
+    except ModuleNotFoundError as error:
+        if error.name is not None and (asked == error.name or asked.startswith(error.name + ".")):
+            return None
+        raise
+    except ValueError:  # no module can have this name
+        return None
+
+
+def _code_of(spec: ModuleSpec, request: Request) -> tuple[CodeType, ModuleType]:
+    get_code = getattr(spec.loader, "get_code", None)
+    code = get_code(spec.name) if get_code is not None else None
+    if code is None:
+        raise WrongUsage(f"got {request.target!a}; it holds no Python code that could be run")
+    module = _main_module(spec.origin, spec if request.is_module else None)
+    module.__loader__, module.__package__ = spec.loader, spec.parent or ""
+    return code, module
+
+
+def _set_first_path(folder: str) -> None:
+    if not getattr(sys.flags, "safe_path", False):  # python -P puts nothing there
+        sys.path[0:1] = [folder]
+
+
+# How it ended
+
+
+def _exit_code(error: BaseException) -> int:
+    if isinstance(error, SystemExit):
+        if error.code is None or isinstance(error.code, int):
+            return int(error.code or 0) & 0xFF
+        print(error.code, file=sys.stderr)
+        return 1
+    _show(error)
+    return INTERRUPTED if isinstance(error, KeyboardInterrupt) else 1
+
+
+def _show(error: BaseException) -> None:
+    """Show the error as python does: from the user's first frame on."""
+    trace: TracebackType | None = error.__traceback__
+    while trace is not None and _is_ours(trace.tb_frame.f_code.co_filename):
+        trace = trace.tb_next
+    error.__traceback__ = trace
+    with contextlib.suppress(OSError, ValueError, AttributeError):  # closed, or replaced by something else
+        sys.stdout.flush()
+    sys.excepthook(type(error), error, trace)
+
+
+def _is_ours(file: str) -> bool:
+    return file.startswith((_HERE, _FROZEN_IMPORT))

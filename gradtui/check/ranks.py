@@ -1,0 +1,122 @@
+"""The ranks of a run under torchrun tell each other what they saw, through files in a private folder.
+
+Each rank holds a lock on a file of its own for as long as it lives, so nobody waits for one that is gone. Rank 0 waits
+for the others, as torchrun itself does, and reports. A rank with a finding waits until that is done, as torchrun ends
+all ranks once one has ended with an error.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import stat
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from gradtui.check.facts import Facts
+
+APPEAR_SECONDS = 20.0
+"""How long after rank 0's end a rank may take to begin."""
+_POLL_SECONDS = 0.02
+
+
+class Ranks:
+    """This process as one of the ranks that torchrun has started on this machine."""
+
+    def __init__(self, environment: Mapping[str, str], folder: Path) -> None:
+        self.rank = int(environment["RANK"])
+        local = int(environment["LOCAL_RANK"])
+        first = self.rank - local
+        self.here = list(range(first, first + int(environment["LOCAL_WORLD_SIZE"])))
+        """The ranks on this machine."""
+        self.world = int(environment["WORLD_SIZE"])
+        self._folder = folder
+        # Not flock(): a lock of this kind is not inherited by the script's own child processes.
+        self._lock = open(self._alive(self.rank), "w")  # noqa: SIM115 (held until this process ends)
+        fcntl.lockf(self._lock, fcntl.LOCK_EX)
+
+    @property
+    def reports(self) -> bool:
+        """Whether this rank speaks for its machine; on the first machine that is rank 0."""
+        return self.rank == self.here[0]
+
+    def tell(self, facts: Facts) -> None:
+        """Let the reporting rank know what this one saw."""
+        partial = self._folder / f"{self.rank}.partial"
+        partial.write_text(facts.to_json(), encoding="utf-8")
+        partial.replace(self._told(self.rank))
+
+    def hear(self, mine: Facts, wait: bool) -> tuple[list[Facts], list[int]]:
+        """What all ranks of this machine saw, and the ranks that were not heard. May wait until each has told or is gone."""
+        heard, missing = [mine], [rank for rank in range(self.world) if rank not in self.here]
+        limit = time.monotonic() + APPEAR_SECONDS
+        for rank in self.here:
+            if rank == self.rank:
+                continue
+            while wait and not self._told(rank).exists() and self._may_tell(rank, limit):
+                time.sleep(_POLL_SECONDS)
+            if self._told(rank).exists():
+                heard.append(Facts.from_json(self._told(rank).read_text(encoding="utf-8")))
+            else:
+                missing.append(rank)
+        return heard, sorted(missing)
+
+    def done(self) -> None:
+        """The report is out. Whoever waits for that may go."""
+        for path in self._folder.glob("*"):
+            path.unlink(missing_ok=True)
+        self._folder.rmdir()
+
+    def wait_for_report(self) -> None:
+        """Wait until the reporting rank has reported, or is gone."""
+        while self._folder.exists() and self._is_alive(self.here[0]):
+            time.sleep(_POLL_SECONDS)
+
+    def _may_tell(self, rank: int, limit: float) -> bool:
+        if self._alive(rank).exists():
+            return self._is_alive(rank) or self._told(rank).exists()
+        return time.monotonic() < limit
+
+    def _is_alive(self, rank: int) -> bool:
+        try:
+            with open(self._alive(rank), "r+") as file:
+                fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            return False
+        except (BlockingIOError, PermissionError):  # which of the two depends on the system
+            return True
+        return False
+
+    def _alive(self, rank: int) -> Path:
+        return self._folder / f"{rank}.alive"
+
+    def _told(self, rank: int) -> Path:
+        return self._folder / f"{rank}.json"
+
+
+def join(environment: Mapping[str, str]) -> Ranks | None:
+    """This process's place among the ranks; None where it is the only one, or not torchrun's, or they cannot meet."""
+    try:
+        if int(environment["LOCAL_WORLD_SIZE"]) < 2 or int(environment["WORLD_SIZE"]) < 2:
+            return None
+        # What only the ranks of this very start have in common: the launcher's process, and its rendezvous.
+        names = ("TORCHELASTIC_RUN_ID", "TORCHELASTIC_RESTART_COUNT", "MASTER_ADDR", "MASTER_PORT", "GROUP_RANK")
+        parts = [str(os.getppid()), str(os.getuid()), *(environment.get(name, "") for name in names)]
+        digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
+        return Ranks(environment, _private(Path(tempfile.gettempdir()) / f"gradtui-check-{digest}"))
+    except (KeyError, ValueError, OSError):
+        return None
+
+
+def _private(folder: Path) -> Path:
+    """The folder, made where it is missing; OSError where it is not this user's alone."""
+    try:
+        folder.mkdir(mode=0o700)
+    except FileExistsError:
+        found = folder.lstat()
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+            raise PermissionError(f"{folder} is not private") from None
+    return folder

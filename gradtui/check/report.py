@@ -1,0 +1,213 @@
+"""The report: a few lines for a person, or one line of JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from gradtui.check.facts import Facts, OptimizerFacts
+from gradtui.check.lines import Place
+from gradtui.check.verdict import CLEAN, NOTHING, Finding, findings, optimizer_verdict, some, verdict
+
+WIDTH = 100
+"""Quoted source lines end here."""
+_BOLD, _RED, _GREEN, _DIM, _PLAIN = "\x1b[1m", "\x1b[1;31m", "\x1b[1;32m", "\x1b[2m", "\x1b[0m"
+
+
+class Report:
+    """What is to be said about one process, or about the ranks of a distributed run (``facts`` of each, rank 0 first)."""
+
+    def __init__(self, facts: Sequence[Facts], missing: Sequence[int] = ()) -> None:
+        self._all = facts
+        self._missing = list(missing)
+        self._judged = [(each, findings(each)) for each in facts]
+        # Those of rank 0, then what only others have.
+        self.findings = list(self._judged[0][1])
+        known = {(finding.kind, finding.optimizer) for finding in self.findings}
+        for facts_, found in self._judged[1:]:
+            for finding in found:
+                if (finding.kind, finding.optimizer) not in known:
+                    known.add((finding.kind, finding.optimizer))
+                    message = f"rank {facts_.rank}: {finding.message}"
+                    self.findings.append(Finding(finding.kind, message, finding.where, finding.fix, None))
+        first = facts[0]
+        self.verdict = next((verdict(found, each) for each, found in self._judged if found), verdict([], first))
+
+    @property
+    def exit_code(self) -> int:
+        return 1 if self.findings else 0
+
+    # JSON
+
+    def as_json(self) -> str:
+        """One line."""
+        facts, found = self._judged[0]
+        document: dict[str, Any] = {
+            "verdict": self.verdict,
+            "optimizers": [_optimizer_json(place, one, found) for place, one in enumerate(facts.optimizers)],
+            "findings": [
+                {"kind": each.kind, "message": each.message, "where": str(each.where) if each.where else None, "fix": each.fix}
+                for each in self.findings
+            ],
+            "steps": facts.steps,
+            "ended_early": facts.ended_early,
+            "script_exit_code": facts.script_code,
+        }
+        if len(self._all) > 1 or self._missing:
+            document["ranks"] = [
+                {"rank": each.rank, "verdict": verdict(found, each), "steps": each.steps, "script_exit_code": each.script_code}
+                for each, found in self._judged
+            ]
+            document["ranks_not_heard_from"] = self._missing
+        return json.dumps(document)
+
+    # For a person
+
+    def as_text(self, color: bool) -> str:
+        """Several lines. No control characters but line ends, and colour where asked for."""
+        facts, found = self._judged[0]
+        lines = [self._head(), ""]
+        if self.verdict == NOTHING:
+            lines.append(f"  {_why_nothing(facts)}")
+        for place, one in enumerate(_grouped(facts, found)):
+            lines += [*_optimizer_lines(one), ""] if place < 12 else []
+        lines += [line for finding in self.findings if finding.optimizer is None for line in (*_general(finding), "")]
+        lines += self._rank_lines()
+        text = "\n".join(_harmless(line) for line in lines).rstrip("\n") + "\n"
+        return _colored(text) if color else text.translate(_NO_MARKS)
+
+    def _head(self) -> str:
+        facts = self._all[0]
+        mark = "\x02" if self.verdict == CLEAN else ("\x03" if self.findings else "\x01")
+        head = f"{mark}gradtui check: {self.verdict}\x00"
+        if self.verdict == NOTHING:
+            return head
+        counts = [_count(facts.steps, "optimizer step")]
+        if len(self._all) > 1:
+            counts.append(f"{len(self._all)} ranks")
+        if facts.ended_early:
+            counts.append("then the script was ended, as asked")
+        elif facts.script_code:
+            counts.append(f"then the script failed (exit code {facts.script_code})")
+        return f"{head}  ({', '.join(counts)})"
+
+    def _rank_lines(self) -> Iterator[str]:
+        if self._missing:
+            yield "  not heard from: " + ", ".join(f"rank {rank}" for rank in self._missing)
+        if len(self._all) < 2:
+            return
+        first = _summary(*self._judged[0])
+        odd = [(each, found) for each, found in self._judged[1:] if _summary(each, found) != first]
+        if not odd:
+            yield f"  all {len(self._all)} ranks agree"
+        for each, found in odd:
+            yield f"  rank {each.rank} differs from rank 0: {_summary(each, found)}; rank 0: {first}"
+
+
+def _summary(facts: Facts, found: list[Finding]) -> str:
+    """A rank in one line."""
+    each = [
+        f"{one.class_name} {optimizer_verdict(place, found)} in {_count(one.steps, 'step')}"
+        + (f", {one.stale_steps:,} stale" if one.stale_steps else "")
+        for place, one in enumerate(facts.optimizers)
+    ]
+    code = f", exit code {facts.script_code}" if facts.script_code else ""
+    return (some(each) or "no steps") + code
+
+
+def _why_nothing(facts: Facts) -> str:
+    if not facts.torch_imported:
+        return "The script did not import torch."
+    return "No torch.optim optimizer stepped in this process. (Processes that a script starts are not watched.)"
+
+
+def _grouped(facts: Facts, found: list[Finding]) -> list[tuple[int, OptimizerFacts, list[Finding]]]:
+    """The optimizers with their findings; of those that look alike the first, and how many they are."""
+    alike: dict[object, tuple[int, OptimizerFacts, list[Finding]]] = {}
+    for place, one in enumerate(facts.optimizers):
+        mine = [finding for finding in found if finding.optimizer == place]
+        key = (one.class_name, tuple(one.stepped_at), tuple(finding.kind for finding in mine))
+        count = alike[key][0] if key in alike else 0
+        alike[key] = (count + 1, alike[key][1] if count else one, alike[key][2] if count else mine)
+    return list(alike.values())
+
+
+def _optimizer_lines(group: tuple[int, OptimizerFacts, list[Finding]]) -> Iterator[str]:
+    count, one, mine = group
+    times = f" x {count}" if count > 1 else ""
+    kinds = ", ".join(dict.fromkeys(finding.kind for finding in mine)) or CLEAN
+    mark = "\x03" if mine else "\x02"
+    yield f"  \x01{one.class_name}{times}\x00  {_count(one.steps, 'step')}, {_backwards(one)}: {mark}{kinds}\x00"
+    for finding in mine:
+        yield f"    {finding.message[0].upper()}{finding.message[1:]}."
+    cleared = one.cleared_at + [place for place in one.wiped_at if place not in one.cleared_at]
+    if not cleared and one.stale_steps:
+        yield "    cleared    nowhere"
+    yield from _quoted("cleared", cleared)
+    yield from _quoted("backward", one.backward_at)
+    yield from _quoted("step", one.stepped_at)
+    for finding in mine:
+        yield f"    fix        {finding.fix}"
+
+
+def _general(finding: Finding) -> Iterator[str]:
+    yield f"  \x03{finding.kind}\x00"
+    yield f"    {finding.message[0].upper()}{finding.message[1:]}."
+    yield f"    fix        {finding.fix}"
+
+
+def _quoted(label: str, places: list[Place]) -> Iterator[str]:
+    for place in places:
+        source = place.source
+        text = source if len(source) <= WIDTH else source[: WIDTH - 3] + "..."
+        yield f"    {label:<10} {place}  \x04{text}\x00".rstrip()
+        label = ""
+
+
+def _backwards(one: OptimizerFacts) -> str:
+    counts = sorted(one.backwards_per_step)
+    if not counts:
+        return "no backward() seen"
+    usual = max(counts, key=lambda count: one.backwards_per_step[count])
+    if len(counts) == 1 or one.backwards_per_step[usual] >= one.steps - 1:
+        return f"{usual} backward() each"
+    return f"{counts[0]} to {counts[-1]} backward() each"
+
+
+def _optimizer_json(place: int, one: OptimizerFacts, found: list[Finding]) -> dict[str, Any]:
+    return {
+        "class": one.class_name,
+        "steps": one.steps,
+        "stale_steps": one.stale_steps,
+        "verdict": optimizer_verdict(place, found),
+        "first_stale_step": one.first_stale or None,
+        "stale_parameters": one.stale_parameters,
+        "parameters": len(one.parameters),
+        "backwards_per_step": {str(count): steps for count, steps in sorted(one.backwards_per_step.items())},
+        "cleared_at": [str(each) for each in one.cleared_at],
+        "backward_at": [str(each) for each in one.backward_at],
+        "step_at": [str(each) for each in one.stepped_at],
+        "steps_without_backward": one.unchanged_steps + len(one.empty_steps),
+        "steps_cleared_before": one.wiped_steps,
+        "parameters_without_gradient": one.no_gradient,
+        "loss_not_finite_from_step": one.first_not_finite or None,
+    }
+
+
+def _count(count: int, what: str) -> str:
+    return f"{count:,} {what}{'s' if count != 1 else ''}"
+
+
+# Marks in the text, for colours: \x00 plain, \x01 bold, \x02 good, \x03 bad, \x04 dim.
+_MARKS = {0: _PLAIN, 1: _BOLD, 2: _GREEN, 3: _RED, 4: _DIM}
+_NO_MARKS = dict.fromkeys(_MARKS)
+
+
+def _colored(text: str) -> str:
+    return text.translate(_MARKS)
+
+
+def _harmless(line: str) -> str:
+    """The line without control characters, which may stand in file names and in source."""
+    return "".join(c if c.isprintable() or ord(c) in _MARKS else " " for c in line)

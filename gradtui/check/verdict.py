@@ -1,0 +1,207 @@
+"""What the facts mean: findings, each with its line, and one verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from gradtui.check.facts import Facts, OptimizerFacts
+from gradtui.check.lines import Place
+
+CLEAN = "clean"
+STALE = "stale gradients"
+CLEARED = "cleared before step"
+NO_BACKWARD = "step without backward"
+NO_OPTIMIZER = "parameters in no optimizer"
+NO_GRADIENT = "parameters without a gradient"
+NOT_FINITE = "loss not finite"
+NOTHING = "no steps"
+"""Not a finding: no optimizer has stepped, so there is nothing to judge."""
+
+ORDER = (STALE, CLEARED, NO_BACKWARD, NO_OPTIMIZER, NO_GRADIENT, NOT_FINITE)
+"""All kinds of findings; the verdict is the first of those that were made."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """``optimizer`` is its place in the facts, None where it is about no optimizer; ``fix`` says what to do."""
+
+    kind: str
+    message: str
+    where: Place | None
+    fix: str
+    optimizer: int | None = None
+
+
+def findings(facts: Facts) -> list[Finding]:
+    """All findings, the gravest first."""
+    found = [finding for place, one in enumerate(facts.optimizers) for finding in _of_optimizer(place, one, facts)]
+    found.extend(_orphans(facts))
+    return sorted(found, key=lambda finding: ORDER.index(finding.kind))
+
+
+def verdict(found: list[Finding], facts: Facts) -> str:
+    """One word or two for the whole."""
+    if found:
+        return found[0].kind
+    return CLEAN if facts.steps else NOTHING
+
+
+def optimizer_verdict(place: int, found: list[Finding]) -> str:
+    """The same for the optimizer at that place in the facts."""
+    return next((finding.kind for finding in found if finding.optimizer == place), CLEAN)
+
+
+def _of_optimizer(place: int, one: OptimizerFacts, facts: Facts) -> Iterator[Finding]:
+    step_line = _first(one.stepped_at)
+    if one.stale_steps:
+        yield Finding(STALE, _stale_message(one), step_line, _stale_fix(one), place)
+    if one.wiped_steps * 2 >= max(one.steps, 1):
+        yield Finding(
+            CLEARED,
+            f"the gradients were cleared between backward() and step() {_of_steps(one.wiped_steps, one.steps)}: "
+            "nothing is learned",
+            _first(one.wiped_at) or step_line,
+            "clear before backward(), or after step()",
+            place,
+        )
+    trained_nothing = len(one.no_gradient) == len(one.parameters)
+    unseen = trained_nothing and facts.backward_elsewhere
+    if one.unchanged_steps or (_often_empty(one) and not unseen):
+        count = one.unchanged_steps + len(one.empty_steps)
+        yield Finding(
+            NO_BACKWARD,
+            f"step() was called without a backward() since the one before {_of_steps(count, one.steps)}",
+            step_line,
+            "call backward() before each step()",
+            place,
+        )
+        if trained_nothing:
+            return
+    if one.no_gradient and one.steps:
+        yield Finding(
+            NO_GRADIENT,
+            _no_gradient_message(one),
+            step_line,
+            "hand the optimizer the parameters that the loss depends on",
+            place,
+        )
+    if one.not_finite_steps:
+        yield Finding(
+            NOT_FINITE,
+            _not_finite_message(one),
+            one.not_finite_at or step_line,
+            "lower the learning rate, or look at this step's batch",
+            place,
+        )
+
+
+def _often_empty(one: OptimizerFacts) -> bool:
+    """Whether empty steps are the rule, and not the flush of a window that happened to be full.
+
+    A first step can have no backward() "since the one before", but where no step had any, none is missing either.
+    """
+    if len(one.empty_steps) == one.steps:
+        return True
+    inside = [step for step in one.empty_steps if 1 < step < one.steps]
+    return len(inside) * 10 >= one.steps
+
+
+def _stale_message(one: OptimizerFacts) -> str:
+    steps = f"step {one.first_stale}" + (f" and {one.stale_steps - 1:,} more" if one.stale_steps > 1 else "")
+    if one.piled_steps and one.first_stale == 1:
+        return f"{steps} added, in each call of the closure, to the gradients that the call before had left"
+    return f"{steps} applied gradients that an earlier step had already applied ({stale_parameters(one)})"
+
+
+def stale_parameters(one: OptimizerFacts) -> str:
+    """Which parameters: all, whole groups, or by their names."""
+    stale = set(one.stale_parameters)
+    if len(one.stale_parameters) == len(one.parameters):
+        count = len(one.parameters)
+        return f"all {count} parameters" if count > 1 else "its only parameter"
+    groups, start = [], 0
+    for group, size in enumerate(one.group_sizes):
+        names = one.parameters[start : start + size]
+        start += size
+        if size and stale.issuperset(names):
+            groups.append(group)
+            stale.difference_update(names)
+    parts = [f"group {group}" for group in groups]
+    rest = [name for name in one.parameters if name in stale]
+    return f"{len(one.stale_parameters)} of {len(one.parameters)} parameters: " + some(parts + rest)
+
+
+def _stale_fix(one: OptimizerFacts) -> str:
+    step_line, backward = _first(one.stepped_at), _first(one.backward_at)
+    if one.unchanged_steps == one.stale_steps:
+        return "call backward() before each step(), and clear the gradients after each step()"
+    name = _name(step_line)
+    call = f"{name}.zero_grad()" if name else "zero_grad()"
+    if one.piled_steps and one.first_stale == 1:
+        return f"call {call} first thing in the closure"
+    if one.cleared_at and len(one.stale_parameters) < len(one.parameters):
+        return f"what {one.cleared_at[0]} clears leaves these out: call {call} there"
+    before = f", before the backward() of {backward}" if backward else " before backward()"
+    return f"call {call} once per step{before}, or right after {step_line or 'the step'}"
+
+
+def _name(place: Place | None) -> str:
+    """What the optimizer is called in a line that steps it, or nothing."""
+    source = place.source if place else ""
+    head, call, _ = source.partition(".step(")
+    name = head.split()[-1] if call and head.split() else ""
+    return name if name.replace(".", "").replace("_", "").isalnum() and "scal" not in name.lower() else ""
+
+
+def _no_gradient_message(one: OptimizerFacts) -> str:
+    count = len(one.no_gradient)
+    which = f"all {count} parameters" if count == len(one.parameters) else f"{count} of {len(one.parameters)} parameters"
+    if len(one.parameters) == 1:
+        which = "the only parameter"
+    return f"{which} of the optimizer never got a gradient in {_steps(one.steps)}: {some(one.no_gradient)}"
+
+
+def _not_finite_message(one: OptimizerFacts) -> str:
+    until_end = one.not_finite_steps == one.steps - one.first_not_finite + 1
+    if one.not_finite_steps == 1 and one.first_not_finite < one.steps:
+        return f"the loss was {one.not_finite_value} in step {one.first_not_finite}, of {one.steps:,}"
+    some_steps = f"in {_steps(one.not_finite_steps)}, the last one {one.last_not_finite:,}"
+    often = "in each step to the end" if until_end else some_steps
+    return f"the loss was {one.not_finite_value} from step {one.first_not_finite:,} on: not finite {often}"
+
+
+def _orphans(facts: Facts) -> Iterator[Finding]:
+    if not facts.orphans:
+        return
+    models: dict[str, list[str]] = {}
+    for model, name in facts.orphans:
+        models.setdefault(model, []).append(name)
+    for model, names in models.items():
+        count = f"{len(names)} parameters" if len(names) > 1 else "a parameter"
+        gets = "get gradients but belong" if len(names) > 1 else "gets gradients but belongs"
+        where = next((place for one in facts.optimizers for place in one.stepped_at), None)
+        yield Finding(
+            NO_OPTIMIZER,
+            f"{count} of {model} {gets} to no optimizer: {some(names)}",
+            where,
+            "hand them to an optimizer, or requires_grad_(False) where they are not to be trained",
+        )
+
+
+def some(names: list[str], limit: int = 4) -> str:
+    """The first few, and how many more."""
+    more = len(names) - limit
+    return ", ".join(names) if more <= 1 else ", ".join(names[:limit]) + f" and {more} more"
+
+
+def _first(places: list[Place]) -> Place | None:
+    return places[0] if places else None
+
+
+def _steps(count: int) -> str:
+    return f"{count:,} step{'s' if count != 1 else ''}"
+
+
+def _of_steps(count: int, steps: int) -> str:
+    return "in each of its steps" if count == steps and steps > 1 else f"in {count:,} of {_steps(steps)}"

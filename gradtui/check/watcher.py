@@ -1,0 +1,170 @@
+"""Watches a process train: finds its optimizers as they step, and counts the steps.
+
+It is there once torch is: :meth:`Watcher.start` sets torch's global hooks. All else follows from a step.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections import Counter
+from types import FrameType
+from typing import Any
+
+from torch.nn.modules.module import register_module_module_registration_hook, register_module_parameter_registration_hook
+from torch.optim import Optimizer
+from torch.optim.optimizer import register_optimizer_step_pre_hook
+from torch.utils.hooks import RemovableHandle
+
+from gradtui.check.backwards import Backwards
+from gradtui.check.facts import OptimizerFacts
+from gradtui.check.lines import Place, frame_here
+from gradtui.check.losses import LossesOnDevice
+from gradtui.check.optimizer_log import OptimizerLog
+from gradtui.check.optimizer_watch import OptimizerWatch
+from gradtui.check.parameters import Parameters
+
+
+class EnoughSteps(SystemExit):
+    """Ends the script: as many steps as were asked for have been seen."""
+
+
+class Watcher:
+    """All optimizers of this process. ``limit``: the step, counted over all of them, after which the script is ended."""
+
+    def __init__(self, limit: int | None = None) -> None:
+        self.ended_script = False
+        self._limit = limit
+        self._watches: dict[int, OptimizerWatch] = {}
+        self._all: list[OptimizerWatch] = []
+        self._stepping: list[OptimizerWatch] = []
+        self._next_look = 1
+        self._handles: list[RemovableHandle] = []
+        self._backwards = Backwards()
+        self._losses = LossesOnDevice()
+        self._parameters = Parameters(self._backwards)
+
+    def start(self) -> None:
+        """Set torch's global hooks."""
+        self._handles += [
+            register_module_module_registration_hook(self._parameters.on_module),
+            register_module_parameter_registration_hook(self._parameters.on_parameter),
+            register_optimizer_step_pre_hook(self._before_step),
+        ]
+
+    def stop(self) -> None:
+        """Watch no longer."""
+        for handle in self._handles:
+            handle.remove()
+        self._handles.clear()
+        for watch in self._all:
+            watch.stop()
+
+    # Steps
+
+    def _before_step(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        watch = self._watches.get(id(optimizer))
+        if watch is None:
+            watch = self._meet(optimizer)
+        light = watch.light
+        if light is not None and light.gliding and light.glides(optimizer):
+            return
+        # args[0] is the optimizer.
+        closure = (len(args) > 1 and callable(args[1])) or (bool(kwargs) and callable(kwargs.get("closure")))
+        if light is not None and not light.gliding and not closure and light.passes(optimizer):
+            if watch.post_hook is not None and self._limit is None:
+                watch.post_hook.remove()
+                watch.post_hook = None
+        else:
+            self._begin_close_step(watch, optimizer, frame_here(1), closure)
+        if watch.log.steps >= self._next_look:
+            self._next_look *= 2
+            self._parameters.look_for_orphans()
+
+    def _begin_close_step(self, watch: OptimizerWatch, optimizer: Optimizer, frame: FrameType, closure: bool) -> None:
+        if watch.post_hook is None:
+            watch.post_hook = optimizer.register_step_post_hook(self._after_step)
+        if self._stepping:
+            self._nest(watch, optimizer)
+        self._stepping.append(watch)
+        watch.before_step(optimizer, frame, closure)
+
+    def _after_step(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        watch = self._watches[id(optimizer)]
+        if watch in self._stepping:  # it was followed closely
+            del self._stepping[self._stepping.index(watch) :]
+            watch.after_step(optimizer)
+        if self._limit is not None and not self._stepping and self.steps >= self._limit:
+            self.ended_script = True
+            raise EnoughSteps
+
+    @property
+    def steps(self) -> int:
+        """The steps of all optimizers; those inside of another's step count once."""
+        return sum(watch.log.steps for watch in self._all if not watch.wraps)
+
+    def _meet(self, optimizer: Optimizer) -> OptimizerWatch:
+        watch = OptimizerWatch(optimizer, OptimizerLog(self._backwards, self._losses), self._parameters)
+        self._watches[id(optimizer)] = watch
+        weakref.finalize(optimizer, self._forget, id(optimizer)).atexit = False
+        self._all.append(watch)
+        return watch
+
+    def _forget(self, key: int) -> None:
+        """An optimizer is gone: what was seen of it stays, its parameters are let go."""
+        self._watches.pop(key).release()
+
+    def _nest(self, inner: OptimizerWatch, optimizer: Optimizer) -> None:
+        """A step begins inside of another one: of an optimizer that wraps this one, or the other never came to its end."""
+        if inner in self._stepping:
+            del self._stepping[self._stepping.index(inner) :]
+            return
+        outer = self._stepping[-1]
+        if outer.shares_parameters(optimizer):
+            outer.wraps = True
+
+    # What was seen
+
+    def facts(self) -> tuple[list[OptimizerFacts], list[tuple[str, str]], bool]:
+        """The optimizers; the orphans' models and names; whether a backward() reached parameters of no optimizer."""
+        self._losses.read_all()
+        self._parameters.look_for_orphans()
+        orphans = [(each.model, each.name) for each in self._parameters.orphans.values() if not each.by_hand]
+        optimizers = [_facts(watch) for watch in self._all if not watch.wraps]
+        return optimizers, orphans if self.steps else [], bool(self._parameters.orphans)
+
+
+def _facts(watch: OptimizerWatch) -> OptimizerFacts:
+    log = watch.log
+    log.closed = True
+    log.finder.stop()
+    only_piled = bool(log.piled_steps and not log.stale_steps)
+    never = [each.name for each in watch.histories if each.trainable and not each.had_gradient and not each.total]
+    return OptimizerFacts(
+        class_name=watch.class_name,
+        steps=log.steps,
+        parameters=[history.name for history in watch.histories],
+        group_sizes=watch.group_sizes,
+        stale_steps=log.stale_steps or log.piled_steps,
+        first_stale=1 if only_piled else log.first_stale,
+        stale_parameters=[history.name for history in watch.histories if history.stale_steps or only_piled],
+        unchanged_steps=log.unchanged_steps,
+        piled_steps=log.piled_steps,
+        wiped_steps=log.wiped_steps,
+        empty_steps=log.empty_steps,
+        no_gradient=never,
+        backwards_per_step=dict(log.backwards_per_step),
+        cleared_at=_places(log.cleared_at),
+        wiped_at=_places(log.wiped_at),
+        backward_at=_places(log.backward_at),
+        stepped_at=_places(log.stepped_at),
+        not_finite_steps=len(log.not_finite),
+        first_not_finite=min(log.not_finite, default=0),
+        last_not_finite=max(log.not_finite, default=0),
+        not_finite_unseen=log.not_finite_unseen,
+        not_finite_value=log.not_finite_value,
+        not_finite_at=log.not_finite_at,
+    )
+
+
+def _places(counts: Counter[Place]) -> list[Place]:
+    return [place for place, _ in counts.most_common(4)]

@@ -1,0 +1,105 @@
+"""Runs many scripts under ``gradtui check`` for the price of one ``import torch``.
+
+``python -m tests.check.forks`` imports torch, and for each line of JSON on its standard input, ``[folder, words]``, forks
+a child that runs ``check(words)`` in that folder, its standard output and error in the files ``out`` and ``err`` there.
+It answers each with a line that holds the child's exit code.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import torch
+
+from gradtui.check.command import check
+
+ROOT = Path(__file__).parents[2]
+LIMIT_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Run:
+    """How a script under check ended, and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """The JSON of its last line."""
+        report: dict[str, Any] = json.loads(self.out.splitlines()[-1])
+        return report
+
+
+class Forks:
+    """The process that forks; to be used in a ``with``."""
+
+    def __enter__(self) -> Forks:
+        words = [sys.executable, "-m", "tests.check.forks"]
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen(words, cwd=ROOT, stdin=pipe, stdout=pipe, text=True)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._process.communicate()
+
+    def check(self, source: str, *options: str, arguments: tuple[str, ...] = ()) -> Run:
+        """Run this source as ``script.py`` under ``gradtui check --json``."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            (folder / "script.py").write_text(source, encoding="utf-8")
+            self._process.stdin.write(json.dumps([name, ["--json", *options, "script.py", *arguments]]) + "\n")
+            self._process.stdin.flush()
+            code = int(self._process.stdout.readline())
+            return Run(code, (folder / "out").read_text(encoding="utf-8"), (folder / "err").read_text(encoding="utf-8"))
+
+
+def _child(folder: str, words: list[str]) -> None:
+    signal.alarm(LIMIT_SECONDS)
+    os.chdir(folder)
+    for number, name in ((1, "out"), (2, "err")):
+        file = os.open(name, os.O_WRONLY | os.O_CREAT, 0o600)
+        os.dup2(file, number)
+    code = 70
+    try:
+        code = check(words)
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _warm_up(model: torch.nn.Module) -> None:
+    """Torch imports more of itself with the first optimizer; once here, not in every child."""
+    optimizer = torch.optim.SGD(model.parameters())
+    optimizer.zero_grad()
+    optimizer.step()
+
+
+def main() -> None:
+
+    torch.set_num_threads(1)
+    _warm_up(torch.nn.Linear(1, 1))
+    for line in sys.stdin:
+        folder, words = json.loads(line)
+        pid = os.fork()
+        if pid == 0:
+            _child(folder, words)
+        _, status = os.waitpid(pid, 0)
+        print(os.waitstatus_to_exitcode(status), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,18 @@
+"""Epochs of ten micro-batches, four to a step, the rest flushed."""
+
+import torch
+from torch import nn
+
+STEPS = 12
+torch.manual_seed(0)
+inputs, targets = torch.randn(32, 4), torch.randn(32, 1)
+model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 1))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+for _ in range(STEPS // 3):
+    for micro_batch in range(10):
+        nn.functional.mse_loss(model(inputs), targets).div(4).backward()
+        if (micro_batch + 1) % 4 == 0 or micro_batch == 9:
+            optimizer.step()
+            optimizer.zero_grad()  # clears
+
+# mypy: ignore-errors

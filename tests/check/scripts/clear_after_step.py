@@ -1,0 +1,17 @@
+"""Cleared at the end of each iteration."""
+
+import torch
+from torch import nn
+
+STEPS = 12
+torch.manual_seed(0)
+inputs, targets = torch.randn(32, 4), torch.randn(32, 1)
+model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 1))
+optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+for _ in range(STEPS):
+    loss = nn.functional.mse_loss(model(inputs), targets)
+    loss.backward()
+    optimizer.step()
+    optimizer.zero_grad()  # clears
+
+# mypy: ignore-errors

@@ -1,0 +1,20 @@
+"""backward(create_graph=True) puts a new tensor into .grad each time."""
+
+import warnings
+
+import torch
+from torch import nn
+
+STEPS = 12
+torch.manual_seed(0)
+inputs, targets = torch.randn(32, 4), torch.randn(32, 1)
+model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 1))
+warnings.simplefilter("ignore")
+optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+for _ in range(STEPS):
+    optimizer.zero_grad()  # clears
+    loss = nn.functional.mse_loss(model(inputs), targets)
+    loss.backward(create_graph=True)
+    optimizer.step()
+
+# mypy: ignore-errors

@@ -1,0 +1,29 @@
+"""Three steps of the critic to one of the generator, the critic's weights clamped.
+
+broken: optimizer 0
+"""
+
+import torch
+from torch import nn
+
+STEPS = 12
+torch.manual_seed(0)
+generator = nn.Sequential(nn.Linear(2, 8), nn.ReLU(), nn.Linear(8, 4))
+discriminator = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 1))
+optimizer_g = torch.optim.Adam(generator.parameters(), lr=1e-3)
+optimizer_d = torch.optim.Adam(discriminator.parameters(), lr=1e-3)
+real, ones, zeros = torch.randn(16, 4), torch.ones(16, 1), torch.zeros(16, 1)
+loss_fn = nn.BCEWithLogitsLoss()
+for step in range(STEPS):
+    optimizer_d.zero_grad()  # clears
+    fake = generator(torch.randn(16, 2)).detach()
+    (discriminator(fake).mean() - discriminator(real).mean()).backward()
+    optimizer_d.step()
+    for parameter in discriminator.parameters():
+        parameter.data.clamp_(-0.1, 0.1)
+    if step % 3 == 2:
+        optimizer_g.zero_grad()
+        (-discriminator(generator(torch.randn(16, 2))).mean()).backward()
+        optimizer_g.step()
+
+# mypy: ignore-errors

@@ -1,0 +1,18 @@
+"""p.grad.zero_(), by hand."""
+
+import torch
+from torch import nn
+
+STEPS = 12
+torch.manual_seed(0)
+inputs, targets = torch.randn(32, 4), torch.randn(32, 1)
+model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 1))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+for _ in range(STEPS):
+    loss = nn.functional.mse_loss(model(inputs), targets)
+    loss.backward()
+    optimizer.step()
+    for parameter in model.parameters():
+        parameter.grad.zero_()  # clears
+
+# mypy: ignore-errors

@@ -1,0 +1,17 @@
+"""zero_grad(set_to_none=False): the gradients stay, as zeros."""
+
+import torch
+from torch import nn
+
+STEPS = 12
+torch.manual_seed(0)
+inputs, targets = torch.randn(32, 4), torch.randn(32, 1)
+model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 1))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
+for _ in range(STEPS):
+    optimizer.zero_grad(set_to_none=False)  # clears
+    loss = nn.functional.mse_loss(model(inputs), targets)
+    loss.backward()
+    optimizer.step()
+
+# mypy: ignore-errors
