@@ -158,28 +158,32 @@ def _parse_rows(name: str, content: bytes, rows: int) -> tuple[bytes, bytes]:
 
 def _parse_pickle(name: str, content: bytes, rows: int) -> tuple[bytes | bytearray, bytes]:
     """The pixels and the labels of a file of the pickled layout. ``name`` is for messages."""
+    expected = f"{rows:,} x {PIXELS_PER_ROW:,}"
     batch = _unpickle(name, content)
-    fields = {key.decode("latin-1") if isinstance(key, bytes) else key: batch[key] for key in batch}
+    fields = {_text(key): value for key, value in batch.items()}
     match fields.get("data"):
         case _Made(
             _Name.RECONSTRUCT,
             (_Name.NDARRAY, _, _),
-            (1, tuple() as shape, _Made(_Name.DTYPE, (b"u1" | "u1", _, _), _), bool() as fortran, bytes() as pixels),
-        ):
+            (1, tuple() as shape, _Made(_Name.DTYPE, (dtype, _, _), _), bool() as fortran, bytes() as pixels),
+        ) if _text(dtype) == "u1":
             pass
         case _:
-            raise DataDamaged(f"{name}: no numpy array of bytes as 'data'; {rows:,} x {PIXELS_PER_ROW:,} was expected")
-    if shape != (rows, PIXELS_PER_ROW) or len(pixels) != rows * PIXELS_PER_ROW:
-        sizes = " x ".join(f"{size:,}" if type(size) is int and abs(size) < 1 << 63 else "?" for size in shape[:4])
-        raise DataDamaged(
-            f"{name}: 'data' is {sizes or '0'} in {len(pixels):,} bytes; {rows:,} x {PIXELS_PER_ROW:,} was expected"
-        )
+            raise DataDamaged(f"{name}: no numpy array of bytes as 'data'; {expected} was expected")
+    sizes = " x ".join(f"{size:,}" if type(size) is int and abs(size) < 1 << 63 else "?" for size in shape[:4])
+    if sizes != expected or len(pixels) != rows * PIXELS_PER_ROW:
+        raise DataDamaged(f"{name}: 'data' is {sizes or '0'} in {len(pixels):,} bytes; {expected} was expected")
     labels = fields.get("labels")
     if not isinstance(labels, list) or len(labels) != rows or not all(type(label) is int for label in labels):
         found = f"{len(labels):,} entries" if isinstance(labels, list) else "no list"
         raise DataDamaged(f"{name}: {found} as 'labels'; {rows:,} whole numbers were expected")
     _check_labels(name, labels)
     return _transposed(pixels, rows) if fortran else pixels, bytes(labels)
+
+
+def _text(value: object) -> object:
+    """``value``; as text where it is bytes, which is what a text of Python 2 becomes."""
+    return value.decode("latin-1") if isinstance(value, bytes) else value
 
 
 def _check_labels(name: str, labels: bytes | list[int]) -> None:
@@ -239,10 +243,11 @@ def _unpickle(name: str, content: bytes) -> dict[bytes | str, Any]:
         raise DataDamaged(f"{name}: {_printable(error)}; {expected}") from None
     except EOFError:
         raise DataDamaged(f"{name}: it ends too early; {expected}") from None
+    except KeyError as error:  # of the table of opcodes
+        raise DataDamaged(f"{name}: an opcode that no batch has ({error}); {expected}") from None
     except (
         AttributeError,
         IndexError,
-        KeyError,
         MemoryError,
         OverflowError,
         RecursionError,
@@ -303,7 +308,7 @@ class _BatchUnpickler(_Unpickler):
             self.stack[-1] = _Made(maker, arguments, None)
 
     def _encoded(self, text: object, encoding: object) -> bytes:
-        if not isinstance(text, str) or encoding not in ("latin1", b"latin1"):
+        if not isinstance(text, str) or _text(encoding) != "latin1":
             raise pickle.UnpicklingError("it encodes something that is not text")
         self.encoded += len(text)
         if self.encoded > MAX_FILE_BYTES:  # one long text can be encoded over and over
