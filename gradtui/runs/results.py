@@ -19,6 +19,7 @@ from gradtui.runs.folder import (
     DamagedRun,
     RunFolder,
     RunState,
+    VariantState,
 )
 from gradtui.runs.tail import Columns, CsvTail
 
@@ -113,7 +114,7 @@ class RunReader:
         if variant.memory_first_mb is not None and variant.memory_last_mb is not None:
             evidence.memory_growth_mb = variant.memory_last_mb - variant.memory_first_mb
         return VariantResults(
-            status=self.state.status if variant.status == "running" else variant.status,
+            status=self._status_of(variant),
             steps=evidence.steps,
             final_loss=evidence.last_loss,
             best_loss=evidence.best_loss,
@@ -128,6 +129,12 @@ class RunReader:
             memory_growth_mb=evidence.memory_growth_mb,
             final_grad_norm=evidence.grad_norm,
         )
+
+    def _status_of(self, variant: VariantState) -> str:
+        """A side is finished when the run is; one that has come to its end before the other is done."""
+        if variant.status == "running":
+            return self.state.status
+        return "done" if variant.status == "finished" and self.state.live else variant.status
 
     def _run_evidence(self) -> RunEvidence:
         settings = self.state.settings

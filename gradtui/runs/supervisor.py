@@ -156,17 +156,12 @@ class Run:
                 )
             case "turn ended":
                 worker.computing = False
-                first = self.state.variants[name].memory_first_mb or event["now_mb"]
-                self._change(
-                    name,
-                    steps=event["step"],
-                    peak_memory_mb=event["peak_mb"],
-                    memory_first_mb=first,
-                    memory_last_mb=event["now_mb"],
-                )
+                self._change(name, steps=event["step"])
+                self._note_memory(name, event)
             case "ended":
                 worker.computing = False
                 self._change(name, status=event["status"], reason=event["reason"])
+                self._note_memory(name, event)
             case None:  # its output has ended, and so has it
                 worker.ended, worker.computing = True, False
                 if not self.folder.log(name).exists():  # it died before it could open its log
@@ -176,6 +171,10 @@ class Run:
                     self._change(name, status="failed", reason=died)
                 self._change(name, pid=None, steps=self.folder.count_steps(name))
                 self._write()
+
+    def _note_memory(self, name: str, event: dict[str, Any]) -> None:
+        first = self.state.variants[name].memory_first_mb or event["now_mb"]
+        self._change(name, peak_memory_mb=event["peak_mb"], memory_first_mb=first, memory_last_mb=event["now_mb"])
 
     def _change(self, name: str, **changes: Any) -> None:
         self.state = with_variant(self.state, name, **changes)

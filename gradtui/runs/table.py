@@ -97,7 +97,7 @@ METRICS = (
     Metric("peak memory", lambda r: r.peak_memory_mb, lambda r: megabytes(r.peak_memory_mb), _ratio),
     Metric("  its growth", lambda r: r.memory_growth_mb, lambda r: signed_mb(r.memory_growth_mb), _no_comparison),
     Metric("steps", lambda r: r.steps, lambda r: count(r.steps), _minus),
-    Metric("status", lambda r: None, lambda r: r.status, _minus),
+    Metric("status", lambda r: None, lambda r: r.status, _no_comparison),
 )
 
 STEPS_FOR_TIMES = 1000

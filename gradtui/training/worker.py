@@ -23,7 +23,6 @@ import threading
 import time
 import traceback
 import warnings
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +82,7 @@ def main() -> None:
     class SupervisedTurns:
         def wait(self, step: int, memory: journal.Memory) -> tuple[float, int]:
             if step > 0:
-                supervisor.send("turn ended", step=step, peak_mb=memory.peak_mb, now_mb=memory.now_mb)
+                supervisor.send("turn ended", step=step, **vars(memory))
             message = supervisor.receive()
             if "stop" in message:
                 raise journal.Stopped
@@ -114,15 +113,19 @@ def main() -> None:
             supervisor.send("ready", device=str(device), device_name=device_name, torch=torch.__version__)
             loop.train(training, rows)
             if settings.timing_probe and settings.schedule == "turns":
-                with suppress(journal.Stopped):  # the training has reached its end; only the probe is cut short
+                try:
                     timing.probe_times(training, rows)
+                except journal.Stopped:
+                    pass  # the training has reached its end; only the probe is cut short
+                except RuntimeError:  # torch's errors; the other side's policy runs here too, and must not fail this one
+                    traceback.print_exc()
     except journal.Stopped:
         status = "stopped"
     except torch.OutOfMemoryError:
         traceback.print_exc()
         status, reason = "failed", f"out of memory on {device}"
     # Any other error ends this process with a traceback in its log, whose last line the supervisor gives as the reason.
-    supervisor.send("ended", status=status, reason=reason)
+    supervisor.send("ended", status=status, reason=reason, **vars(journal.memory(device)))
     sys.stdout.flush()
     os._exit(status == "failed")  # not through torch's teardown, which can take longer than a stop may
 

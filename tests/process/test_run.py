@@ -32,7 +32,7 @@ class Started:
     """A run that was started as the app starts one."""
 
     def __init__(self, **given: object) -> None:
-        self.folder = create_run(RunSettings.parse(given))
+        self.folder = create_run(RunSettings.parse({"timing_probe": False, **given}))
         self.supervisor = launch.start_supervisor(self.folder)
 
     def wait_for_steps(self, count: int = 1) -> None:
@@ -75,7 +75,7 @@ def test_the_json_stands_alone_on_standard_output() -> None:
 def test_the_same_seed_gives_the_same_losses_with_either_schedule(experiment: str) -> None:
     losses = []
     for schedule in ("turns", "turns", "parallel", "parallel"):
-        run = Started(experiment=experiment, schedule=schedule, epochs=300 if experiment == "linear" else 3)
+        run = Started(experiment=experiment, schedule=schedule, epochs=300 if experiment == "linear" else 2)
         run.wait_for_end()
         losses.append([losses_of(run.folder.steps_csv(name)) for name in run.folder.read().variants])
     assert losses[0] == losses[1] == losses[2] == losses[3]
@@ -168,7 +168,7 @@ def test_a_variant_that_raises_says_so_in_its_log(home: Path, tmp_path: Path, mo
     (tmp_path / "sitecustomize.py").write_text(
         "import gradtui.policies as p\n"
         "def never(*args): raise RuntimeError('the roof is on fire')\n"
-        "object.__setattr__(p.POLICIES['never'], 'train_step', never)\n"
+        "object.__setattr__(p.POLICIES['never'], 'make', lambda k: never)\n"
     )
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{Path(__file__).parents[2]}")
     result = gradtui("run", "linear")

@@ -74,9 +74,9 @@ def test_help_shows_every_key() -> None:
     with Terminal(80, 24) as terminal:
         terminal.wait_for("ready")
         terminal.press("F1")
-        terminal.wait_for("Keys", *(key.shown_keys() for key in keys.ALL[:10]))
+        terminal.wait_for("Keys", *(key.shown_keys() for key in keys.ALL[:14]))
         terminal.press("PageDown")
-        terminal.wait_for(*(key.shown_keys() for key in keys.ALL[-10:]), "Both sides train the same model")
+        terminal.wait_for(*(key.shown_keys() for key in keys.ALL[-6:]), "Both sides train the same model")
         terminal.press("Escape")
 
 
@@ -130,11 +130,11 @@ def test_the_screen_stays_whole_when_a_worker_prints(
         "import os, sys\n"
         "if 'worker' in ' '.join(sys.orig_argv):\n"
         "    import gradtui.policies as p\n"
-        "    quiet = p.POLICIES['never'].train_step\n"
+        "    quiet = p.POLICIES['never'].make(1)\n"
         "    def never(*args):\n"
         "        print('NOISE'); os.write(1, b'NOISE'); os.write(2, b'NOISE'); os.system('echo NOISE')\n"
         "        return quiet(*args)\n"
-        "    object.__setattr__(p.POLICIES['never'], 'train_step', never)\n"
+        "    object.__setattr__(p.POLICIES['never'], 'make', lambda k: never)\n"
     )
     path = f"{tmp_path}:{Path(__file__).parents[2]}"
     with Terminal(columns, rows, PYTHONPATH=path) as terminal:
@@ -152,7 +152,7 @@ def test_a_failed_variant_shows_its_last_words(tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(
         "import gradtui.policies as p\n"
         "def never(*args): raise RuntimeError('the roof is on fire')\n"
-        "object.__setattr__(p.POLICIES['never'], 'train_step', never)\n"
+        "object.__setattr__(p.POLICIES['never'], 'make', lambda k: never)\n"
     )
     with Terminal(120, 40, PYTHONPATH=f"{tmp_path}:{Path(__file__).parents[2]}") as terminal:
         terminal.wait_for("ready")
