@@ -21,7 +21,12 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; its exit code."""
-    options = _parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    if given[:1] == ["check"]:  # what follows the script belongs to the script: it is not parsed here
+        from gradtui.check.command import check
+
+        return check(given[1:])
+    options = _parser().parse_args(given)
     try:
         code: int = options.command(options)
     except BrokenPipeError:  # whoever read our output has left
@@ -64,6 +69,8 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--csv", type=Path, metavar="PATH", help="also export the rows")
     run.add_argument("--json", action="store_true", help="the results as JSON on standard output, nothing else there")
 
+    commands.add_parser("check", help="does a training script of yours forget zero_grad()? runs it and watches")
+
     sweep = commands.add_parser("sweep", help="a grid of optimizers, learning rates and seeds", allow_abbrev=False)
     sweep.set_defaults(command=_sweep)
     _add_settings(sweep, without=("optimizer", "lr", "timing_probe"))
@@ -87,6 +94,16 @@ def _parser() -> argparse.ArgumentParser:
     where.add_argument("--svg", type=Path, metavar="PATH", help="both charts and the table")
     export.add_argument("--force", action="store_true", help="replace PATH where it exists")
 
+    for name, help in (
+        ("stop", "stop a run that goes on; its rows are kept"),
+        ("pause", "pause a run"),
+        ("resume", "let a paused run go on"),
+        ("attach", "open the app on a run"),
+    ):
+        control = commands.add_parser(name, help=help, allow_abbrev=False)
+        control.set_defaults(command=_attach if name == "attach" else _control, request=name)
+        control.add_argument("run", nargs="?", default="last", metavar="RUN", help="an id, a unique beginning, or last")
+
     devices = commands.add_parser("devices", help="what can be trained on here", allow_abbrev=False)
     devices.set_defaults(command=_devices)
     devices.add_argument("--json", action="store_true", help="as JSON")
@@ -109,17 +126,42 @@ def _given(options: argparse.Namespace) -> dict[str, object]:
 
 
 def _app(options: argparse.Namespace) -> int:
+    return _open_app(None)
+
+
+def _attach(options: argparse.Namespace) -> int:
+    return _open_app(options.run)
+
+
+def _open_app(run: str | None) -> int:
+    """The app on this terminal, on a run where one is named."""
     for stream, name in ((sys.__stdin__, "input"), (sys.__stdout__, "output"), (sys.__stderr__, "error")):
         if stream is None or not stream.isatty():
             return _refuse(
                 f"standard {name} is not a terminal; over SSH use `ssh -t HOST gradtui`, without a terminal `gradtui run`"
             )
-    from gradtui.runs.folder import runs_directory
+    from gradtui.runs.folder import find_run, runs_directory
 
     runs_directory()
+    folder = find_run(run) if run is not None else None
+    if folder is not None:
+        folder.read()  # a damaged run is told here, in one line
     from gradtui.tui.app import open_app
 
-    return open_app()
+    return open_app(folder)
+
+
+def _control(options: argparse.Namespace) -> int:
+    """stop, pause and resume: a request file in the run's folder, which its supervisor obeys."""
+    from gradtui.runs.folder import find_run
+
+    folder = find_run(options.run)
+    state = folder.observe()
+    if not state.live:
+        return _refuse(f"RUN: {folder.id} is {state.status}; there is nothing to {options.request}")
+    {"stop": folder.request_stop, "pause": folder.request_pause, "resume": folder.request_resume}[options.request]()
+    print(f"{folder.id}: asked to {options.request}", file=sys.stderr)
+    return DONE
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -194,12 +194,12 @@ class RunFolder:
             with open(self.path / "run.json", encoding="utf-8") as file:
                 text = file.read(1_000_001)
         except (OSError, UnicodeDecodeError) as error:
-            raise DamagedRun(f"run.json cannot be read ({error.__class__.__name__})") from None
+            raise DamagedRun(f"{self.id}: run.json cannot be read ({error.__class__.__name__})") from None
         if len(text) > 1_000_000:
-            raise DamagedRun("run.json is too large")
+            raise DamagedRun(f"{self.id}: run.json is too large")
         state = RunState.from_json(text)
         if state.id != self.id:
-            raise DamagedRun("run.json is another run's")
+            raise DamagedRun(f"{self.id}: run.json is another run's")
         return state
 
     def observe(self) -> RunState:

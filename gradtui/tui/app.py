@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import signal
 from collections.abc import Iterable
 
 os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")  # read when textual is imported; over SSH every frame costs
@@ -12,6 +14,7 @@ from textual.binding import Binding
 from textual.screen import Screen
 from textual.theme import Theme
 
+from gradtui.runs.folder import RunFolder
 from gradtui.tui import keys
 from gradtui.tui.screens.help import HelpScreen
 from gradtui.tui.screens.leave import LeaveDialog
@@ -58,11 +61,17 @@ class GradtuiApp(App[int]):
     ]
     NOTIFICATION_TIMEOUT = 8
 
+    def __init__(self, folder: RunFolder | None = None) -> None:
+        super().__init__()
+        self._attached = folder
+
     def on_mount(self) -> None:
         self.register_theme(DARK)
         self.register_theme(LIGHT)
         self.theme = DARK.name
-        self._main = RunScreen()
+        for hang_up in (signal.SIGHUP, signal.SIGTERM):  # the link is gone: the run goes on, the terminal is put right
+            asyncio.get_running_loop().add_signal_handler(hang_up, self.exit, None, 128 + hang_up)
+        self._main = RunScreen(self._attached)
         self.push_screen(self._main)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
@@ -92,8 +101,8 @@ class GradtuiApp(App[int]):
             self.exit(0)
 
 
-def open_app() -> int:
-    """Open the app on this terminal; the exit code when it is left."""
-    app = GradtuiApp()
+def open_app(folder: RunFolder | None = None) -> int:
+    """Open the app on this terminal, on a run where one is given; the exit code when it is left."""
+    app = GradtuiApp(folder)
     app.run(mouse=True)
     return app.return_code or 0

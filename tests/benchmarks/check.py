@@ -95,7 +95,8 @@ def as_processes(loop: str, rounds: int, folder: str) -> tuple[float, float]:
         file.write(SOURCE.format(root=root, loop=loop, steps=LOOPS[loop]))
     check = "import sys; from gradtui.check.command import check; sys.exit(check(sys.argv[1:]))"
     environment = os.environ | {"PYTHONPATH": root}
-    plain, watched = [], []
+    plain: list[float] = []
+    watched: list[float] = []
     for turn in range(rounds):
         both = [(plain, [script]), (watched, ["-c", check, script])]
         for seconds, words in both if turn % 2 else reversed(both):

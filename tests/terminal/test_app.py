@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import itertools
+import signal
 from pathlib import Path
 
 import pytest
@@ -193,3 +194,17 @@ def test_an_existing_file_is_replaced_only_after_asking(tmp_path: Path, monkeypa
         assert terminal.exit_code() == 0
     assert (tmp_path / "a.csv").read_text().startswith("run,variant")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.csv", "home"]
+
+
+@pytest.mark.parametrize("hang_up", [signal.SIGTERM, signal.SIGHUP])
+def test_a_dropped_link_ends_the_app_and_not_the_run(hang_up: signal.Signals) -> None:
+    with Terminal(120, 40) as terminal:
+        terminal.wait_for("ready")
+        terminal.press("Tab", "Tab", "Tab", "\x01", "\x0b", *"5000", "F5")
+        terminal.wait_for("running", "steps/s")
+        terminal.process.send_signal(hang_up)
+        assert terminal.exit_code() == 128 + hang_up
+        assert terminal.raw.rstrip().endswith(b"\x1b[?1049l") or b"\x1b[?1049l" in terminal.raw[-200:]
+    run = find_run("last")
+    assert wait_until(lambda: run.observe().status == "finished")
+    assert run.count_steps("without_zero_grad") == 5000

@@ -47,8 +47,10 @@ class RunScreen(Screen[None]):
     form_shown = var(True, toggle_class="-form")
     status = var("", bindings=True)
 
-    def __init__(self) -> None:
+    def __init__(self, attached: RunFolder | None = None) -> None:
+        """``attached`` is a run to show at once."""
         super().__init__()
+        self._attached = attached
         self._run: FollowedRun | None = None
         self._supervisor: subprocess.Popen[bytes] | None = None
         self._settings: RunSettings | None = None
@@ -66,6 +68,8 @@ class RunScreen(Screen[None]):
     def on_mount(self) -> None:
         self._ticks = self.set_interval(1 / DRAWINGS_PER_SECOND, self._tick, pause=True)
         self.form_shown = self.app.size.width >= NARROW
+        if self._attached is not None:
+            self.open_run(self._attached)
         if self.form_shown:
             self.query_one(SetupForm).focus_first()
         self._find_devices()
