@@ -27,7 +27,8 @@ from gradtui.check.optimizer_log import OptimizerLog
 from gradtui.check.tensors import tensor_hook, version_of
 
 ZEROS_BELIEVED = 3
-"""After so many clearings in place that were seen to leave zeros, only each ``ZEROS_LOOKED_AT``-th is looked at."""
+"""After so many clearings in place, step by step, that were seen to leave zeros, only each ``ZEROS_LOOKED_AT``-th is
+looked at: to look is to wait for the device."""
 ZEROS_LOOKED_AT = 64
 
 
@@ -38,6 +39,14 @@ class Applied(enum.Enum):
     FRESH = "only contributions that no step has applied"
     STALE = "new contributions on top of applied ones"
     UNCHANGED = "what the step before applied, and nothing new"
+
+
+class Written(enum.Enum):
+    """When something other than a backward() wrote to a gradient that had been applied."""
+
+    BEFORE = "before the first contribution"
+    BETWEEN = "between two contributions"
+    INSTEAD = "without any contribution"
 
 
 class GradientHistory:
@@ -52,6 +61,8 @@ class GradientHistory:
         """How many backward() calls have added to the gradient since the last step."""
         self.total = 0
         self.first_fires = 0
+        self.began_at_none = False
+        """The first contribution since the last step found no gradient."""
         self.trainable = parameter.requires_grad
         self.had_gradient = False
         self.stale_steps = 0
@@ -67,7 +78,10 @@ class GradientHistory:
         self._was_zero: list[Tensor] = []
         self._digest: Tensor | None = None
         self._blind = False
-        self._zeros_seen = 0
+        self._zeroed = False
+        """It was cleared in place since the last step."""
+        self._zeros_seen = {Written.BEFORE: 0, Written.BETWEEN: 0, Written.INSTEAD: 0}
+        """For how many steps in a row a write at this time has left zeros."""
         self._evaluation: FrameType | None = None
         self._evaluated: tuple[weakref.ref[Tensor], int] | None = None
         self._contributed: weakref.ref[Tensor] | None = None
@@ -105,6 +119,8 @@ class GradientHistory:
         self.contributions += 1
         self.total += 1
         gradient = parameter.grad
+        if self.contributions == 1:
+            self.began_at_none = gradient is None
         if self.log.in_step:
             self._evaluate(gradient, frame)
         if self.applied is None:
@@ -119,7 +135,7 @@ class GradientHistory:
 
     def _add_to_applied(self, gradient: Tensor) -> None:
         if self._version is not None and version_of(gradient) != self._version:
-            if self._is_cleared_in_place(gradient):
+            if self._leaves_zeros(gradient, Written.BETWEEN if self._mixed else Written.BEFORE):
                 self._cleared()
                 return
         elif self.log.in_step:
@@ -180,7 +196,7 @@ class GradientHistory:
             return self._judge_untouched(gradient)
         if any(bool(zero) for zero in self._was_zero):
             return Applied.FRESH
-        if version_of(gradient) != self._version and self._is_cleared_in_place(gradient):
+        if version_of(gradient) != self._version and not gradient.any():
             return Applied.FRESH
         return Applied.STALE
 
@@ -192,7 +208,7 @@ class GradientHistory:
         fed = self.total > 0
         if written and not fed:
             return Applied.FRESH  # the script writes its gradients by hand
-        if written and self._is_cleared_in_place(gradient):
+        if written and self._leaves_zeros(gradient, Written.INSTEAD):
             return Applied.FRESH
         if not written and (not gradient.any() or self._digest_changed(gradient)):
             return Applied.FRESH  # cleared, or written by hand, through .data
@@ -214,24 +230,24 @@ class GradientHistory:
             self._version = version_of(gradient)
             if self.total == 0 and not gradient.is_sparse:
                 self._digest = gradient.detach().sum()
+        if not self._zeroed:
+            self._zeros_seen = dict.fromkeys(self._zeros_seen, 0)
         self.contributions = 0
-        self.piled = self.tainted = self._mixed = self._blind = False
+        self.piled = self._zeroed = self.tainted = self._mixed = self._blind = False
         self._held = self._evaluation = self._evaluated = self._contributed = self._clearing = self.written_version = None
         self._was_zero.clear()
 
-    def was_stale(self, before: int) -> None:
-        """It was found out afterwards: the step that begins applies old contributions, as did so many before."""
-        self.tainted = True
-        self.stale_steps += before
+    def resume(self, applied: weakref.ref[Tensor], version: int | None = None) -> None:
+        """Follow on from a step that was not followed closely: this tensor was applied.
 
-    def resume(self, applied: weakref.ref[Tensor] | None) -> None:
-        """Follow on from a step that was not followed closely: this tensor was applied, its version is not known."""
-        self.applied, self._version, self._blind = applied, None, True
+        ``version``: the one that it had then. Where it is not known, neither is what has happened since then.
+        """
+        self.applied, self._version, self._blind = applied, version, version is None
 
     @property
     def replaced(self) -> bool:
         """Whether the tensor that the last step applied is gone, as after zero_grad(set_to_none=True)."""
-        return self.applied is None or self.applied() is None
+        return not self._zeroed and (self.applied is None or self.applied() is None)
 
     @property
     def written_since(self) -> bool:
@@ -248,19 +264,17 @@ class GradientHistory:
 
     # Clearing
 
-    def _is_cleared_in_place(self, gradient: Tensor) -> bool:
+    def _leaves_zeros(self, gradient: Tensor, when: Written) -> bool:
         """Whether what somebody wrote to the gradient is zeros."""
-        if self._zeros_seen >= ZEROS_BELIEVED and self.log.steps % ZEROS_LOOKED_AT:
-            return True
-        if gradient.any():
-            self._zeros_seen = 0
-            return False
-        self._zeros_seen += 1
-        return True
+        believed = self._zeros_seen[when] >= ZEROS_BELIEVED and self.log.steps % ZEROS_LOOKED_AT
+        self._zeroed = bool(believed) or not gradient.any()
+        self._zeros_seen[when] = self._zeros_seen[when] + 1 if self._zeroed else 0
+        return self._zeroed
 
     @property
     def clears_in_place(self) -> bool:
-        return self._zeros_seen > 0
+        """Whether the gradient has been zeroed in place in the last steps."""
+        return any(self._zeros_seen.values())
 
     def _cleared(self) -> None:
         if self._clearing is not None:

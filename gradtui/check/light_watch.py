@@ -4,10 +4,9 @@ A gradient that is another tensor than the one that was applied holds nothing ol
 compared with what the step before applied, through weak references, and a sentinel on one parameter looks at the loss of
 every backward(), and sounds the alarm inside of the first one that finds an applied gradient in place.
 
-Where a step takes less than a few milliseconds, even that would be felt. Such a loop is let glide: only the gradient of
-the sentinel's parameter is compared at each step, and the loss looked at for the first ``LOSSES`` steps; all the rest
-follows in samples, of one step each. What happened between them is told by version counters: a gradient that nobody
-clears grows older with each step, by one more than the version that a fresh one has.
+Where a step takes less than a few milliseconds, even that would be felt. Such a loop is let glide: for ``LOSSES`` steps
+with the sentinel alone, and then with a sentinel that looks at the loss in samples only. Each sample also looks at the
+other parameters: a gradient that nobody clears has an older version than a fresh one, older with each step.
 """
 
 from __future__ import annotations
@@ -31,12 +30,10 @@ SHARE = 0.01
 _STEP_SECONDS, _PARAMETER_SECONDS = 12e-6, 2.5e-6
 """What that takes, roughly: for a step, and for each of its parameters."""
 LOSSES = 32
-FIRST_SAMPLE, LAST_SAMPLE = 16, 256
+FIRST_SAMPLE, LAST_SAMPLE = 16, 64
 """Steps from one sample to the next: at first, and at most; each time twice as many."""
 GROUPS_CHECKED = 64
 """A new parameter group is seen at once, a changed one after so many steps at most, or with the next sample."""
-SMALL = 1 << 16
-"""A parameter of at most so many numbers, whose last gradient can be kept."""
 GROWN = 1000.0
 """A loss so many times the first one is on its way to infinity: each one is looked at again."""
 
@@ -59,39 +56,39 @@ class LightWatch:
         self._live, self._applied, self._dormant, self._log = live, applied, dormant, log
         self._parameters = [parameter for parameter, _ in live]
         self._all, self._groups = parameters_of(optimizer), len(optimizer.param_groups)
-        # The sentinel stands where the most backward() calls come by, and come by first; of those, on the smallest.
-        self._stand = max(range(len(live)), key=lambda place: _sentinel_rank(*live[place]))
-        self._on = self._parameters[self._stand]
-        self._sentinel: Sentinel | None = None
-        self._last: Tensor | None = None
-        """While gliding, the gradient of the sentinel's parameter at the last step."""
-        self._until, self._next_sample = 0, FIRST_SAMPLE
-        self._first_loss: float | None = None
+        # The sentinel stands where the most backward() calls come by, and come by first.
+        self._stand = max(range(len(live)), key=lambda place: (live[place][1].total, live[place][1].first_fires))
+        self._sentinel = self._set_sentinel()
         self._versions = self._versions_now()
+        """The versions of fresh gradients."""
+        self._suspected = [0] * len(live)
+        """For each parameter, for how many steps its gradient may have been in place without having been looked at."""
+        self._first_loss: float | None = None
+        self._interval = self._until = 0
 
         cost = _STEP_SECONDS + _PARAMETER_SECONDS * len(live)
-        self.gliding = cost > SHARE * seconds and self._on.is_cpu and self._on.numel() <= SMALL
+        sets_to_none = all(history.began_at_none for _, history in live)
+        self.gliding = sets_to_none and cost > SHARE * seconds and self._parameters[self._stand].is_cpu
         """Whether :meth:`glides` is to be asked at a step, and not :meth:`passes`."""
-        self._sampling = False
-        self._set_sentinel(alarm=not self.gliding)
         if self.gliding:
-            self._glide(LOSSES)
+            self._until = LOSSES
+        else:
+            self._sentinel.applied = applied[self._stand]
 
     # Every step
 
     def passes(self, optimizer: Optimizer) -> bool:
         """Whether this step applies new gradients only; then it is counted."""
         sentinel, log = self._sentinel, self._log
-        if sentinel is None or sentinel.alarmed or len(optimizer.param_groups) != self._groups:
+        if sentinel.alarmed or len(optimizer.param_groups) != self._groups:
             return False
-        if (self._sampling or not log.steps % GROUPS_CHECKED) and not same(parameters_of(optimizer), self._all):
+        if not log.steps % GROUPS_CHECKED and not same(parameters_of(optimizer), self._all):
             return False
         for ref in self._applied:
             if ref() is not None and any(self._in_place()):
                 return False
-        for parameter in self._dormant:
-            if parameter.grad is not None:
-                return False
+        if self._dormant and self._any_woke():
+            return False
         try:
             applied = list(map(weakref.ref, map(_gradient_of, self._parameters)))
         except TypeError:  # one has no gradient, and there is no weak reference to None
@@ -101,8 +98,11 @@ class LightWatch:
         log.steps += 1
         log.backwards_per_step[sentinel.backwards] += 1
         sentinel.backwards = 0
-        if self._sampling:
-            self._end_sample(sentinel)
+        if self._until:
+            self._until -= 1
+            if not self._until:  # enough has been seen of a loop that glided before
+                self._versions, self._suspected = self._versions_now(), [0] * len(self._live)
+                sentinel.applied, self.gliding, self._until = None, True, FIRST_SAMPLE
         return True
 
     def _in_place(self) -> list[bool]:
@@ -110,96 +110,101 @@ class LightWatch:
         both = zip(self._parameters, self._applied, strict=True)
         return [(applied := ref()) is not None and parameter.grad is applied for parameter, ref in both]
 
+    def _any_woke(self) -> bool:
+        """Whether a parameter that had no gradient has one."""
+        return any(parameter.grad is not None for parameter in self._dormant)
+
     # Gliding
 
     def glides(self, optimizer: Optimizer) -> bool:
-        """Whether the sentinel's parameter has a new gradient, and the dormant ones have none; then the step is counted."""
-        gradient = self._on.grad
-        if gradient is None or gradient is self._last or len(optimizer.param_groups) != self._groups:
+        """Whether the sentinel has seen a new gradient, and the dormant parameters have none; then the step is counted."""
+        sentinel, log = self._sentinel, self._log
+        if sentinel.alarmed or not sentinel.backwards or len(optimizer.param_groups) != self._groups:
             return False
-        if self._dormant:
-            for parameter in self._dormant:
-                if parameter.grad is not None:
-                    return False
-        self._last = gradient
-        self._log.steps += 1
+        if self._dormant and self._any_woke():
+            return False
         self._until -= 1
-        return self._until > 0 or self._pause()
+        if self._until <= 1 and not self._pauses(optimizer):
+            return False
+        log.steps += 1
+        log.backwards_per_step[sentinel.backwards] += 1
+        sentinel.backwards = 0
+        return True
 
-    def _glide(self, steps: int) -> None:
-        self._last, self._until, self.gliding, self._sampling = self._on.grad, steps, True, False
-
-    def _pause(self) -> bool:
-        """Gliding comes to its end: the next step is a sample, or the losses have been looked at for long enough."""
+    def _pauses(self, optimizer: Optimizer) -> bool:
+        """Whether all goes on as before, at the last step of a stretch, or the one before it."""
         sentinel = self._sentinel
-        if sentinel is not None:
-            self._log.backwards_per_step[sentinel.backwards // LOSSES] += LOSSES
-            self._first_loss = sentinel.value
-            self._remove_sentinel()
-            self._glide(FIRST_SAMPLE)
+        if self._until == 1:
+            sentinel.reads_loss = True
             return True
+        if not same(parameters_of(optimizer), self._all):
+            return False
+        versions = self._versions_now()
+        if versions != self._versions:
+            return self._look_closer()
+        if self._first_loss is None:
+            self._first_loss = sentinel.loss
+        limit = GROWN * max(1.0, abs(self._first_loss or 0.0))
+        calm = sentinel.loss is not None and abs(sentinel.loss) <= limit and not self._log.not_finite
+        self._interval = min(self._interval * 2, LAST_SAMPLE) if self._interval else FIRST_SAMPLE
+        sentinel.reads_loss, self._until = not calm, self._interval
+        return True
+
+    def _look_closer(self) -> bool:
+        """Gradients have other versions than before: compare each one at each step, for some steps."""
         gradients = [parameter.grad for parameter in self._parameters]
         applied = [weakref.ref(gradient) for gradient in gradients if gradient is not None]
         if len(applied) < len(gradients):
-            self._log.steps -= 1
             return False
-        self._applied, self.gliding, self._sampling = applied, False, True
-        self._set_sentinel(alarm=True)
+        self._suspected = self._steps_in_place()
+        self.gliding, self._until = False, LOSSES
+        self._applied, self._sentinel.applied, self._sentinel.reads_loss = applied, applied[self._stand], True
         return True
-
-    def _end_sample(self, sentinel: Sentinel) -> None:
-        self._versions = self._versions_now()
-        value, first = sentinel.value, self._first_loss
-        if value is None or first is None or abs(value) > GROWN * max(1.0, abs(first)) or self._log.not_finite:
-            self._sampling = False  # from now on each step counts
-            return
-        self._remove_sentinel()
-        self._next_sample = min(self._next_sample * 2, LAST_SAMPLE)
-        self._glide(self._next_sample)
 
     def _versions_now(self) -> list[int]:
         return [-1 if parameter.grad is None else version_of(parameter.grad) for parameter in self._parameters]
+
+    def _steps_in_place(self) -> list[int]:
+        """For each parameter, how many steps, with this one, its gradient seems to have been in place for; 0 for none.
+
+        A contribution makes a new gradient of version 0, or the gradient in place older by one. So each step that does
+        not clear adds what a fresh gradient has, and one.
+        """
+        counts = []
+        for version, fresh in zip(self._versions_now(), self._versions, strict=True):
+            steps, rest = divmod(version - fresh, fresh + 1)
+            counts.append(steps if not rest and 0 < steps <= max(self._interval, LOSSES) else 0)
+        return counts
 
     # Back to watching closely
 
     def leave(self) -> int:
         """Take the sentinel away, and let the histories follow on; how many backward() calls were only counted."""
         sentinel = self._sentinel
-        if sentinel is None or not sentinel.alarmed:
-            self._resume()
-            if self.gliding or self._sampling:
-                self._account_for_what_was_not_watched()
-        self._remove_sentinel()
+        sentinel.remove()
         self._live[self._stand][1].unhook()
-        return sentinel.backwards if sentinel is not None else 0
+        if sentinel.alarmed:
+            return 0
+        if not self.gliding:
+            for (_, history), applied in zip(self._live, self._applied, strict=True):
+                history.resume(applied)
+            both = zip(self._suspected, self._in_place(), strict=True)
+            self._suspected = [steps + 1 if in_place else 0 for steps, in_place in both]
+        elif not sentinel.backwards and self._parameters[self._stand].grad is not None:
+            # No backward() has reached the sentinel's parameter: what it has is the applied gradient; so it is for all.
+            for parameter, history in self._live:
+                if parameter.grad is not None:
+                    history.resume(weakref.ref(parameter.grad), version_of(parameter.grad))
+        return sentinel.backwards
 
-    def _resume(self) -> None:
-        for place, (parameter, history) in enumerate(self._live):
-            gradient = parameter.grad
-            if not self.gliding:
-                history.resume(self._applied[place])
-            elif gradient is not None:
-                history.resume(weakref.ref(gradient) if gradient is self._last or parameter is not self._on else None)
-
-    def _account_for_what_was_not_watched(self) -> None:
-        """A gradient was found in place, where not all were looked at. Since when is it? Its version tells."""
-        found = [parameter.grad is not None for parameter in self._parameters] if self.gliding else self._in_place()
-        unseen = self._next_sample
-        counts = []
-        for in_place, version, fresh in zip(found, self._versions_now(), self._versions, strict=True):
-            steps, rest = divmod(version - fresh, fresh + 1)
-            counts.append(steps if in_place and not rest and 0 < steps <= unseen else 0)
-        if self.gliding and counts[self._stand] != 1:
-            return  # its gradient was new one step ago: so this one was written to in another way, as by zero_()
-        if any(counts):
-            for count, (_, history) in zip(counts, self._live, strict=True):
-                if count:
-                    history.was_stale(before=count - 1)
-            self._log.was_stale(before=max(counts) - 1)
+    def suspects(self) -> dict[GradientHistory, int]:
+        """For how many steps, with this one, a gradient may have been in place that was not watched closely."""
+        both = zip(self._suspected, self._live, strict=True)
+        return {history: steps for steps, (_, history) in both if steps}
 
     # The sentinel
 
-    def _set_sentinel(self, alarm: bool) -> None:
+    def _set_sentinel(self) -> Sentinel:
         me = weakref.ref(self)  # the parameter holds the sentinel; a circle would keep a dropped model in memory
 
         def not_cleared() -> Follow:
@@ -211,33 +216,27 @@ class LightWatch:
             if watch is not None:
                 watch.note_loss(loss, place)
 
-        self._sentinel = Sentinel(self._on, self._applied[self._stand] if alarm else None, not_cleared, odd_loss)
-
-    def _remove_sentinel(self) -> None:
-        if self._sentinel is not None:
-            self._sentinel.remove()
-            self._sentinel = None
+        return Sentinel(self._parameters[self._stand], not_cleared, odd_loss)
 
     def alarm(self) -> Follow:
         """Inside a backward() that found an applied gradient in place, and has not added to any other: follow closely."""
-        self._resume()
         for place, (parameter, history) in enumerate(self._live):
+            if not self.gliding:
+                history.resume(self._applied[place])
+            elif parameter.grad is not None:
+                history.resume(weakref.ref(parameter.grad))
             history.hook(parameter, before=place != self._stand)
         return self._live[self._stand][1].before_contribution
 
     def note_loss(self, loss: Loss, place: Place | None) -> None:
         """A loss that may not be finite. Where those before it were not looked at, that is noted."""
-        if self._sampling and loss.value is not None and not is_finite(loss.value) and not self._log.not_finite:
-            self._log.not_finite_unseen = self._next_sample
+        if self.gliding and self._interval and loss.value is not None and not is_finite(loss.value):
+            self._log.not_finite_unseen = self._log.not_finite_unseen or self._interval - 1
         self._log.note_loss(loss, place)
 
     def stop(self) -> None:
         """Take the hook off."""
-        self._remove_sentinel()
-
-
-def _sentinel_rank(parameter: Tensor, history: GradientHistory) -> tuple[int, int, int]:
-    return history.total, history.first_fires, -parameter.numel()
+        self._sentinel.remove()
 
 
 def _do_nothing(frame: object) -> None:

@@ -92,12 +92,6 @@ class OptimizerLog:
         if step == min(self.not_finite):
             self.not_finite_value, self.not_finite_at = str(value), place
 
-    def was_stale(self, before: int) -> None:
-        """As many steps before the one that begins were stale."""
-        if before > 0:
-            self.stale_steps += before
-            self.first_stale = self.first_stale or self.steps + 1 - before
-
     def evaluation(self, frame: FrameType | None) -> FrameType | None:
         """The call of the step's closure that runs at ``frame``: another one each time the closure is called."""
         closure = None

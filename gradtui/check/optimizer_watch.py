@@ -35,6 +35,8 @@ class OptimizerWatch:
         """Of all parameters, in the order of the parameter groups."""
         self.group_sizes: list[int] = []
         self.light: LightWatch | None = None
+        self._suspected: dict[GradientHistory, int] = {}
+        self._suspected_at = 0
         self.wraps = False
         """Another optimizer steps the same parameters inside of this one's steps."""
         self.post_hook: RemovableHandle | None = None
@@ -151,8 +153,23 @@ class OptimizerWatch:
             log.unchanged_steps += backwards == 0
         if empty:
             log.empty_steps.append(log.steps)
+        if self._suspected and log.steps > self._suspected_at:
+            self._settle_suspicion()
         ordinary = backwards > 0 and not (stale or wiped or self._closure)
         self._in_a_row = self._in_a_row + 1 if ordinary and replaced and self._all_are_plain() else 0
+
+    def _settle_suspicion(self) -> None:
+        """Some gradients seemed to be in place when the last steps were not watched closely. They were, if they are now."""
+        stale = (Applied.STALE, Applied.UNCHANGED)
+        now = {history for history, result in zip(self.histories, self._results, strict=True) if result in stale}
+        counts = {history: steps for history, steps in self._suspected.items() if history in now}
+        self._suspected = {}
+        if counts:
+            for history, steps in counts.items():
+                history.stale_steps += steps
+            most = max(counts.values())
+            self.log.stale_steps += most
+            self.log.first_stale = min(self.log.first_stale or self.log.steps, self.log.steps - most)
 
     def _with_gradient(self) -> list[tuple[GradientHistory, Tensor]]:
         """The parameters that the step applies a gradient of, and that gradient."""
@@ -203,5 +220,7 @@ class OptimizerWatch:
 
     def _leave_light(self, light: LightWatch) -> None:
         self._unnoted = light.leave()
+        self._suspected = light.suspects()
+        self._suspected_at = self.log.steps + 1
         self.light = None
         self._in_a_row, self._needed = 0, min(self._needed * 2, 1024)

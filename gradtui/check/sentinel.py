@@ -1,8 +1,8 @@
 """The one hook that stays where a loop has been seen to clear its gradients: on one parameter, to cost next to nothing.
 
-It counts the backward() calls, looks at each loss, and notices when the parameter's gradient has not been cleared. It
-stands on the parameter whose gradient a backward() reaches first, so that it is noticed before any other gradient has
-been added to.
+It counts the backward() calls, and notices when the parameter's gradient has not been cleared. It stands on the parameter
+whose gradient a backward() reaches first, so that it notices before any other gradient has been added to. It can look at
+the loss as well, which costs more.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ class Sentinel:
     def __init__(
         self,
         parameter: Tensor,
-        applied: weakref.ref[Tensor] | None,
         not_cleared: Callable[[], Follow],
         odd_loss: Callable[[Loss, Place | None], None],
     ) -> None:
-        self.applied = applied
-        """What the last step applied; None where no alarm is wanted."""
+        self.applied: weakref.ref[Tensor] | None = None
+        """What the last step applied. None: a loop that sets gradients to None, so that any gradient would be that."""
         self.backwards = 0
-        """The calls of backward() since the last step that were not handed on."""
-        self.value: float | None = None
-        """The last loss, where it lies on the CPU."""
+        """The calls of backward() since the last step."""
+        self.reads_loss = True
+        self.loss: float | None = None
+        """The last loss that was read, where it lies on the CPU."""
         self._parameter = weakref.ref(parameter)
         self._not_cleared, self._odd_loss = not_cleared, odd_loss
         self._follow: Follow | None = None
@@ -54,13 +54,18 @@ class Sentinel:
 
     @tensor_hook
     def _tensor_hook(self, fresh: Tensor) -> None:
-        frame = frame_here().f_back
-        if self.applied is not None and self._follow is None and self.applied() is not None and self._in_place():
-            self._follow = self._not_cleared()
-        if self._follow is not None:
-            self._follow(frame)
-            return
+        if not self.backwards:
+            parameter = self._parameter()
+            gradient = parameter.grad if parameter is not None else None
+            if gradient is not None and (self.applied is None or self.applied() is gradient):
+                self._follow = self._not_cleared()
         self.backwards += 1
+        if self._follow is not None:
+            self._follow(frame_here().f_back)
+        elif self.reads_loss:
+            self._read_loss(frame_here().f_back)
+
+    def _read_loss(self, frame: FrameType | None) -> None:
         # On the CPU the frame below is torch's _engine_run_backward, and the next one is torch.autograd.backward.
         caller = frame.f_back if frame is not None else None
         if caller is None or caller.f_code is not _BACKWARD:
@@ -69,13 +74,9 @@ class Sentinel:
         if loss is None:
             return
         if loss.is_cpu and not loss.dim():
-            self.value = value = loss.item()
+            self.loss = value = loss.item()
             if value - value == 0.0:  # neither nan nor infinite
                 return
         backward = Backward(caller)
         if backward.loss is not None:
             self._odd_loss(backward.loss, backward.place)
-
-    def _in_place(self) -> bool:
-        parameter = self._parameter()
-        return parameter is not None and self.applied is not None and parameter.grad is self.applied()
