@@ -19,6 +19,7 @@ from tests.process.test_run import gradtui
 GRID = ("--optimizers", "SGD,Adam", "--lrs", "0.1", "--seeds", "2")
 
 
+@pytest.mark.slow
 def test_a_sweep_that_is_stopped_goes_on_where_it_was(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "gradtui", "sweep", "linear", *GRID], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

@@ -122,7 +122,7 @@ def test_pause_and_stop_by_keyboard() -> None:
     assert wait_until(lambda: [run.observe().status for run in all_runs()] == ["stopped", "stopped"])
 
 
-@pytest.mark.parametrize(("columns", "rows"), SIZES)
+@pytest.mark.parametrize(("columns", "rows"), [SIZES[0], pytest.param(*SIZES[1], marks=pytest.mark.slow)])
 def test_the_screen_stays_whole_when_a_worker_prints(
     tmp_path: Path, columns: int, rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
