@@ -22,7 +22,7 @@ from gradtui.check.gradient_history import GradientHistory
 from gradtui.check.lines import Place
 from gradtui.check.losses import Loss, is_finite
 from gradtui.check.optimizer_log import OptimizerLog
-from gradtui.check.sentinel import Follow, Sentinel
+from gradtui.check.sentinel import COUNT, GROUPS, LEFT, LOOKS, USUAL, Follow, Sentinel
 from gradtui.check.tensors import parameters_of, same, version_of
 
 SHARE = 0.01
@@ -65,6 +65,8 @@ class LightWatch:
         """For each parameter, for how many steps its gradient may have been in place without having been looked at."""
         self._first_loss: float | None = None
         self._interval = self._until = 0
+        self._left = 0
+        """What the sentinel's count of LEFT steps was when it was last taken over."""
 
         cost = _STEP_SECONDS + _PARAMETER_SECONDS * len(live)
         sets_to_none = all(history.began_at_none for _, history in live)
@@ -74,6 +76,12 @@ class LightWatch:
             self._until = LOSSES
         else:
             self._sentinel.applied = applied[self._stand]
+
+    @property
+    def cell(self) -> list[int]:
+        """The sentinel's. A step may end with counting it LEFT one down, and COUNT to 0, while LEFT is above 1, COUNT is
+        USUAL, and the optimizer has GROUPS groups."""
+        return self._sentinel.cell
 
     # Every step
 
@@ -96,8 +104,8 @@ class LightWatch:
         self._applied = applied
         sentinel.applied = applied[self._stand]
         log.steps += 1
-        log.backwards_per_step[sentinel.backwards] += 1
-        sentinel.backwards = 0
+        log.backwards_per_step[sentinel.cell[COUNT]] += 1
+        sentinel.cell[COUNT] = 0
         if self._until:
             self._until -= 1
             if not self._until:  # enough has been seen of a loop that glided before
@@ -118,8 +126,9 @@ class LightWatch:
 
     def glides(self, optimizer: Optimizer) -> bool:
         """Whether the sentinel has seen a new gradient, and the dormant parameters have none; then the step is counted."""
-        sentinel, log = self._sentinel, self._log
-        if sentinel.alarmed or not sentinel.backwards or len(optimizer.param_groups) != self._groups:
+        sentinel, log, cell = self._sentinel, self._log, self._sentinel.cell
+        self.count()
+        if sentinel.alarmed or not cell[COUNT] or len(optimizer.param_groups) != self._groups:
             return False
         if self._dormant and self._any_woke():
             return False
@@ -127,15 +136,28 @@ class LightWatch:
         if self._until <= 1 and not self._pauses(optimizer):
             return False
         log.steps += 1
-        log.backwards_per_step[sentinel.backwards] += 1
-        sentinel.backwards = 0
+        log.backwards_per_step[cell[COUNT]] += 1
+        if self.gliding and not self._dormant:
+            cell[USUAL], cell[GROUPS], cell[LEFT] = cell[COUNT], self._groups, self._until
+            self._left = self._until
+        cell[COUNT] = 0
         return True
+
+    def count(self) -> None:
+        """Take over the steps that have ended by themselves, as :attr:`cell` says."""
+        cell = self._sentinel.cell
+        steps = self._left - cell[LEFT]
+        if steps:
+            self._until -= steps
+            self._log.steps += steps
+            self._log.backwards_per_step[cell[USUAL]] += steps
+            self._left = cell[LEFT]
 
     def _pauses(self, optimizer: Optimizer) -> bool:
         """Whether all goes on as before, at the last step of a stretch, or the one before it."""
         sentinel = self._sentinel
         if self._until == 1:
-            sentinel.reads_loss = True
+            sentinel.cell[LOOKS] = 1
             return True
         if not same(parameters_of(optimizer), self._all):
             return False
@@ -147,7 +169,7 @@ class LightWatch:
         limit = GROWN * max(1.0, abs(self._first_loss or 0.0))
         calm = sentinel.loss is not None and abs(sentinel.loss) <= limit and not self._log.not_finite
         self._interval = min(self._interval * 2, LAST_SAMPLE) if self._interval else FIRST_SAMPLE
-        sentinel.reads_loss, self._until = not calm, self._interval
+        sentinel.cell[LOOKS], self._until = int(not calm), self._interval
         return True
 
     def _look_closer(self) -> bool:
@@ -158,7 +180,8 @@ class LightWatch:
             return False
         self._suspected = self._steps_in_place()
         self.gliding, self._until = False, LOSSES
-        self._applied, self._sentinel.applied, self._sentinel.reads_loss = applied, applied[self._stand], True
+        self._applied, self._sentinel.applied = applied, applied[self._stand]
+        self._sentinel.cell[LOOKS], self._sentinel.cell[LEFT], self._left = 1, 0, 0
         return True
 
     def _versions_now(self) -> list[int]:
@@ -181,6 +204,7 @@ class LightWatch:
     def leave(self) -> int:
         """Take the sentinel away, and let the histories follow on; how many backward() calls were only counted."""
         sentinel = self._sentinel
+        self.count()
         sentinel.remove()
         self._live[self._stand][1].unhook()
         if sentinel.alarmed:
@@ -190,12 +214,12 @@ class LightWatch:
                 history.resume(applied)
             both = zip(self._suspected, self._in_place(), strict=True)
             self._suspected = [steps + 1 if in_place else 0 for steps, in_place in both]
-        elif not sentinel.backwards and self._parameters[self._stand].grad is not None:
+        elif not sentinel.cell[COUNT] and self._parameters[self._stand].grad is not None:
             # No backward() has reached the sentinel's parameter: what it has is the applied gradient; so it is for all.
             for parameter, history in self._live:
                 if parameter.grad is not None:
                     history.resume(weakref.ref(parameter.grad), version_of(parameter.grad))
-        return sentinel.backwards
+        return sentinel.cell[COUNT]
 
     def suspects(self) -> dict[GradientHistory, int]:
         """For how many steps, with this one, a gradient may have been in place that was not watched closely."""
@@ -230,6 +254,7 @@ class LightWatch:
 
     def note_loss(self, loss: Loss, place: Place | None) -> None:
         """A loss that may not be finite. Where those before it were not looked at, that is noted."""
+        self.count()
         if self.gliding and self._interval and loss.value is not None and not is_finite(loss.value):
             self._log.not_finite_unseen = self._log.not_finite_unseen or self._interval - 1
         self._log.note_loss(loss, place)

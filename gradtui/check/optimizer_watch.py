@@ -54,6 +54,8 @@ class OptimizerWatch:
         """The optimizer is gone: do not keep its parameters."""
         self.log.closed = True
         self._parameters.clear()
+        if self.light is not None:
+            self.light.count()
         self.light = None
 
     def stop(self) -> None:

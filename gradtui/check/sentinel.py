@@ -13,6 +13,7 @@ from types import FrameType
 
 import torch
 from torch import Tensor
+from torch.utils.hooks import RemovableHandle
 
 from gradtui.check.backwards import Backward, backward_frame, loss_of
 from gradtui.check.lines import Place, frame_here
@@ -21,6 +22,9 @@ from gradtui.check.tensors import tensor_hook
 
 Follow = Callable[[FrameType | None], None]
 _BACKWARD = torch.autograd.backward.__code__
+
+COUNT, LOOKS, LEFT, USUAL, GROUPS = range(5)
+"""What stands where in a sentinel's ``cell``; a list, as a step has no time for more."""
 
 
 class Sentinel:
@@ -33,17 +37,17 @@ class Sentinel:
         not_cleared: Callable[[], Follow],
         odd_loss: Callable[[Loss, Place | None], None],
     ) -> None:
+        self.cell = [0, 1, 0, -1, 0]
+        """COUNT: the calls of backward() since the last step. LOOKS: whether each call is looked at (1), or counted only.
+        The others are for steps that need no more attention than this: how many are LEFT, the USUAL count, and GROUPS,
+        the number of parameter groups."""
         self.applied: weakref.ref[Tensor] | None = None
         """What the last step applied. None: a loop that sets gradients to None, so that any gradient would be that."""
-        self.backwards = 0
-        """The calls of backward() since the last step."""
-        self.reads_loss = True
         self.loss: float | None = None
-        """The last loss that was read, where it lies on the CPU."""
-        self._parameter = weakref.ref(parameter)
+        """The last loss that was looked at, where it lies on the CPU."""
         self._not_cleared, self._odd_loss = not_cleared, odd_loss
         self._follow: Follow | None = None
-        self._handle = parameter.register_hook(self._tensor_hook)
+        self._handle = self._set_hook(parameter)
 
     @property
     def alarmed(self) -> bool:
@@ -52,20 +56,32 @@ class Sentinel:
     def remove(self) -> None:
         self._handle.remove()
 
-    @tensor_hook
-    def _tensor_hook(self, fresh: Tensor) -> None:
-        if not self.backwards:
-            parameter = self._parameter()
-            gradient = parameter.grad if parameter is not None else None
-            if gradient is not None and (self.applied is None or self.applied() is gradient):
-                self._follow = self._not_cleared()
-        self.backwards += 1
-        if self._follow is not None:
-            self._follow(frame_here().f_back)
-        elif self.reads_loss:
-            self._read_loss(frame_here().f_back)
+    def _set_hook(self, parameter: Tensor) -> RemovableHandle:
+        cell, reference = self.cell, weakref.ref(parameter)
 
-    def _read_loss(self, frame: FrameType | None) -> None:
+        @tensor_hook
+        def hook(fresh: Tensor) -> None:
+            if not cell[COUNT]:
+                on = reference()
+                if on is not None and on.grad is not None:
+                    self._found(on.grad)
+            cell[COUNT] += 1
+            if cell[LOOKS]:
+                self._look(frame_here().f_back)
+
+        handle: RemovableHandle = parameter.register_hook(hook)
+        return handle
+
+    def _found(self, gradient: Tensor) -> None:
+        """The first backward() since the last step finds a gradient."""
+        if self.applied is None or self.applied() is gradient:
+            self.cell[LOOKS], self.cell[USUAL] = 1, -1
+            self._follow = self._not_cleared()
+
+    def _look(self, frame: FrameType | None) -> None:
+        if self._follow is not None:
+            self._follow(frame)
+            return
         # On the CPU the frame below is torch's _engine_run_backward, and the next one is torch.autograd.backward.
         caller = frame.f_back if frame is not None else None
         if caller is None or caller.f_code is not _BACKWARD:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import weakref
 from collections import Counter
+from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
@@ -22,6 +23,7 @@ from gradtui.check.losses import LossesOnDevice
 from gradtui.check.optimizer_log import OptimizerLog
 from gradtui.check.optimizer_watch import OptimizerWatch
 from gradtui.check.parameters import Parameters
+from gradtui.check.sentinel import COUNT, GROUPS, LEFT, USUAL
 
 
 class EnoughSteps(SystemExit):
@@ -39,6 +41,8 @@ class Watcher:
         self._stepping: list[OptimizerWatch] = []
         self._next_look = 1
         self._handles: list[RemovableHandle] = []
+        self._cells: dict[int, list[int]] = {}
+        """Of the optimizers, by their ids, whose loops glide."""
         self._backwards = Backwards()
         self._losses = LossesOnDevice()
         self._parameters = Parameters(self._backwards)
@@ -48,7 +52,7 @@ class Watcher:
         self._handles += [
             register_module_module_registration_hook(self._parameters.on_module),
             register_module_parameter_registration_hook(self._parameters.on_parameter),
-            register_optimizer_step_pre_hook(self._before_step),
+            register_optimizer_step_pre_hook(self._step_hook()),
         ]
 
     def stop(self) -> None:
@@ -56,26 +60,47 @@ class Watcher:
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
+        self._cells.clear()
         for watch in self._all:
             watch.stop()
 
     # Steps
+
+    def _step_hook(self) -> Callable[[Optimizer, tuple[Any, ...], dict[str, Any]], None]:
+        """What is called at each step. Most steps of a quick loop need the first three lines only."""
+        cells, before_step = self._cells, self._before_step
+
+        def begin_step(optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+            cell = cells.get(id(optimizer))
+            if (
+                cell is not None
+                and cell[LEFT] > 1
+                and cell[COUNT] == cell[USUAL]
+                and len(optimizer.param_groups) == cell[GROUPS]
+            ):
+                cell[COUNT] = 0
+                cell[LEFT] -= 1
+            else:
+                before_step(optimizer, args, kwargs)
+
+        return begin_step
 
     def _before_step(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         watch = self._watches.get(id(optimizer))
         if watch is None:
             watch = self._meet(optimizer)
         light = watch.light
-        if light is not None and light.gliding and light.glides(optimizer):
-            return
         # args[0] is the optimizer.
         closure = (len(args) > 1 and callable(args[1])) or (bool(kwargs) and callable(kwargs.get("closure")))
-        if light is not None and not light.gliding and not closure and light.passes(optimizer):
+        if light is not None and not closure and (light.glides if light.gliding else light.passes)(optimizer):
             if watch.post_hook is not None and self._limit is None:
                 watch.post_hook.remove()
                 watch.post_hook = None
+            if light.gliding and self._limit is None:
+                self._cells[id(optimizer)] = light.cell
         else:
-            self._begin_close_step(watch, optimizer, frame_here(1), closure)
+            self._cells.pop(id(optimizer), None)
+            self._begin_close_step(watch, optimizer, frame_here(2), closure)
         if watch.log.steps >= self._next_look:
             self._next_look *= 2
             self._parameters.look_for_orphans()
@@ -111,6 +136,7 @@ class Watcher:
 
     def _forget(self, key: int) -> None:
         """An optimizer is gone: what was seen of it stays, its parameters are let go."""
+        self._cells.pop(key, None)
         self._watches.pop(key).release()
 
     def _nest(self, inner: OptimizerWatch, optimizer: Optimizer) -> None:
@@ -134,6 +160,8 @@ class Watcher:
 
 
 def _facts(watch: OptimizerWatch) -> OptimizerFacts:
+    if watch.light is not None:
+        watch.light.count()
     log = watch.log
     log.closed = True
     log.finder.stop()

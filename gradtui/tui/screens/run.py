@@ -72,7 +72,7 @@ class RunScreen(Screen[None]):
             self.open_run(self._attached)
         if self.form_shown:
             self.query_one(SetupForm).focus_first()
-        self._find_devices()
+        self.set_timer(0.1, self._find_devices)  # not before the first paint: importing torch would hold it up
 
     def on_resize(self, event: Resize) -> None:
         width, height = event.size
