@@ -1,19 +1,51 @@
 from textual.pilot import Pilot
-from textual.widgets import Input, Select
+from textual.widgets import Collapsible, Input, Select
 
-from gradtui.settings import SETTINGS
+from gradtui.settings import DECIDING, SETTINGS
 from gradtui.tui.screens.run import RunScreen
 from gradtui.tui.widgets.setup_form import SettingRow, SetupForm
-from tests.tui.pilot import drive
+from tests.tui.pilot import drive, until
 
 
 def field(screen: RunScreen, name: str) -> Input:
     return screen.query_one(f"#row-{name} Input", Input)
 
 
+def shown(screen: RunScreen) -> list[str]:
+    """The settings that have a row on the screen, from top to bottom."""
+    return [row.setting.name for row in screen.query(SettingRow) if row.display]
+
+
+async def open_more(pilot: Pilot[int], screen: RunScreen) -> None:
+    screen.query_one("#more", Collapsible).collapsed = False
+    await pilot.pause()
+
+
 def test_every_setting_has_its_place_in_the_form() -> None:
     async def scenario(pilot: Pilot[int], screen: RunScreen) -> None:
-        assert {row.setting.name for row in screen.query(SettingRow)} == set(SETTINGS)
+        seen = set(shown(screen))
+        assert "precision" not in seen, "a row that is not seen costs nothing"
+        await open_more(pilot, screen)
+        for name in DECIDING:
+            for option in SETTINGS[name].kind.options:  # type: ignore[attr-defined]  # what decides is a Choice
+                screen.query_one(f"#row-{name} Select", Select).value = option
+                await pilot.pause()
+                now = shown(screen)
+                assert now == [name for more in (False, True) for name in SETTINGS if name in now and SETTINGS[name].more is more]
+                seen |= set(now)
+        assert seen == set(SETTINGS)
+
+    drive(scenario)
+
+
+def test_a_problem_in_a_row_that_is_not_there_yet_is_shown_with_it() -> None:
+    async def scenario(pilot: Pilot[int], screen: RunScreen) -> None:
+        form = screen.query_one(SetupForm)
+        form._rows["momentum"].put("-1")
+        form.check()
+        await pilot.press("f5")
+        await until(pilot, lambda: screen.focused is screen.query_one("#row-momentum Input"))
+        assert screen.query_one("#row-momentum .problem").display
 
     drive(scenario)
 
@@ -57,15 +89,13 @@ def test_untouched_fields_follow_the_experiment_and_touched_ones_stay() -> None:
 
 def test_the_form_shows_what_the_chosen_optimizer_has() -> None:
     async def scenario(pilot: Pilot[int], screen: RunScreen) -> None:
-        def shown() -> set[str]:
-            return {row.setting.name for row in screen.query(SettingRow) if row.display}
-
-        assert "momentum" in shown()
-        assert "beta1" not in shown()
+        await open_more(pilot, screen)
+        assert "momentum" in shown(screen)
+        assert "beta1" not in shown(screen)
         screen.query_one("#row-optimizer Select", Select).value = "Adam"
         await pilot.pause()
-        assert "momentum" not in shown()
-        assert "beta1" in shown()
+        assert "momentum" not in shown(screen)
+        assert "beta1" in shown(screen)
 
     drive(scenario)
 

@@ -23,8 +23,6 @@ from gradtui.settings import RunSettings, SettingsError
 from gradtui.tui import keys
 from gradtui.tui.following import FollowedRun
 from gradtui.tui.instruments import Instruments
-from gradtui.tui.screens.export import ExportDialog
-from gradtui.tui.screens.sweep import SweepScreen
 from gradtui.tui.widgets.chart_pair import ChartPair
 from gradtui.tui.widgets.panel import Panel
 from gradtui.tui.widgets.setup_form import SetupForm
@@ -40,6 +38,7 @@ class RunScreen(Screen[None]):
     """Set up a run, watch it, control it."""
 
     CSS_PATH = "run.tcss"
+    AUTO_FOCUS = ""  # what has the focus is the form's business
     BINDINGS = [key.binding() for key in keys.ON_RUN_SCREEN]
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (NARROW, "-wide")]
     VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-tall")]
@@ -162,6 +161,8 @@ class RunScreen(Screen[None]):
             self._run.folder.request_stop()
 
     def action_export(self) -> None:
+        from gradtui.tui.screens.export import ExportDialog
+
         if self._run is not None:
             self.app.push_screen(ExportDialog(self._run.folder))
 
@@ -177,6 +178,8 @@ class RunScreen(Screen[None]):
             self._run.folder.request_step()
 
     def action_sweep(self) -> None:
+        from gradtui.tui.screens.sweep import SweepScreen
+
         form = self.query_one(SetupForm)
         if form.settings is not None:
             self.app.push_screen(SweepScreen(form.settings))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -20,49 +21,53 @@ Control = Input | Select[str] | SwitchWidget
 
 
 class SettingRow(Vertical):
-    """One setting: its label, its control, and the place of its error."""
+    """One setting: its label, its control, and its error. It has a value before it is mounted too."""
 
     def __init__(self, setting: Setting, value: object) -> None:
         super().__init__(id=f"row-{setting.name}", classes="setting")
         self.setting = setting
         self.touched = False
-        self._control = _control(setting, value)
-        self._known = self.value
+        self._known: Any = _shown(setting, value)
+        self._control: Control | None = None
+        self._problem = Static("", classes="problem", markup=False)
 
     def compose(self) -> ComposeResult:
+        self._control = _control(self.setting, self._known)
+        self._control.set_class(bool(self._problem.content), "-bad")
         with Horizontal():
             yield Label(self.setting.label)
             yield self._control
-        yield Static("", classes="problem", markup=False)
+        if self._problem.content:
+            yield self._problem
 
     @property
     def value(self) -> object:
         """What the control holds, as typed."""
-        value = self._control.value
+        value = self._control.value if self._control is not None and self._control.is_mounted else self._known
         return None if value is Select.NULL else value
 
     def was_edited(self) -> bool:
         """Whether the value is another than when last asked. A control also tells of the value that it was made with."""
         before, self._known = self._known, self.value
-        return before != self._known
+        return bool(before != self._known)
 
     def put(self, value: object) -> None:
         """Show a value without taking it for the user's own."""
-        with self.prevent(Input.Changed, Select.Changed, SwitchWidget.Changed):
-            if isinstance(self._control, Input):
-                self._control.value = as_typed(value)
-            elif isinstance(self._control, SwitchWidget):
-                self._control.value = bool(value)
-            else:
-                self._control.value = str(value)
-        self._known = self.value
+        self._known = _shown(self.setting, value)
+        if self._control is not None:
+            with self.prevent(Input.Changed, Select.Changed, SwitchWidget.Changed):
+                self._control.value = self._known
 
     def say_problem(self, problem: str) -> None:
         """Show an error under the field, or none."""
-        place = self.query_one(".problem", Static)
-        place.display = bool(problem)
-        place.update(problem)
-        self._control.set_class(bool(problem), "-bad")
+        if problem == self._problem.content:
+            return
+        self._problem.update(problem)
+        self._problem.display = bool(problem)
+        if self._control is not None:
+            self._control.set_class(bool(problem), "-bad")
+            if not self._problem.is_attached:
+                self.mount(self._problem)
 
     def offer(self, options: Mapping[str, str]) -> None:
         """Give a select other options: value to what is shown."""
@@ -73,11 +78,18 @@ class SettingRow(Vertical):
             self._control.value = str(chosen) if chosen in options else next(iter(options))
 
     def focus_control(self) -> None:
-        self._control.focus()
+        """Focus the control at once, so that the next key is text; a row that is not there yet, when it is."""
+        if self._control is not None and self._control.is_attached:
+            self.screen.set_focus(self._control)
+        else:
+            self.call_after_refresh(self.focus_control)
 
 
 class SetupForm(VerticalScroll):
-    """All settings of a run. Posts :class:`Changed` whenever what it holds changes."""
+    """All settings of a run. Posts :class:`Changed` whenever what it holds changes.
+
+    A row is mounted when it is first seen: most never are, and mounting them all would double the time to the first paint.
+    """
 
     can_focus = False
 
@@ -94,13 +106,14 @@ class SetupForm(VerticalScroll):
         self.errors: dict[str, str] = {}
         self._devices: Mapping[str, str] | None = None
         self._device_problem = ""
+        start = RunSettings.parse({}).as_dict()
+        self._rows = {name: SettingRow(setting, start.get(name, "")) for name, setting in SETTINGS.items()}
+        self._more = Collapsible(title="More", id="more")
 
     def compose(self) -> ComposeResult:
-        start = RunSettings.parse({}).as_dict()
-        rows = {name: SettingRow(setting, start.get(name, "")) for name, setting in SETTINGS.items()}
-        yield from (row for name, row in rows.items() if not SETTINGS[name].more)
-        with Collapsible(title="More", id="more"):
-            yield from (row for name, row in rows.items() if SETTINGS[name].more)
+        choices = self._choices()
+        yield from (row for row in self._rows.values() if row.setting.applies(choices) and not row.setting.more)
+        yield self._more
         yield Static("", id="hint", markup=False)
 
     def on_mount(self) -> None:
@@ -121,6 +134,10 @@ class SetupForm(VerticalScroll):
             self._put_defaults()
         self.check()
 
+    @on(Collapsible.Expanded)
+    def _more_is_wanted(self) -> None:
+        self._mount_rows()
+
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         row = _row_of(event.widget)
         hint = f"{row.setting.help}\ntakes {row.setting.kind.allowed()}" if row else ""
@@ -132,7 +149,7 @@ class SetupForm(VerticalScroll):
         """The devices of this box were found, ``auto``'s first."""
         self._devices = devices
         names = {name: f"{name}  {title}" for name, title in devices.items()}
-        self._row("device").offer({"auto": f"auto  ({next(iter(devices))})", **names})
+        self._rows["device"].offer({"auto": f"auto  ({next(iter(devices))})", **names})
         self.check()
 
     def cannot_know_devices(self, problem: str) -> None:
@@ -143,27 +160,28 @@ class SetupForm(VerticalScroll):
     def load(self, settings: RunSettings) -> None:
         """Show the settings of a run, to run it again or to change it."""
         values = settings.as_dict()
-        for row in self.query(SettingRow):
-            if row.setting.name in values:
-                row.put(values[row.setting.name])
-                row.touched = True
+        for name, value in values.items():
+            self._rows[name].put(value)
+            self._rows[name].touched = True
         self.check()
 
     def focus_first(self) -> None:
         """Go to the first field with an error, else to the first field."""
         name = next((name for name in SETTINGS if name in self.errors), "experiment")
         if SETTINGS[name].more:
-            self.query_one("#more", Collapsible).collapsed = False
-        self._row(name).focus_control()
+            self._more.collapsed = False
+            self._mount_rows()
+        self._rows[name].focus_control()
 
     def check(self) -> None:
         """Check every field that applies, show errors, and tell."""
         choices = self._choices()
         given = {}
-        for row in self.query(SettingRow):
+        for name, row in self._rows.items():
             row.display = row.setting.applies(choices)
             if row.display and row.value is not None:
-                given[row.setting.name] = row.value
+                given[name] = row.value
+        self._mount_rows()
         try:
             self.settings, self.errors = RunSettings.parse(given), {}
         except SettingsError as error:
@@ -171,8 +189,8 @@ class SetupForm(VerticalScroll):
         problem = self._device_problem or self._unknown_device()
         if problem:
             self.settings, self.errors = None, {"device": problem, **self.errors}
-        for row in self.query(SettingRow):
-            row.say_problem(self.errors.get(row.setting.name, ""))
+        for name, row in self._rows.items():
+            row.say_problem(self.errors.get(name, ""))
         self.post_message(self.Changed(self.settings))
 
     @property
@@ -182,9 +200,9 @@ class SetupForm(VerticalScroll):
 
     def show_errors(self, errors: Mapping[str, str]) -> None:
         """Show what is wrong with settings that each for itself are right; it goes when something is edited."""
-        for row in self.query(SettingRow):
-            row.say_problem(errors.get(row.setting.name, ""))
-        self._row(next(iter(errors))).focus_control()
+        for name, row in self._rows.items():
+            row.say_problem(errors.get(name, ""))
+        self._rows[next(iter(errors))].focus_control()
 
     def _unknown_device(self) -> str:
         if self.settings is None or self._devices is None or self.settings.device in ("auto", *self._devices):
@@ -192,17 +210,30 @@ class SetupForm(VerticalScroll):
         return f"got {self.settings.device!r}; this box has {', '.join(self._devices)}"
 
     def _choices(self) -> dict[str, object]:
-        return {name: self._row(name).value for name in DECIDING}
+        return {name: self._rows[name].value for name in DECIDING}
 
     def _put_defaults(self) -> None:
         """Fields that the user has not touched follow the experiment and the optimizer."""
         choices = self._choices()
-        for row in self.query(SettingRow):
+        for name, row in self._rows.items():
             if not row.touched and row.setting.applies(choices):
-                row.put(default_of(row.setting.name, choices))
+                row.put(default_of(name, choices))
 
-    def _row(self, name: str) -> SettingRow:
-        return self.query_one(f"#row-{name}", SettingRow)
+    def _mount_rows(self) -> None:
+        """Mount the rows that are seen from now on, each in its place."""
+        self._mount_in_order(self, [row for row in self._rows.values() if not row.setting.more], self._more)
+        if not self._more.collapsed:
+            contents = self._more.query_one(Collapsible.Contents)
+            self._mount_in_order(contents, [row for row in self._rows.values() if row.setting.more], None)
+
+    @staticmethod
+    def _mount_in_order(parent: Widget, rows: list[SettingRow], after_them: Widget | None) -> None:
+        following = after_them
+        for row in reversed(rows):
+            if row.display and not row.is_attached:
+                parent.mount(row, before=following)
+            if row.is_attached:
+                following = row
 
 
 def as_typed(value: object) -> str:
@@ -210,14 +241,24 @@ def as_typed(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)
 
 
-def _control(setting: Setting, value: object) -> Control:
+def _shown(setting: Setting, value: object) -> Any:
+    """A value as the control of its setting holds it; a select's first option where it does not apply yet."""
     if isinstance(setting.kind, Choice | Device):
-        options = setting.kind.options if isinstance(setting.kind, Choice) else ("auto", "cpu")
-        shown = str(value) if value in options else options[0]  # a setting that does not apply yet has no value
-        return Select([(option, option) for option in options], value=shown, allow_blank=False, compact=True)
+        options = _options(setting)
+        return str(value) if value in options else options[0]
+    return bool(value) if isinstance(setting.kind, Switch) else as_typed(value)
+
+
+def _options(setting: Setting) -> Sequence[str]:
+    return setting.kind.options if isinstance(setting.kind, Choice) else ("auto", "cpu")
+
+
+def _control(setting: Setting, value: Any) -> Control:
+    if isinstance(setting.kind, Choice | Device):
+        return Select([(option, option) for option in _options(setting)], value=value, allow_blank=False, compact=True)
     if isinstance(setting.kind, Switch):
-        return SwitchWidget(bool(value), animate=False)
-    return TextField(as_typed(value), compact=True)
+        return SwitchWidget(value, animate=False)
+    return TextField(value, compact=True)
 
 
 def _row_of(widget: Widget) -> SettingRow | None:
