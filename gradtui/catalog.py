@@ -18,6 +18,7 @@ class Experiment:
     ``samples`` are the training samples of one epoch, ``test_samples`` those that the model is tested on after it;
     ``defaults`` are the settings that this experiment starts from; ``options`` are the settings that only it has, with
     their defaults; ``notes`` say what must be known with its results, by the setting and value that they belong to.
+    ``many_cores`` is whether a step is so large that more than one core makes it faster.
     """
 
     help: str
@@ -26,6 +27,7 @@ class Experiment:
     defaults: Mapping[str, object]
     options: Mapping[str, object] = field(default_factory=dict)
     notes: Mapping[tuple[str, object], str] = field(default_factory=dict)
+    many_cores: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,7 @@ EXPERIMENTS: Mapping[str, Experiment] = {
         defaults={"lr": 0.01, "epochs": 50, "batch_size": 128},
         options={"data": "files", "data_dir": "", "download": False},
         notes={("data", "synthetic"): "synthetic data: made up, of the shapes of CIFAR-10; not the real pictures"},
+        many_cores=True,
     ),
 }
 

@@ -10,7 +10,8 @@ import time
 from pathlib import Path
 from types import FrameType
 
-from gradtui import cifar10_files
+from gradtui.cifar10 import DataMissing
+from gradtui.cifar10.files import download_place, find
 from gradtui.runs import claims, export, launch, table
 from gradtui.runs.folder import DamagedRun, RunFolder, RunState, all_runs, create_run
 from gradtui.runs.results import RunReader
@@ -64,15 +65,17 @@ def run(settings: RunSettings, *, csv: Path | None, as_json: bool) -> int:
 def _download(settings: RunSettings) -> None:
     """Fetch the files of the data set where they are missing, with a bar on stderr."""
     try:
-        cifar10_files.find(settings.data_dir or None)
-    except cifar10_files.DataMissing:
-        to = Path(settings.data_dir) if settings.data_dir else cifar10_files.home_data_dir()
+        find(settings.data_dir or None)
+    except DataMissing:
+        from gradtui.cifar10.download import download  # only then: it loads an HTTP client
+
+        to = download_place(settings.data_dir or None)
 
         def progress(done: int, total: int | None) -> None:
             share = f"{100 * done / total:3.0f} %" if total else ""
             print(f"\r{to}: {done / 1e6:,.0f} MB {share}", end="", file=sys.stderr, flush=True)
 
-        cifar10_files.download(to, progress)
+        download(to, progress)
         print(file=sys.stderr)
 
 

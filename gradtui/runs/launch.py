@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import gradtui
-from gradtui import cifar10_files
+from gradtui.cifar10 import DataMissing
+from gradtui.cifar10 import files as cifar10_files
 from gradtui.runs.folder import RunFolder, runs_directory
 from gradtui.settings import RunSettings, SettingsError
 
@@ -105,5 +106,5 @@ def check(settings: RunSettings, devices: Mapping[str, str] | None = None) -> No
     if settings.data == "files":
         try:
             cifar10_files.find(settings.data_dir or None)
-        except cifar10_files.DataMissing as error:
+        except DataMissing as error:
             raise SettingsError({"data_dir": str(error)}) from None

@@ -26,6 +26,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from gradtui.catalog import EXPERIMENTS
 from gradtui.runs.folder import RunFolder
 
 ORPHAN_SECONDS = 1.0
@@ -105,7 +106,9 @@ def main() -> None:
         torch.use_deterministic_algorithms(True, warn_only=True)
     status, reason = "finished", None
     try:
-        if settings.schedule == "parallel":  # two times as many threads as cores would make both crawl
+        if not EXPERIMENTS[settings.experiment].many_cores:  # a second thread makes small steps slower
+            torch.set_num_threads(1)
+        elif settings.schedule == "parallel":  # two times as many threads as cores would make both crawl
             torch.set_num_threads(max(1, torch.get_num_threads() // 2))
         training = preparation.prepare(settings, side, device)
         preparation.rehearse(training)

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from gradtui.cifar10_files import DataMissing
+from gradtui.cifar10 import DataMissing
 from gradtui.settings import RunSettings
 from gradtui.training.batches import Batches, as_inputs
 from gradtui.training.experiments import Data, cifar10

@@ -21,20 +21,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gradtui import cifar10_files
-from gradtui.cifar10_files import (
-    BINARY,
-    PICKLED,
-    TEST_BATCHES,
-    TRAIN_BATCHES,
-    DataDamaged,
-    DataMissing,
-    Pixels,
-    download,
-    find,
-    home_data_dir,
-    read,
-)
+from gradtui.cifar10 import BINARY, PICKLED, TEST_BATCHES, TRAIN_BATCHES, DataDamaged, DataMissing, Pixels, files, pickled
+from gradtui.cifar10.download import download
+from gradtui.cifar10.files import find, home_data_dir, read
 
 BATCHES = (*TRAIN_BATCHES, *TEST_BATCHES)
 WIDTH = 3072
@@ -158,7 +147,7 @@ def parsed(content: bytes, rows: int = ROWS) -> object:
     """What is made of a pickle; None where it is refused, in one line."""
     made, said = None, ""
     try:
-        made = cifar10_files._parse_pickle("batch", content, rows)
+        made = files._parse_pickle("batch", content, rows)
     except DataDamaged as error:
         said = str(error)
     assert said.isprintable()
@@ -499,8 +488,8 @@ ARRAY = b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85U\x01b
         b"cnumpy\nload\n" + text("/dev/zero") + b"\x85R.",
         b"cnumpy\nndarray.__class__\n)R.",
         unicode4("numpy") + unicode4("ndarray.tofile") + b"\x93.",
-        unicode4("gradtui.cifar10_files") + unicode4("download") + b"\x93.",
-        b"cgradtui.cifar10_files\n_Made\n)R.",
+        unicode4("gradtui.cifar10.download") + unicode4("download") + b"\x93.",
+        b"cgradtui.cifar10.pickled\nMade\n)R.",
         b"ccopyreg\n_reconstructor\nc__builtin__\nobject\nc__builtin__\nobject\nN\x87R.",
         ARRAY + ARRAY + b"\x81.",
         ARRAY + b")R.",
@@ -520,10 +509,10 @@ ARRAY = b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85U\x01b
     ],
 )
 def test_tricks_with_what_is_allowed_come_to_nothing(batches: Path, content: bytes) -> None:
-    before = [dict(vars(name)) for name in cifar10_files._Name]
+    before = [dict(vars(name)) for name in pickled.Name]
     damage(batches, b"\x80\x02" + content)
     damage(batches, b"\x80\x02}U\x04data" + content[:-1] + b"s.")
-    assert [dict(vars(name)) for name in cifar10_files._Name] == before
+    assert [dict(vars(name)) for name in pickled.Name] == before
 
 
 def doubled(times: int) -> bytes:
@@ -918,6 +907,6 @@ def test_an_archive_of_another_make_leaves_nothing(server: Server, tmp_path: Pat
 
 
 def test_neither_numpy_nor_torch_nor_the_screen_is_imported() -> None:
-    script = "import gradtui.cifar10_files, sys; print(*sys.modules)"
+    script = "import gradtui.cifar10.download, gradtui.cifar10.files, sys; print(*sys.modules)"
     result = run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert not {name.partition(".")[0] for name in result.stdout.split()} & {"numpy", "torch", "textual"}

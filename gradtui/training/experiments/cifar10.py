@@ -8,7 +8,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from gradtui import cifar10_files
+from gradtui.cifar10 import Pixels
+from gradtui.cifar10 import files as cifar10_files
 from gradtui.settings import RunSettings
 from gradtui.training.experiments import Data, Experiment, Split
 
@@ -22,7 +23,7 @@ def data(settings: RunSettings) -> Data:
     return Data(train=_split(train), test=_split(test))
 
 
-def _split(pixels: cifar10_files.Pixels) -> Split:
+def _split(pixels: Pixels) -> Split:
     images = torch.frombuffer(pixels.images, dtype=torch.uint8).view(-1, *SHAPE)
     return Split(images, torch.frombuffer(pixels.labels, dtype=torch.uint8).long())
 

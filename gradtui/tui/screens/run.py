@@ -16,6 +16,7 @@ from textual.reactive import var
 from textual.screen import Screen
 from textual.widgets import Footer, Static
 
+from gradtui.cifar10.files import download_place
 from gradtui.runs import launch
 from gradtui.runs.folder import HomeError, RunFolder, create_run
 from gradtui.runs.results import RunResults
@@ -135,11 +136,26 @@ class RunScreen(Screen[None]):
         try:
             launch.check(form.settings, form.devices)
         except SettingsError as error:
-            form.show_errors(error.errors)
-            self.form_shown = True
+            if form.settings.download and error.errors.keys() == {"data_dir"}:
+                self._download_and_start(form.settings)
+            else:
+                form.show_errors(error.errors)
+                self.form_shown = True
             return
+        self._start(form.settings)
+
+    def _download_and_start(self, settings: RunSettings) -> None:
+        from gradtui.tui.screens.download import DownloadDialog
+
+        def start(fetched: bool | None) -> None:
+            if fetched:
+                self._start(settings)
+
+        self.app.push_screen(DownloadDialog(download_place(settings.data_dir or None)), start)
+
+    def _start(self, settings: RunSettings) -> None:
         try:
-            folder = create_run(form.settings)
+            folder = create_run(settings)
             self._supervisor = launch.start_supervisor(folder)
         except (HomeError, OSError) as error:
             self.notify(str(error), title="The run cannot be started", severity="error", markup=False)

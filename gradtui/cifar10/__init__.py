@@ -1,0 +1,52 @@
+"""CIFAR-10 on disk: what its files are called and hold. No numpy, no torch, and nothing in a file is run.
+
+Two layouts are known, both of six batches: ``cifar-10-batches-bin`` (rows of one label and 3,072 pixels) and
+``cifar-10-batches-py`` (pickled by Python 2 and numpy; what torchvision downloads). Their description:
+https://www.cs.toronto.edu/~kriz/cifar.html
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+BINARY = "cifar-10-batches-bin"
+PICKLED = "cifar-10-batches-py"
+LAYOUTS = {BINARY: ".bin", PICKLED: ""}
+"""The folder of each layout and the suffix of its files; the first that is there is read."""
+TRAIN_BATCHES = tuple(f"data_batch_{number}" for number in range(1, 6))
+TEST_BATCHES = ("test_batch",)
+
+ROWS_PER_FILE = 10_000
+PIXELS_PER_ROW = 3 * 32 * 32
+CLASSES = 10
+
+MAX_FILE_BYTES = 64 << 20
+"""A true file has 31 MB; a pickle that spells its pixels as text has up to half as much again."""
+
+
+class DataMissing(ValueError):
+    """Files are not there and could not be fetched; the message says which, where, and what to do."""
+
+
+class DataDamaged(ValueError):
+    """A file is not what it should be; the message names it, and says what was found and what was expected."""
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """Pictures and what is on them.
+
+    ``images`` has 3,072 bytes a picture, 0 to 255: 32 rows of 32 of red, then green, then blue ([n, 3, 32, 32] in C
+    order). ``labels`` has one byte a picture, 0 to 9.
+    """
+
+    images: bytearray
+    labels: bytearray
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+def printable(text: object) -> str:
+    """``text`` on one line: what would move the cursor or cannot be encoded is escaped."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(text))
