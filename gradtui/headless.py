@@ -39,6 +39,8 @@ def run(settings: RunSettings, *, csv: Path | None, as_json: bool) -> int:
     progress = Bar(reader) if sys.stderr.isatty() else EpochLines(reader)
     _follow(reader, supervisor, progress)
 
+    folder.mark_seen()
+
     results = reader.results()
     if as_json:
         print(json.dumps(results.as_json(), allow_nan=False))

@@ -97,12 +97,11 @@ class Evidence:
         self.seconds += math.fsum(seconds)
         self.step_times.update(seconds)
         self.loss_blocks.extend(losses)
-        fresh = rows.values["fresh_grad_norm"]
-        for step, norm, new in zip(steps, rows.values["grad_norm"], fresh, strict=True):
-            if norm == norm:  # measured: not nan
-                self.grad_norm = norm
-                if step > 1 and new > 0 and math.isfinite(norm) and math.isfinite(new):
-                    self.gradient_ratios.extend([norm / new])
+        norms, fresh = rows.values["grad_norm"], rows.values["fresh_grad_norm"]
+        for i in rows.filled("grad_norm"):
+            self.grad_norm = norms[i]
+            if steps[i] > 1 and fresh[i] > 0 and math.isfinite(norms[i]) and math.isfinite(fresh[i]):
+                self.gradient_ratios.extend([norms[i] / fresh[i]])
 
     def add_epochs(self, rows: Columns) -> None:
         """Rows of the epoch file."""

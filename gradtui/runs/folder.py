@@ -7,6 +7,7 @@
 - ``<variant>.log`` and ``supervisor.log``: what the processes printed;
 - ``<variant>.timing.csv``: the slices of the timing probe;
 - ``stop``, ``pause`` and ``step``: requests to the supervisor, empty files;
+- ``seen``: the end of the run was shown to somebody, an empty file;
 - ``alive``: locked for as long as the supervisor lives.
 """
 
@@ -21,7 +22,7 @@ import platform
 import re
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -242,6 +243,15 @@ class RunFolder:
     @property
     def pause_requested(self) -> bool:
         return (self.path / "pause").exists()
+
+    def mark_seen(self) -> None:
+        """Its end was shown to somebody."""
+        with suppress(OSError):
+            (self.path / "seen").touch()
+
+    @property
+    def seen(self) -> bool:
+        return (self.path / "seen").exists()
 
     @contextmanager
     def alive(self) -> Iterator[int]:

@@ -15,6 +15,7 @@ from textual.screen import Screen
 from textual.theme import Theme
 
 from gradtui.runs.folder import RunFolder
+from gradtui.runs.launch import Starter
 from gradtui.tui import keys
 from gradtui.tui.screens.help import HelpScreen
 from gradtui.tui.screens.leave import LeaveDialog
@@ -61,9 +62,10 @@ class GradtuiApp(App[int]):
     ]
     NOTIFICATION_TIMEOUT = 8
 
-    def __init__(self, folder: RunFolder | None = None) -> None:
+    def __init__(self, folder: RunFolder | None = None, starter: Starter | None = None) -> None:
         super().__init__()
         self._attached = folder
+        self._starter = starter or Starter()
 
     def on_mount(self) -> None:
         self.register_theme(DARK)
@@ -71,8 +73,11 @@ class GradtuiApp(App[int]):
         self.theme = DARK.name
         for hang_up in (signal.SIGHUP, signal.SIGTERM):  # the link is gone: the run goes on, the terminal is put right
             asyncio.get_running_loop().add_signal_handler(hang_up, self.exit, None, 128 + hang_up)
-        self._main = RunScreen(self._attached)
+        self._main = RunScreen(self._starter, self._attached)
         self.push_screen(self._main)
+
+    def on_unmount(self) -> None:
+        self._starter.end()
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         if screen is self._main:

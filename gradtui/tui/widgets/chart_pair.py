@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from array import array
+from collections.abc import Sequence
 from typing import overload
 
 from textual.app import ComposeResult
@@ -24,7 +25,7 @@ SIDES = ("left", "right")
 class ChartPair(Horizontal):
     """The two charts of a run."""
 
-    def __init__(self, *, id: str) -> None:
+    def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.instruments = Instruments()
         self._axis: Axis | None = None
@@ -66,19 +67,20 @@ class ChartPair(Horizontal):
     def _charts(self) -> list[LossChart]:
         return [self.query_one(f"#{side}", LossChart) for side in SIDES]
 
-    def draw(self, run: FollowedRun, results: RunResults) -> None:
-        """Show a run as it stands."""
+    def draw(self, run: FollowedRun, results: RunResults, among: Sequence[FollowedRun] = ()) -> None:
+        """Show a run as it stands, on axes that have room for all runs ``among`` which it is shown."""
+        among = among or (run,)
         look, settings = self.instruments, results.state.settings
-        last_step = max(settings.planned_steps(side) for side in (0, 1))
+        last_step = max(one.settings.planned_steps(side) for one in among for side in (0, 1))
         first_step = max(1, math.floor(last_step * (1 - look.zoom)) + 1)
-        axis = self._shared_axis(run, first_step)
+        axis = self._shared_axis(among, first_step)
         for side, (chart, name) in enumerate(zip(self._charts, settings.variants, strict=True)):
             title = f"{MARKS[side]} {settings.titles[side]}"
             if chart.border_title != title:
                 chart.border_title = title
             curves, state = run.curves[name], results.state.variants[name]
             series = curves.series[look.quantity]
-            first, last, per_unit = self._x_range(run, settings, side, first_step, last_step)
+            first, last, per_unit = self._x_range(among, settings, side, first_step, last_step)
             smooth = curves.smoothed(look.quantity, look.smoothing) if look.smoothing else None
             failure = (f"failed: {state.reason}", *run.folder.last_log_lines(name)) if state.status == "failed" else ()
             chart.draw(
@@ -106,11 +108,11 @@ class ChartPair(Horizontal):
         return step if step is None or self.instruments.x_axis != "seconds" else curves.seconds_at(step)
 
     def _x_range(
-        self, run: FollowedRun, settings: RunSettings, side: int, first_step: int, last_step: int
+        self, runs: Sequence[FollowedRun], settings: RunSettings, side: int, first_step: int, last_step: int
     ) -> tuple[float, float, float]:
         """The first and the last x, and how much x one unit of the labels is. Axes stay put: they grow in round steps."""
         if self.instruments.x_axis == "seconds":
-            end = max(curves.seconds_at(1e18) for curves in run.curves.values())
+            end = max(curves.seconds_at(1e18) for run in runs for curves in run.curves.values())
             if end > self._end:
                 self._end = round_up(end)
             return self._end * (1 - self.instruments.zoom), max(self._end, 1e-6), 1.0
@@ -129,8 +131,8 @@ class ChartPair(Horizontal):
             self._views[whole] = Thinned(xs, series.ys, first, last, columns)
         return self._views[whole].points()
 
-    def _shared_axis(self, run: FollowedRun, first_step: int) -> Axis:
-        series = [curves.series[self.instruments.quantity] for curves in run.curves.values()]
+    def _shared_axis(self, runs: Sequence[FollowedRun], first_step: int) -> Axis:
+        series = [curves.series[self.instruments.quantity] for run in runs for curves in run.curves.values()]
         if self.instruments.zoom < 1:
             series = [_part(one, first_step) for one in series]
         high = max(one.high for one in series)

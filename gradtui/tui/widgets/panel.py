@@ -10,6 +10,7 @@ from textual.containers import VerticalScroll
 from gradtui.policies import POLICIES
 from gradtui.runs import table
 from gradtui.runs.claims import HOLDS, UNKNOWN, Claim
+from gradtui.runs.history import Offer
 from gradtui.runs.results import RunResults
 from gradtui.settings import RunSettings
 from gradtui.tui.widgets.lines import Line, Lines
@@ -60,13 +61,15 @@ class Panel(VerticalScroll):
         self.border_title = self.view
         self.scroll_home(animate=False)
 
-    def draw(self, results: RunResults | None, settings: RunSettings | None) -> None:
-        """Show a run, or the settings of the next one."""
+    def draw(self, results: RunResults | None, settings: RunSettings | None, offer: Offer | None = None) -> None:
+        """Show a run, or the settings of the next one and what run could be opened."""
         width = max(40, self.size.width - 2)
         if self.view == "Code":
             lines = code_lines(results.state.settings if results else settings, width)
         elif results is None:
             lines = [[(" The results of the run will stand here.", "note")]]
+            if offer is not None:
+                lines += [[], [(f" {offer.words}: ", "holds"), ("press o to open it, F10 for all runs.", "")]]
         elif self.view == "Claims":
             lines = claim_lines(results, width)
         else:
