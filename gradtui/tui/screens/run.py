@@ -296,13 +296,13 @@ class RunScreen(LookingScreen):
             self.status = results.state.status
             self._draw_status(results)
             self.query_one(ChartPair).draw(self._run, results)
-            self.query_one(Panel).draw(results, None)
+            self.query_one(Panel).draw(results, self._run.folder)
 
     def _draw_before_run(self) -> None:
         settings = self._settings
         self.query_one(StatusLine).draw(settings.summary() if settings else "", "ready" if settings else "see the form")
         self.query_one(ChartPair).announce(settings)
-        self.query_one(Panel).draw(None, settings, self._offered)
+        self.query_one(Panel).announce(settings, self._offered)
 
     def _draw_status(self, results: RunResults) -> None:
         assert self._run is not None

@@ -44,7 +44,11 @@ def progress(results: RunResults, steps_per_second: float | None, *, wide: bool)
     sides = [(side, variant) for side, variant in enumerate(results.variants.values()) if variant.status != "failed"]
     epoch = min((variant.steps // settings.steps_per_epoch(side) for side, variant in sides), default=0)
     parts = [f"epoch {count(epoch)}/{count(settings.epochs)}"]
-    if steps_per_second and results.state.live:
+    if results.state.note and results.state.live:
+        return results.state.note
+    if sides and results.state.live and all(variant.steps >= settings.planned_steps(side) for side, variant in sides):
+        parts.append("measuring the times")
+    elif steps_per_second and results.state.live:
         parts.append(f"{number(steps_per_second)} steps/s")
         if wide:
             left = sum(settings.planned_steps(side) - variant.steps for side, variant in sides)
