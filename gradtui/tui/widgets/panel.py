@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+import time
 
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
@@ -18,10 +19,11 @@ from gradtui.tui.widgets.lines import Line, Lines
 
 VIEWS = ("Results", "Claims", "Code", "Log")
 
-LABEL, VALUE, VALUE_NARROW = 17, 16, 13
+LABEL, VALUE, VALUE_NARROW = 17, 18, 13
 """Fixed widths, so that a new number moves nothing."""
 NARROW = 70
 LOG_LINES = 50
+DRAW_SECONDS = 1.0
 
 
 class PanelLines(Lines):
@@ -53,6 +55,7 @@ class Panel(VerticalScroll):
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
         self.view = VIEWS[0]
+        self._drawn = 0.0
         self.border_title = self.view
 
     def compose(self) -> ComposeResult:
@@ -63,6 +66,7 @@ class Panel(VerticalScroll):
         self.view = VIEWS[(VIEWS.index(self.view) + 1) % len(VIEWS)]
         self.border_title = self.view
         self.scroll_home(animate=False)
+        self._drawn = 0.0
 
     def announce(self, settings: RunSettings | None, offer: Offer | None) -> None:
         """Before there is a run: the code of the next one, and what run could be opened."""
@@ -74,7 +78,11 @@ class Panel(VerticalScroll):
         self.query_one(PanelLines).show(lines)
 
     def draw(self, results: RunResults, folder: RunFolder) -> None:
-        """Show a run as it stands."""
+        """Show a run as it stands; while it trains, not more often than its numbers can be read."""
+        now = time.monotonic()
+        if results.state.status == "running" and now - self._drawn < DRAW_SECONDS:
+            return
+        self._drawn = now
         if self.view == "Code":
             lines = code_lines(results.state.settings, self._width)
         elif self.view == "Claims":
@@ -105,8 +113,8 @@ def result_lines(results: RunResults, width: int) -> list[Line]:
 def _line(row: table.Row, space: int) -> Line:
     return [
         (f" {row.label:<{LABEL}}", "label"),
-        (f"{row.left:>{space}}", "left"),
-        (f"{row.right:>{space}}", "right"),
+        (f" {row.left:>{space - 1}}", "left"),
+        (f" {row.right:>{space - 1}}", "right"),
         (f"   {row.difference}", "difference"),
     ]
 
