@@ -98,10 +98,12 @@ class Evidence:
         self.step_times.update(seconds)
         self.loss_blocks.extend(losses)
         norms, fresh = rows.values["grad_norm"], rows.values["fresh_grad_norm"]
-        for i in rows.filled("grad_norm"):
-            self.grad_norm = norms[i]
-            if steps[i] > 1 and fresh[i] > 0 and math.isfinite(norms[i]) and math.isfinite(fresh[i]):
-                self.gradient_ratios.extend([norms[i] / fresh[i]])
+        measured = rows.filled("grad_norm")
+        if measured:
+            self.grad_norm = norms[measured[-1]]
+            known = (i for i in measured if steps[i] > 1 and fresh[i] > 0)
+            ratios = [norms[i] / fresh[i] for i in known if math.isfinite(norms[i]) and math.isfinite(fresh[i])]
+            self.gradient_ratios.extend(ratios)
 
     def add_epochs(self, rows: Columns) -> None:
         """Rows of the epoch file."""

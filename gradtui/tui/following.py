@@ -8,7 +8,7 @@ from bisect import bisect_left
 from collections import deque
 from itertools import accumulate, islice
 
-from gradtui.runs.folder import STEP_COLUMNS, RunFolder
+from gradtui.runs.folder import STEP_COLUMNS, RunFolder, RunState
 from gradtui.runs.results import RunReader, RunResults
 from gradtui.runs.series import Series, Smoothed
 from gradtui.runs.tail import Columns
@@ -89,17 +89,30 @@ class FollowedRun:
             self.curves[name].add_epochs(rows)
         return bool(steps or epochs)
 
-    def observe(self) -> RunResults:
-        """The state of the run and its numbers so far."""
-        self._reader.refresh_state()
-        results = self._reader.results()
-        done = sum(variant.steps for variant in results.variants.values())
+    @property
+    def state(self) -> RunState:
+        """The state as it was observed last."""
+        return self._reader.state
+
+    @property
+    def steps(self) -> dict[str, int]:
+        """How many steps of each variant were read."""
+        return {name: evidence.steps for name, evidence in self._reader.evidence.items()}
+
+    def results(self) -> RunResults:
+        """The numbers so far."""
+        return self._reader.results()
+
+    def observe(self) -> RunState:
+        """Look at the run again; its state."""
+        state = self._reader.refresh_state()
+        done = sum(self.steps.values())
         now = time.monotonic()
         if not self._speed or self._speed[-1][1] != done:
             self._speed.append((now, done))
-        while len(self._speed) > 2 and self._speed[0][0] < now - SPEED_SECONDS:
+        while len(self._speed) > 2 and self._speed[0][0] < self._speed[-1][0] - SPEED_SECONDS:
             self._speed.popleft()
-        return results
+        return state
 
     @property
     def steps_per_second(self) -> float | None:

@@ -64,7 +64,8 @@ class CompareScreen(LookingScreen):
     async def _follow(self) -> None:
         ended = False
         while not ended:
-            ended = not any(run.observe().state.live for run in self._runs)
+            live = [run.observe().live for run in self._runs]
+            ended = not any(live)
             for run in self._runs:
                 await self.read_new(run)
             self.redraw()
@@ -74,7 +75,7 @@ class CompareScreen(LookingScreen):
         if not self.is_mounted or self.waits_for_link():
             return
         for run, head, pair in zip(self._runs, self.query(RunHead), self.query(ChartPair), strict=True):
-            results = run.observe()
+            results = run.results()
             said = [
                 f"{row.label} {row.left} / {row.right}"
                 for row in table.rows(results)
@@ -83,7 +84,7 @@ class CompareScreen(LookingScreen):
             words = [results.state.settings.summary(), results.state.status, *said]
             line: Line = [(f" {results.state.id}  ", "name"), ("  ".join(words), "dim")]
             head.show([line])
-            pair.draw(run, results, among=self._runs)
+            pair.draw(run, among=self._runs)
 
     def action_close(self) -> None:
         self.dismiss(None)

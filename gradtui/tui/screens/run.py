@@ -19,7 +19,6 @@ from gradtui.cifar10.files import download_place
 from gradtui.runs import launch, table
 from gradtui.runs.folder import HomeError, RunFolder, create_run
 from gradtui.runs.history import Offer, news
-from gradtui.runs.results import RunResults
 from gradtui.settings import RunSettings, SettingsError
 from gradtui.tui import keys
 from gradtui.tui.following import FollowedRun
@@ -239,7 +238,7 @@ class RunScreen(LookingScreen):
 
     def action_copy(self) -> None:
         if self._run is not None:
-            results = self._run.observe()
+            results = self._run.results()
             self.app.copy_to_clipboard(f"{results.state.id}\n{table.as_text(results)}\n")
             words = "The table was sent to your clipboard (OSC 52; many terminals drop it). The rows, as CSV, are in"
             self.notify(f"{words} {self._run.folder.path}", markup=False)
@@ -276,7 +275,7 @@ class RunScreen(LookingScreen):
         """Read and draw a run until its end is drawn. Keys are answered between the chunks that are read."""
         ended = False
         while not ended:
-            ended = not run.observe().state.live  # asked before the last rows are read: they are all there then
+            ended = not run.observe().live  # asked before the last rows are read: they are all there then
             await self.read_new(run)
             self.redraw()
             if self._supervisor is not None:
@@ -292,11 +291,10 @@ class RunScreen(LookingScreen):
         if self._run is None:
             self._draw_before_run()
         else:
-            results = self._run.observe()
-            self.status = results.state.status
-            self._draw_status(results)
-            self.query_one(ChartPair).draw(self._run, results)
-            self.query_one(Panel).draw(results, self._run.folder)
+            self.status = self._run.state.status
+            self._draw_status(self._run)
+            self.query_one(ChartPair).draw(self._run)
+            self.query_one(Panel).draw(self._run)
 
     def _draw_before_run(self) -> None:
         settings = self._settings
@@ -304,10 +302,9 @@ class RunScreen(LookingScreen):
         self.query_one(ChartPair).announce(settings)
         self.query_one(Panel).announce(settings, self._offered)
 
-    def _draw_status(self, results: RunResults) -> None:
-        assert self._run is not None
-        settings = results.state.settings
-        device = results.state.device or settings.device
+    def _draw_status(self, run: FollowedRun) -> None:
+        settings = run.settings
+        device = run.state.device or settings.device
         summary = settings.summary().replace(f"· {settings.device}", f"· {device}")
         wide = self.size.width >= NARROW
-        self.query_one(StatusLine).draw(summary, results.state.status, progress(results, self._run.steps_per_second, wide=wide))
+        self.query_one(StatusLine).draw(summary, run.state.status, progress(run, wide=wide))

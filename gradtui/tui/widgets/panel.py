@@ -15,6 +15,7 @@ from gradtui.runs.folder import RunFolder
 from gradtui.runs.history import Offer
 from gradtui.runs.results import RunResults
 from gradtui.settings import RunSettings
+from gradtui.tui.following import FollowedRun
 from gradtui.tui.widgets.lines import Line, Lines
 
 VIEWS = ("Results", "Claims", "Code", "Log")
@@ -77,18 +78,19 @@ class Panel(VerticalScroll):
             lines += [[], [(f" {offer.words}: ", "holds"), ("press o to open it, F10 for all runs.", "")]]
         self.query_one(PanelLines).show(lines)
 
-    def draw(self, results: RunResults, folder: RunFolder) -> None:
+    def draw(self, run: FollowedRun) -> None:
         """Show a run as it stands; while it trains, not more often than its numbers can be read."""
         now = time.monotonic()
-        if results.state.status == "running" and now - self._drawn < DRAW_SECONDS:
+        if run.state.status == "running" and now - self._drawn < DRAW_SECONDS:
             return
         self._drawn = now
+        results = run.results()
         if self.view == "Code":
             lines = code_lines(results.state.settings, self._width)
         elif self.view == "Claims":
             lines = claim_lines(results, self._width)
         elif self.view == "Log":
-            lines = log_lines(results, folder, self._width)
+            lines = log_lines(results, run.folder, self._width)
         else:
             lines = result_lines(results, self._width) + _notes(results.state.settings)
         self.query_one(PanelLines).show(lines)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from gradtui.runs.results import RunResults
 from gradtui.runs.wording import count, duration, number
+from gradtui.tui.following import FollowedRun
 from gradtui.tui.widgets.lines import Line, Lines
 
 
@@ -38,20 +38,19 @@ class StatusLine(Lines):
         self.show([line])
 
 
-def progress(results: RunResults, steps_per_second: float | None, *, wide: bool) -> str:
+def progress(run: FollowedRun, *, wide: bool) -> str:
     """How far a run is: ``epoch 12/20``, and with room its steps per second and the time that is left."""
-    settings = results.state.settings
-    sides = [(side, variant) for side, variant in enumerate(results.variants.values()) if variant.status != "failed"]
-    epoch = min((variant.steps // settings.steps_per_epoch(side) for side, variant in sides), default=0)
+    settings, state = run.settings, run.state
+    if state.note and state.live:
+        return state.note
+    sides = [(side, run.steps[name]) for side, name in enumerate(run.steps) if state.variants[name].status != "failed"]
+    epoch = min((steps // settings.steps_per_epoch(side) for side, steps in sides), default=0)
     parts = [f"epoch {count(epoch)}/{count(settings.epochs)}"]
-    if results.state.note and results.state.live:
-        return results.state.note
-    if sides and results.state.live and all(variant.steps >= settings.planned_steps(side) for side, variant in sides):
+    left = sum(settings.planned_steps(side) - steps for side, steps in sides)
+    if sides and not left and state.live:
         parts.append("measuring the times")
-    elif steps_per_second and results.state.live:
-        parts.append(f"{number(steps_per_second)} steps/s")
-        if wide:
-            left = sum(settings.planned_steps(side) - variant.steps for side, variant in sides)
-            if left:
-                parts.append(f"{duration(left / steps_per_second)} left")
+    elif run.steps_per_second and state.status == "running":
+        parts.append(f"{number(run.steps_per_second)} steps/s")
+        if wide and left:
+            parts.append(f"{duration(left / run.steps_per_second)} left")
     return "  ".join(parts)
