@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(given)
     try:
         code: int = options.command(options)
+        sys.stdout.flush()
     except BrokenPipeError:  # whoever read our output has left
         sys.stderr.close()
         return DONE
@@ -36,6 +38,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         name, problem = next(iter(error.errors.items()))  # one line: the first that is wrong
         return _refuse(f"{name}: {problem}")
     except (OSError, LookupError, ValueError, RuntimeError) as error:
+        from gradtui.runs.atomic import NO_SPACE
+
+        if isinstance(error, OSError) and error.errno in NO_SPACE and error.filename is None:  # only streams have no name
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still buffered must not fail again at exit
+            return _refuse(f"standard output cannot be written ({os.strerror(error.errno)})")
         if not _is_ours(error):
             raise
         return _refuse(str(error))

@@ -7,7 +7,8 @@
 - ``<variant>.log`` and ``supervisor.log``: what the processes printed;
 - ``<variant>.timing.csv``: the slices of the timing probe;
 - ``stop``, ``pause`` and ``step``: requests to the supervisor, empty files;
-- ``alive``: locked for as long as the supervisor lives.
+- ``alive``: locked for as long as the supervisor lives;
+- ``reserve``: room on the disk for the last run.json, while the run goes on.
 """
 
 from __future__ import annotations
@@ -19,18 +20,20 @@ import json
 import os
 import platform
 import re
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import platformdirs
 
 import gradtui
 from gradtui.runs.atomic import replacing
+from gradtui.runs.regular import last_bytes, open_regular, printable_lines
 from gradtui.settings import RunSettings, SettingsError, nearest, shown
 
 STEP_COLUMNS = ("step", "epoch", "loss", "grad_norm", "seconds")
@@ -43,6 +46,9 @@ LIVE_STATUSES = ("running", "paused")
 STAMP_LENGTH = len("20261231-235959-999")
 FORMAT = 1
 """The version of this layout; a folder of a newer one is not guessed at."""
+
+LARGEST_STATE = 1_000_000  # bytes of a run.json that is read; ours have some 2,000
+RESERVE = 16_384  # bytes
 
 
 class HomeError(OSError):
@@ -191,11 +197,11 @@ class RunFolder:
     def read(self) -> RunState:
         """The state as last written; raises DamagedRun."""
         try:
-            with open(self.path / "run.json", encoding="utf-8") as file:
-                text = file.read(1_000_001)
+            with open_regular(self.path / "run.json") as file:
+                text = file.read(LARGEST_STATE + 1).decode()
         except (OSError, UnicodeDecodeError) as error:
             raise DamagedRun(f"{self.id}: run.json cannot be read ({error.__class__.__name__})") from None
-        if len(text) > 1_000_000:
+        if len(text) > LARGEST_STATE:
             raise DamagedRun(f"{self.id}: run.json is too large")
         state = RunState.from_json(text)
         if state.id != self.id:
@@ -212,20 +218,35 @@ class RunFolder:
         with replacing(self.path / "run.json") as file:
             file.write(state.to_json())
 
+    def reserve(self) -> None:
+        """Take room on the disk now, so that how the run ends can be written when there is none left."""
+        with suppress(OSError):
+            (self.path / "reserve").write_bytes(os.urandom(RESERVE))  # nothing that a file system can leave out or compress
+
+    def release(self) -> None:
+        """Give the room back."""
+        with suppress(OSError):
+            (self.path / "reserve").unlink()
+
     # Requests: whoever may write to the folder may ask; the supervisor looks for these files.
 
+    def _request(self, name: str) -> None:
+        """Raises HomeError where the request cannot be left."""
+        with telling_of_the_home(self.path):
+            (self.path / name).touch(mode=0o600)
+
     def request_stop(self) -> None:
-        (self.path / "stop").touch()
+        self._request("stop")
 
     def request_pause(self) -> None:
-        (self.path / "pause").touch()
+        self._request("pause")
 
     def request_resume(self) -> None:
         (self.path / "pause").unlink(missing_ok=True)
 
     def request_step(self) -> None:
         """One step of both variants, while the run is paused."""
-        (self.path / "step").touch()
+        self._request("step")
 
     def take_step_request(self) -> bool:
         """Whether a step was asked for; asked once, it is answered once."""
@@ -249,7 +270,7 @@ class RunFolder:
 
         The kernel lets go of it when the last process that has the descriptor ends, in whatever way it ends.
         """
-        with open(self.path / "alive", "a") as file:
+        with open(self.path / "alive", "a+", opener=private) as file:
             fcntl.flock(file, fcntl.LOCK_SH)
             yield file.fileno()
 
@@ -266,11 +287,7 @@ class RunFolder:
 
     def last_row(self, variant: str) -> list[str] | None:
         """The fields of the variant's last whole row, found from the end of the file; None where there is none."""
-        try:
-            with open(self.steps_csv(variant), "rb") as file:
-                whole, _, _ = _last_bytes(file, 4096).rpartition(b"\n")
-        except OSError:
-            return None
+        whole, _, _ = last_bytes(self.steps_csv(variant), 4096).rpartition(b"\n")
         fields = whole.rpartition(b"\n")[2].decode("ascii", "replace").split(",")
         return fields if len(fields) >= len(STEP_COLUMNS) and fields[0].isdecimal() else None
 
@@ -281,20 +298,12 @@ class RunFolder:
 
     def last_log_lines(self, variant: str, count: int = 12) -> list[str]:
         """The last lines that a variant's process printed, fit for a screen: no control characters, no blank lines."""
-        try:
-            with open(self.log(variant), "rb") as file:
-                tail = _last_bytes(file, 16_384)
-        except OSError:
-            return []
-        lines = tail.decode("utf-8", "replace").splitlines()
-        clean = ("".join(c if c.isprintable() else " " for c in line).rstrip() for line in lines)
-        return [line for line in clean if line][-count:]
+        return printable_lines(last_bytes(self.log(variant)))[-count:]
 
 
-def _last_bytes(file: IO[bytes], count: int) -> bytes:
-    file.seek(0, os.SEEK_END)
-    file.seek(max(0, file.tell() - count))
-    return file.read()
+def private(path: str, flags: int) -> int:
+    """An opener: the file, where it is new, is its user's alone."""
+    return os.open(path, flags, 0o600)
 
 
 def runs_directory() -> Path:
@@ -318,8 +327,7 @@ def create_run(settings: RunSettings) -> RunFolder:
     stem += "-synthetic" if settings.data == "synthetic" else ""
     variants = {name: VariantState(policy) for name, policy in zip(settings.variants, settings.policies, strict=True)}
     versions = {"gradtui": gradtui.__version__, "python": platform.python_version()}
-    try:
-        nameless = Path(tempfile.mkdtemp(prefix=".new-", dir=runs))
+    with telling_of_the_home(runs.parent), _nameless_folder(runs) as nameless:
         for count in itertools.count(1):
             folder = RunFolder(runs / (stem if count == 1 else f"{stem}-{count}"))
             state = RunState(id=folder.id, settings=settings, variants=variants, versions=versions, host=platform.node())
@@ -331,9 +339,26 @@ def create_run(settings: RunSettings) -> RunFolder:
                     raise
             else:
                 break
-    except OSError as error:
-        raise HomeError(f"GRADTUI_HOME: {runs.parent} cannot be written to ({os.strerror(error.errno or 0)})") from None
     return folder
+
+
+@contextmanager
+def _nameless_folder(runs: Path) -> Iterator[Path]:
+    """A new folder that no reader sees; it is removed unless it gets a name."""
+    nameless = Path(tempfile.mkdtemp(prefix=".new-", dir=runs))
+    try:
+        yield nameless
+    finally:
+        shutil.rmtree(nameless, ignore_errors=True)
+
+
+@contextmanager
+def telling_of_the_home(path: Path) -> Iterator[None]:
+    """What cannot be written to ``path`` is told as HomeError."""
+    try:
+        yield
+    except OSError as error:
+        raise HomeError(f"GRADTUI_HOME: {path} cannot be written to ({os.strerror(error.errno or 0)})") from None
 
 
 def all_runs() -> list[RunFolder]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import gradtui
 from gradtui.cifar10 import DataMissing
 from gradtui.cifar10 import files as cifar10_files
-from gradtui.runs.folder import RunFolder, runs_directory
+from gradtui.runs.folder import RunFolder, private, runs_directory, telling_of_the_home
 from gradtui.settings import RunSettings, SettingsError
 
 
@@ -28,8 +28,11 @@ def environment() -> dict[str, str]:
 
 
 def start_supervisor(folder: RunFolder) -> subprocess.Popen[bytes]:
-    """Start a run that is laid out in ``folder``. It lives in a session of its own and outlives its starter."""
-    with open(folder.supervisor_log, "ab") as log, folder.alive() as alive:
+    """Start a run that is laid out in ``folder``. It lives in a session of its own and outlives its starter.
+
+    Raises HomeError.
+    """
+    with telling_of_the_home(folder.path), open(folder.supervisor_log, "ab", opener=private) as log, folder.alive() as alive:
         return subprocess.Popen(
             [sys.executable, "-m", "gradtui.runs.supervisor", str(folder.path)],
             stdin=subprocess.DEVNULL,

@@ -7,6 +7,9 @@ where that ends first, all of them end.
 A worker that hangs is told in run.json's ``note``, and no more: a step may take long. With ``schedule=turns`` it keeps
 its turn meanwhile, so the other variant waits: beside a process that may be computing its times would not compare.
 Whoever does not want to wait stops the run, which then ends the one that hangs by force and the other in order.
+
+A variant that fails (a full disk, no memory, a bug) leaves the other alone: it goes on, and fails by itself where it has
+the same trouble.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ import selectors
 import signal
 import sys
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -51,6 +55,7 @@ class Run:
 
     def supervise(self) -> None:
         """Until both variants have ended."""
+        self.folder.reserve()
         with selectors.DefaultSelector() as selector:
             for worker in self.workers:
                 selector.register(worker.stdout, selectors.EVENT_READ, worker)
@@ -70,7 +75,8 @@ class Run:
         statuses = {variant.status for variant in self.state.variants.values()}
         worst = next(status for status in ("failed", "stopped", "finished") if status in statuses)
         self.state = replace(self.state, status=worst, ended=now())
-        self._write()
+        self.folder.release()  # only now: before, the workers would have used it up
+        self.folder.write(self.state)
 
     def request_stop(self) -> None:
         self._stopping = True
@@ -96,9 +102,7 @@ class Run:
                 self._note_memory(name, event)
             case None:  # its output has ended, and so has it
                 worker.ended, worker.computing = True, False
-                if not self.folder.log(name).exists():  # it died before it could open its log
-                    worker.save_early_words(self.folder.log(name))
-                died = worker.how_it_died(self.folder.last_log_lines(name))
+                died = worker.how_it_died(self.folder.log(name))
                 if self.state.variants[name].status == "running":
                     self._change(name, status="failed", reason=died)
                 self._change(name, pid=None, steps=self.folder.count_steps(name))
@@ -165,11 +169,14 @@ class Run:
         return []
 
     def _write(self) -> None:
-        self.folder.write(self.state)
+        """Say how far the run is. Where the disk is full that waits: the workers may still find room, or fail by name."""
         self._written = time.monotonic()
+        with suppress(OSError):
+            self.folder.write(self.state)
 
 
 def main() -> None:
+    os.umask(0o077)  # run folders are their user's alone
     workers = [Worker(0), Worker(1)]
     path = sys.argv[1] if len(sys.argv) > 1 else sys.stdin.readline().rstrip("\n")
     if not path:

@@ -10,14 +10,20 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
+
+from gradtui.runs.regular import last_bytes, printable_lines
 
 HANG_SECONDS = 10.0
 """A worker that computes for so long and ends no turn is said to hang. A single step may take that long: it is only said."""
 
 ASK_SECONDS, TERMINATE_SECONDS = 1.0, 5.0
 """How long a worker that was asked to stop may take before SIGTERM, and after that before SIGKILL."""
+
+LONGEST_REASON = 300
+"""Characters of a last line that are given as the reason; the whole of it is in the log."""
 
 
 class Worker:
@@ -29,7 +35,7 @@ class Worker:
         self.computing = False
         self.ended = False
         self.hangs = False
-        self._early_words = tempfile.TemporaryFile()  # noqa: SIM115 (what it prints before it knows its log)
+        self._early_words = _scratch()  # what it prints before it knows its log
         self.process = subprocess.Popen(
             [sys.executable, "-m", "gradtui.training.worker"],
             stdin=subprocess.PIPE,
@@ -111,14 +117,25 @@ class Worker:
         if not chunk:
             yield {}
 
-    def how_it_died(self, last_words: list[str]) -> str:
-        """Why a process that did not say so itself has ended; ``last_words`` are the last lines of its log."""
+    def how_it_died(self, log: Path) -> str:
+        """Why a process that did not say so itself has ended, in one line; ``log`` has its last words, or gets them."""
         code = self.process.wait()
+        if not log.exists():  # it died before it could open it
+            self._early_words.seek(0)
+            words = self._early_words.read()
+            with suppress(OSError):
+                log.write_bytes(words)
+        else:
+            words = last_bytes(log)
         if code < 0:
             return f"killed by {signal.Signals(-code).name}"
-        return last_words[-1] if last_words else f"its process ended with exit code {code}"
+        lines = printable_lines(words)
+        return lines[-1][:LONGEST_REASON] if lines else f"its process ended with exit code {code}"
 
-    def save_early_words(self, log: Path) -> None:
-        self._early_words.seek(0)
-        with open(log, "ab") as file:
-            file.write(self._early_words.read())
+
+def _scratch() -> IO[bytes]:
+    """A file that has no name; where there is no room for one, what is written to it is lost."""
+    try:
+        return tempfile.TemporaryFile()
+    except OSError:
+        return open(os.devnull, "r+b")
