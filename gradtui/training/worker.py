@@ -23,6 +23,7 @@ import threading
 import time
 import traceback
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -120,14 +121,17 @@ def main() -> None:
                     timing.probe_times(training, journaled)
                 except journal.Stopped:
                     pass  # the training has reached its end; only the probe is cut short
-                except RuntimeError:  # torch's errors; the other side's policy runs here too, and must not fail this one
+                except (RuntimeError, MemoryError):  # the other side's policy runs here too, and must not fail this one
                     traceback.print_exc()
     except journal.Stopped:
         status = "stopped"
     except rows.RowsNotWritten as error:
         status, reason = "failed", str(error)  # nor could a traceback be written
-    except torch.OutOfMemoryError:
-        traceback.print_exc()
+    except (RuntimeError, MemoryError) as error:
+        if not devices.is_out_of_memory(error):
+            raise
+        with suppress(OSError):
+            traceback.print_exc()
         status, reason = "failed", f"out of memory on {device}"
     # Any other error ends this process with a traceback in its log, whose last line the supervisor gives as the reason.
     supervisor.send("ended", status=status, reason=reason, **vars(journal.memory(device)))
