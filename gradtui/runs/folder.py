@@ -7,14 +7,13 @@
 - ``<variant>.log`` and ``supervisor.log``: what the processes printed;
 - ``<variant>.timing.csv``: the slices of the timing probe;
 - ``stop``, ``pause`` and ``step``: requests to the supervisor, empty files;
-- ``alive``: locked for as long as the supervisor lives;
+- ``alive``: locked, and touched every two seconds, for as long as the supervisor lives;
 - ``reserve``: room on the disk for the last run.json, while the run goes on.
 """
 
 from __future__ import annotations
 
 import errno
-import fcntl
 import itertools
 import json
 import os
@@ -33,6 +32,7 @@ import platformdirs
 
 import gradtui
 from gradtui.runs.atomic import replacing
+from gradtui.runs.liveness import beat, boot_id, held, lives
 from gradtui.runs.regular import last_bytes, open_regular, printable_lines
 from gradtui.settings import RunSettings, SettingsError, nearest, shown
 
@@ -87,7 +87,10 @@ class VariantState:
 
 @dataclass(frozen=True)
 class RunState:
-    """What run.json holds. ``device`` is the one that the training runs on, ``device_name`` the hardware's name."""
+    """What run.json holds. ``device`` is the one that the training runs on, ``device_name`` the hardware's name.
+
+    ``host`` is the machine's name, ``boot`` the start of its kernel; ``note`` says what is odd about a run under way.
+    """
 
     id: str
     settings: RunSettings
@@ -97,6 +100,7 @@ class RunState:
     device: str | None = None
     device_name: str | None = None
     host: str | None = None
+    boot: str | None = None
     created: str = field(default_factory=now)
     started: str | None = None
     ended: str | None = None
@@ -210,9 +214,11 @@ class RunFolder:
 
     def observe(self) -> RunState:
         """The state as it is: ``lost`` where run.json says that the run goes on and no supervisor lives. Raises DamagedRun."""
-        supervised = self.is_supervised()  # asked first: a supervisor writes the end to run.json, then lets go
         state = self.read()
-        return state if supervised or not state.live else replace(state, status="lost")
+        if not state.live or lives(self.path / "alive", state.boot, state.host):
+            return state
+        state = self.read()  # a supervisor writes the end, then lets go: it may have done both in between
+        return replace(state, status="lost") if state.live else state
 
     def write(self, state: RunState) -> None:
         with replacing(self.path / "run.json") as file:
@@ -266,24 +272,13 @@ class RunFolder:
 
     @contextmanager
     def alive(self) -> Iterator[int]:
-        """The lock of a run that is supervised, and the file descriptor that holds it.
+        """Supervise the run, or hold it for who will: the file descriptor is one to hand down."""
+        with held(self.path / "alive") as descriptor:
+            yield descriptor
 
-        The kernel lets go of it when the last process that has the descriptor ends, in whatever way it ends.
-        """
-        with open(self.path / "alive", "a+", opener=private) as file:
-            fcntl.flock(file, fcntl.LOCK_SH)
-            yield file.fileno()
-
-    def is_supervised(self) -> bool:
-        """Whether a supervisor lives."""
-        try:
-            with open(self.path / "alive", "r+") as file:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except FileNotFoundError:
-            return False
-        except BlockingIOError:
-            return True
-        return False
+    def beat(self) -> None:
+        """Show other machines that the supervisor lives."""
+        beat(self.path / "alive")
 
     def last_row(self, variant: str) -> list[str] | None:
         """The fields of the variant's last whole row, found from the end of the file; None where there is none."""
@@ -299,11 +294,6 @@ class RunFolder:
     def last_log_lines(self, variant: str, count: int = 12) -> list[str]:
         """The last lines that a variant's process printed, fit for a screen: no control characters, no blank lines."""
         return printable_lines(last_bytes(self.log(variant)))[-count:]
-
-
-def private(path: str, flags: int) -> int:
-    """An opener: the file, where it is new, is its user's alone."""
-    return os.open(path, flags, 0o600)
 
 
 def runs_directory() -> Path:
@@ -327,11 +317,11 @@ def create_run(settings: RunSettings) -> RunFolder:
     stem += "-synthetic" if settings.data == "synthetic" else ""
     variants = {name: VariantState(policy) for name, policy in zip(settings.variants, settings.policies, strict=True)}
     versions = {"gradtui": gradtui.__version__, "python": platform.python_version()}
+    state = RunState(id="", settings=settings, variants=variants, versions=versions, host=platform.node(), boot=boot_id())
     with telling_of_the_home(runs.parent), _nameless_folder(runs) as nameless:
         for count in itertools.count(1):
             folder = RunFolder(runs / (stem if count == 1 else f"{stem}-{count}"))
-            state = RunState(id=folder.id, settings=settings, variants=variants, versions=versions, host=platform.node())
-            RunFolder(nameless).write(state)
+            RunFolder(nameless).write(replace(state, id=folder.id))
             try:
                 nameless.rename(folder.path)
             except OSError as error:

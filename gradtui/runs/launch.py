@@ -12,7 +12,8 @@ from pathlib import Path
 import gradtui
 from gradtui.cifar10 import DataMissing
 from gradtui.cifar10 import files as cifar10_files
-from gradtui.runs.folder import RunFolder, private, runs_directory, telling_of_the_home
+from gradtui.runs.folder import RunFolder, runs_directory, telling_of_the_home
+from gradtui.runs.liveness import private
 from gradtui.settings import RunSettings, SettingsError
 
 

@@ -34,7 +34,7 @@ have rows on disk within 100 ms."""
 POLL_SECONDS = 0.03
 NO_LIMIT = 1_000_000_000
 STATE_SECONDS = 2.0
-"""How often run.json tells how far the variants are, beside every change of status."""
+"""How often run.json tells how far the variants are, beside every change of status, and that the supervisor lives."""
 
 
 class Run:
@@ -171,6 +171,7 @@ class Run:
     def _write(self) -> None:
         """Say how far the run is. Where the disk is full that waits: the workers may still find room, or fail by name."""
         self._written = time.monotonic()
+        self.folder.beat()
         with suppress(OSError):
             self.folder.write(self.state)
 
