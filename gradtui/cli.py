@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -17,12 +18,14 @@ DONE, VARIANT_FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        self.exit(WRONG_USAGE, f"{self.prog}: {message}; {self.prog} --help shows what it takes\n")
+        self.exit(WRONG_USAGE, f"{self.prog}: {_on_one_line(message)}; {self.prog} --help shows what it takes\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; its exit code."""
     given = sys.argv[1:] if arguments is None else list(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a name that this terminal cannot show is escaped, not an error
+        sys.stdout.reconfigure(errors="backslashreplace")
     if given[:1] == ["check"]:  # what follows the script belongs to the script: it is not parsed here
         from gradtui.check.command import check
 
@@ -55,8 +58,13 @@ def _is_ours(error: Exception) -> bool:
 
 
 def _refuse(line: str) -> int:
-    print(f"gradtui: {line}", file=sys.stderr)
+    print(f"gradtui: {_on_one_line(line)}", file=sys.stderr)
     return WRONG_USAGE
+
+
+def _on_one_line(text: str) -> str:
+    """What was typed, or stands on disk, may hold anything: no control character gets to the terminal."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -196,14 +196,15 @@ class Bar:
 
 def list_runs(*, as_json: bool) -> int:
     """Print the saved runs, newest first."""
-    entries = [_entry(folder) for folder in all_runs()]
+    folders = all_runs()
+    entries = [_entry(folder) for folder in folders]
     if as_json:
         print(json.dumps(entries, allow_nan=False))
         return 0
     if not entries:
         print("no runs yet; gradtui run starts one", file=sys.stderr)
-    for entry in entries:
-        print("  ".join(str(entry[key]) for key in ("run", "status", "summary") if entry[key] is not None))
+    for folder, entry in zip(folders, entries, strict=True):
+        print(folder.label, entry["status"], entry["summary"], sep="  ")
     return 0
 
 

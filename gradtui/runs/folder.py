@@ -21,19 +21,19 @@ import platform
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import platformdirs
 
 import gradtui
 from gradtui.runs.atomic import replacing
 from gradtui.runs.liveness import beat, boot_id, held, lives
-from gradtui.runs.regular import last_bytes, open_regular, printable_lines
+from gradtui.runs.regular import last_bytes, open_regular, printable, printable_lines
 from gradtui.settings import RunSettings, SettingsError, nearest, shown
 
 STEP_COLUMNS = ("step", "epoch", "loss", "grad_norm", "seconds")
@@ -43,12 +43,18 @@ TIMING_COLUMNS = ("slice", "block", "side", "seconds_per_batch")
 
 RUN_STATUSES = ("running", "paused", "finished", "stopped", "failed")
 LIVE_STATUSES = ("running", "paused")
+VARIANT_STATUSES = ("running", "finished", "stopped", "failed")
+Time: TypeAlias = str
+"""ISO 8601, UTC, with a Z."""
 STAMP_LENGTH = len("20261231-235959-999")
 FORMAT = 1
 """The version of this layout; a folder of a newer one is not guessed at."""
 
 LARGEST_STATE = 1_000_000  # bytes of a run.json that is read; ours have some 2,000
+LONGEST_TEXT = 10_000  # characters of one of its texts
 RESERVE = 16_384  # bytes
+RUN_ID = re.compile(r"[0-9A-Za-z_.-]{1,100}")
+"""What the name of a run's folder looks like: it stands in file names, in CSV rows and on the screen as it is."""
 
 
 class HomeError(OSError):
@@ -56,7 +62,7 @@ class HomeError(OSError):
 
 
 class DamagedRun(ValueError):
-    """The folder's run.json is missing or cannot be understood; the message says why."""
+    """The folder's run.json is missing or cannot be understood; the message says why, in one printable line."""
 
 
 class UnknownRun(LookupError):
@@ -101,9 +107,9 @@ class RunState:
     device_name: str | None = None
     host: str | None = None
     boot: str | None = None
-    created: str = field(default_factory=now)
-    started: str | None = None
-    ended: str | None = None
+    created: Time = field(default_factory=now)
+    started: Time | None = None
+    ended: Time | None = None
     note: str | None = None
 
     @property
@@ -119,7 +125,7 @@ class RunState:
     def from_json(cls, text: str) -> RunState:
         """The state that ``text`` holds; raises DamagedRun where it holds none."""
         try:
-            document = json.loads(text)
+            document = json.loads(text, parse_constant=_refuse_constant)
         except (ValueError, RecursionError) as error:
             raise DamagedRun(f"not JSON ({error.__class__.__name__})") from None
         if not isinstance(document, dict) or document.pop("format", None) != FORMAT:
@@ -132,12 +138,19 @@ class RunState:
             }
             state = cls(settings=settings, variants=variants, **_typed(cls, document))
         except SettingsError as error:
-            raise DamagedRun(str(error)) from None
+            name, problem = next(iter(error.errors.items()))
+            raise DamagedRun(f"{name}: {problem}") from None
         except TypeError as error:
-            raise DamagedRun(f"a field is missing or of the wrong type ({error})") from None
+            raise DamagedRun(f"a field is missing or not of its kind ({error})") from None
         if state.status not in RUN_STATUSES or tuple(variants) != settings.variants:
             raise DamagedRun("its status or its variants are not known")
+        if not all(variant.status in VARIANT_STATUSES for variant in variants.values()):
+            raise DamagedRun("the status of a variant is not known")
         return state
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(name)  # NaN and the infinities are no JSON
 
 
 def _dict(value: object) -> dict[str, Any]:
@@ -146,30 +159,48 @@ def _dict(value: object) -> dict[str, Any]:
     return value
 
 
-_TYPES: Mapping[str, tuple[type, ...]] = {
-    "str": (str,),
-    "int": (int,),
-    "str | None": (str, type(None)),
-    "int | None": (int, type(None)),
-    "float | None": (float, int, type(None)),
-    "Mapping[str, str]": (dict,),
-}
+def _text(value: object) -> bool:
+    return isinstance(value, str) and len(value) <= LONGEST_TEXT
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= 2**53  # also no inf
+
+
+def _whole(value: object) -> bool:
+    return isinstance(value, int) and _number(value) and value >= 0
+
+
+def _time(value: object) -> bool:
+    try:
+        return isinstance(value, str) and value[-1:] == "Z" and datetime.fromisoformat(value[:-1]).tzinfo is None
+    except ValueError:
+        return False
+
+
+def _texts(value: object) -> bool:
+    return isinstance(value, dict) and len(value) <= 20 and all(map(_text, (*value, *value.values())))
+
+
+_KINDS: Mapping[str, Callable[[object], bool]] = {
+    "str": _text, "int": _whole, "float": _number, "Mapping[str, str]": _texts, "Time": _time,
+}  # fmt: skip
 
 
 def _typed(cls: type, document: dict[str, Any]) -> dict[str, Any]:
-    """``document`` if its values have the types that the fields of ``cls`` declare; TypeError where one has not."""
+    """``document``, its texts fit for a screen; TypeError where a value is not of the kind that the field declares."""
     annotations = cls.__annotations__
     for name, value in document.items():
-        if (
-            name not in annotations
-            or not isinstance(value, _TYPES.get(annotations[name], ()))
-            or value is True
-            or value is False
-        ):
+        kind, _, optional = annotations.get(name, "").partition(" | ")
+        if not (value is None and optional) and not (kind in _KINDS and _KINDS[kind](value)):
             raise TypeError(shown(name))
-        if isinstance(value, dict) and not all(isinstance(text, str) for text in value.values()):
-            raise TypeError(name)
-    return document
+    return {name: _printable(value) for name, value in document.items()}
+
+
+def _printable(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {_printable(name): _printable(text) for name, text in value.items()}
+    return printable(value, "\ufffd") if isinstance(value, str) else value
 
 
 @dataclass(frozen=True)
@@ -181,6 +212,11 @@ class RunFolder:
     @property
     def id(self) -> str:
         return self.path.name
+
+    @property
+    def label(self) -> str:
+        """Its id as it may be shown: also a damaged folder's, whose name can be anything."""
+        return self.id if RUN_ID.fullmatch(self.id) else shown(self.id)
 
     def steps_csv(self, variant: str) -> Path:
         return self.path / f"{variant}.csv"
@@ -201,15 +237,23 @@ class RunFolder:
     def read(self) -> RunState:
         """The state as last written; raises DamagedRun."""
         try:
+            return self._read()
+        except DamagedRun as error:
+            raise DamagedRun(f"{self.label}: {error}") from None
+
+    def _read(self) -> RunState:
+        if not RUN_ID.fullmatch(self.id):
+            raise DamagedRun("no run has such a name")
+        try:
             with open_regular(self.path / "run.json") as file:
                 text = file.read(LARGEST_STATE + 1).decode()
         except (OSError, UnicodeDecodeError) as error:
-            raise DamagedRun(f"{self.id}: run.json cannot be read ({error.__class__.__name__})") from None
+            raise DamagedRun(f"run.json cannot be read ({error.__class__.__name__})") from None
         if len(text) > LARGEST_STATE:
-            raise DamagedRun(f"{self.id}: run.json is too large")
+            raise DamagedRun("run.json is too large")
         state = RunState.from_json(text)
         if state.id != self.id:
-            raise DamagedRun(f"{self.id}: run.json is another run's")
+            raise DamagedRun("run.json is another run's")
         return state
 
     def observe(self) -> RunState:
@@ -284,7 +328,7 @@ class RunFolder:
         """The fields of the variant's last whole row, found from the end of the file; None where there is none."""
         whole, _, _ = last_bytes(self.steps_csv(variant), 4096).rpartition(b"\n")
         fields = whole.rpartition(b"\n")[2].decode("ascii", "replace").split(",")
-        return fields if len(fields) >= len(STEP_COLUMNS) and fields[0].isdecimal() else None
+        return fields if len(fields) >= len(STEP_COLUMNS) and re.fullmatch("[0-9]{1,16}", fields[0]) else None
 
     def count_steps(self, variant: str) -> int:
         """How many steps the variant's file holds."""
@@ -355,7 +399,7 @@ def all_runs() -> list[RunFolder]:
     """Every folder in the home, newest first."""
     try:
         names = sorted(
-            (e.name for e in os.scandir(runs_directory()) if e.is_dir() and not e.name.startswith(".")),
+            (e.name for e in os.scandir(runs_directory()) if os.path.isdir(e) and not e.name.startswith(".")),
             key=_by_age,
             reverse=True,
         )
@@ -383,7 +427,7 @@ def find_run(name: str) -> RunFolder:
     if not matches:
         hint = nearest(name, [run.id for run in runs]) or "; gradtui list shows the runs"
         raise UnknownRun(f"RUN: got {shown(name)}; no run has this id{hint}")
-    some = ", ".join(run.id for run in matches[:3]) + (", ..." if len(matches) > 3 else "")
+    some = ", ".join(run.label for run in matches[:3]) + (", ..." if len(matches) > 3 else "")
     raise UnknownRun(f"RUN: got {shown(name)}; {len(matches)} runs begin so ({some}); type more of it")
 
 

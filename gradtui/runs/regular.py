@@ -30,9 +30,12 @@ def last_bytes(path: Path, count: int = 16_384) -> bytes:
         return b""
 
 
+def printable(text: str, instead: str = " ") -> str:
+    """Fit for a screen: without control characters."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else instead for c in text)
+
+
 def printable_lines(text: bytes) -> list[str]:
     """The lines of a log, fit for a screen: no control characters, no blank lines."""
-    clean = (
-        "".join(c if c.isprintable() else " " for c in line).rstrip() for line in text.decode("utf-8", "replace").splitlines()
-    )
+    clean = (printable(line).rstrip() for line in text.decode("utf-8", "replace").splitlines())
     return [line for line in clean if line]
