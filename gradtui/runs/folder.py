@@ -125,7 +125,7 @@ class RunState:
     def from_json(cls, text: str) -> RunState:
         """The state that ``text`` holds; raises DamagedRun where it holds none."""
         try:
-            document = json.loads(text, parse_constant=_refuse_constant)
+            document = json.loads(text)
         except (ValueError, RecursionError) as error:
             raise DamagedRun(f"not JSON ({error.__class__.__name__})") from None
         if not isinstance(document, dict) or document.pop("format", None) != FORMAT:
@@ -149,10 +149,6 @@ class RunState:
         return state
 
 
-def _refuse_constant(name: str) -> None:
-    raise ValueError(name)  # NaN and the infinities are no JSON
-
-
 def _dict(value: object) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise TypeError("an object was expected")
@@ -164,7 +160,7 @@ def _text(value: object) -> bool:
 
 
 def _number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= 2**53  # also no inf
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= 2**53  # no nan, no inf
 
 
 def _whole(value: object) -> bool:
@@ -346,7 +342,8 @@ def runs_directory() -> Path:
     home = Path(named) if named else platformdirs.user_data_path("gradtui")
     runs = home.absolute() / "runs"
     try:
-        runs.mkdir(mode=0o700, parents=True, exist_ok=True)
+        runs.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        runs.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         raise HomeError(f"GRADTUI_HOME: {home} cannot be used ({os.strerror(error.errno or 0)})") from None
     if not os.access(runs, os.W_OK | os.X_OK):

@@ -45,6 +45,7 @@ class CsvTail:
         self._width = 0
         self._offset = 0
         self._torn = False
+        self._last = 0.0
 
     def read(self) -> Columns | None:
         """The next rows, at most about CHUNK_BYTES of them; None where there are none yet."""
@@ -92,7 +93,9 @@ class CsvTail:
                     name: _floats(fields[place::width] if place >= 0 else empty)
                     for name, place in zip(self._columns, self._places, strict=True)
                 }
-                if _counts_up(values[self._columns[0]]) and all(_sound(name, values[name]) for name in self._columns):
+                steps = values[self._columns[0]]
+                if steps[0] > self._last and _counts_up(steps) and all(_sound(name, values[name]) for name in self._columns):
+                    self._last = steps[-1]
                     return Columns(self._columns, values)
             except ValueError:
                 pass
@@ -100,19 +103,19 @@ class CsvTail:
 
     def _parse_each(self, lines: bytes) -> Columns:
         assert self._places is not None
-        rows, damaged, last = [], 0, 0.0
+        rows, damaged = [], 0
         for line in lines.split(b"\n"):
             fields = line.split(b",")
             try:
                 if len(fields) != self._width:
                     raise ValueError
                 row = _floats([fields[place] if place >= 0 else b"" for place in self._places])
-                if not row[0] > last or not all(map(_sound, self._columns, ([value] for value in row))):
+                if not row[0] > self._last or not all(map(_sound, self._columns, ([value] for value in row))):
                     raise ValueError
             except ValueError:
                 damaged += 1
                 continue
-            last = row[0]
+            self._last = row[0]
             rows.append(row)
         values = {name: array("d", [row[i] for row in rows]) for i, name in enumerate(self._columns)}
         return Columns(self._columns, values, damaged)
@@ -126,9 +129,10 @@ def _floats(fields: list[bytes]) -> array[float]:
 
 
 def _sound(name: str, values: Iterable[float]) -> bool:
-    """Whether these can be values of the column: a count is whole, a time finite, any other number is what it is."""
+    """Whether these can be values of the column: a count is whole and from 1, a time finite, any other number is what it is."""
     if name in COUNTS:
-        return all(0 <= value <= LARGEST_COUNT and value.is_integer() for value in values)
+        least = 0 if name == "side" else 1
+        return all(least <= value <= LARGEST_COUNT and value.is_integer() for value in values)
     return name not in TIMES or all(0 <= value < 1e12 for value in values)
 
 

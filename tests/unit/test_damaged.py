@@ -12,8 +12,9 @@ import pytest
 
 from gradtui.runs import regular
 from gradtui.runs.export import export_csv, write_csv
-from gradtui.runs.folder import DamagedRun, RunFolder, UnknownRun, all_runs, create_run, find_run
+from gradtui.runs.folder import STEP_COLUMNS, DamagedRun, RunFolder, UnknownRun, all_runs, create_run, find_run
 from gradtui.runs.results import read_results
+from gradtui.runs.tail import CsvTail
 from gradtui.settings import RunSettings
 
 HEADER = b"step,epoch,loss,grad_norm,seconds,fresh_grad_norm,cosine\n"
@@ -166,7 +167,7 @@ CSV_DAMAGES: dict[str, tuple[Damage, int]] = {
     "no header": (lambda path: path.write_bytes(ROW % 1 + ROW % 2), 0),
     "nulls between": (lambda path: append(path, bytes(100) + b"\n" + ROW % 4), 4),
     "a huge line between": (lambda path: append(path, b"9" * 3_000_000 + b"\n" + ROW % 4), 4),
-    "the end of a huge line is a row": (lambda path: append(path, b"9" * (1 << 20) + b"," + ROW % 4 + ROW % 5), 4),
+    "the end of a huge line is a row": (lambda path: append(path, b"9" * (1 << 20) + ROW % 4 + ROW % 5), 4),
     "control characters": (lambda path: append(path, b"4,1,\x1b[31m0.5,,0.1,,\n\x1c4,1,0.5,,0.1,,\n" + ROW % 5), 4),
     "odd numbers": (
         lambda path: append(
@@ -194,6 +195,8 @@ def test_a_damaged_csv_gives_its_sound_rows(folder: RunFolder, tmp_path: Path, d
     damage(folder.steps_csv("with_zero_grad"))
     results = read_results(folder)
     assert (results.variants["with_zero_grad"].steps > 0) == (left > 0)
+    tail = CsvTail(folder.steps_csv("with_zero_grad"), STEP_COLUMNS)
+    assert sum(map(len, iter(tail.read, None))) == left
     json.dumps(results.as_json(), allow_nan=False)
     folder.count_steps("with_zero_grad")
     if damage in UNREADABLE:
