@@ -7,7 +7,7 @@
 - ``<variant>.log`` and ``supervisor.log``: what the processes printed;
 - ``<variant>.timing.csv``: the slices of the timing probe;
 - ``stop``, ``pause`` and ``step``: requests to the supervisor, empty files;
-- ``alive``: locked, and touched every two seconds, for as long as the supervisor lives;
+- ``alive``: locked, and touched every two seconds, for as long as the supervisor lives; ``starting``: locked before that;
 - ``reserve``: room on the disk for the last run.json, while the run goes on.
 """
 
@@ -255,7 +255,7 @@ class RunFolder:
     def observe(self) -> RunState:
         """The state as it is: ``lost`` where run.json says that the run goes on and no supervisor lives. Raises DamagedRun."""
         state = self.read()
-        if not state.live or lives(self.path / "alive", state.boot, state.host):
+        if not state.live or lives(self.path / "alive", self.path / "starting", state.boot, state.host):
             return state
         state = self.read()  # a supervisor writes the end, then lets go: it may have done both in between
         return replace(state, status="lost") if state.live else state
@@ -311,9 +311,15 @@ class RunFolder:
         return (self.path / "pause").exists()
 
     @contextmanager
-    def alive(self) -> Iterator[int]:
-        """Supervise the run, or hold it for who will: the file descriptor is one to hand down."""
-        with held(self.path / "alive") as descriptor:
+    def alive(self) -> Iterator[None]:
+        """Supervise the run: nobody else does so meanwhile."""
+        with held(self.path / "alive"):
+            yield
+
+    @contextmanager
+    def starting(self) -> Iterator[int]:
+        """Start its supervisor: at no moment does the run look lost. The file descriptor may be handed down to it."""
+        with held(self.path / "starting") as descriptor:
             yield descriptor
 
     def beat(self) -> None:

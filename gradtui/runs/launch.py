@@ -33,7 +33,11 @@ def start_supervisor(folder: RunFolder) -> subprocess.Popen[bytes]:
 
     Raises HomeError.
     """
-    with telling_of_the_home(folder.path), open(folder.supervisor_log, "ab", opener=private) as log, folder.alive() as alive:
+    with (
+        telling_of_the_home(folder.path),
+        open(folder.supervisor_log, "ab", opener=private) as log,
+        folder.starting() as starting,
+    ):
         return subprocess.Popen(
             [sys.executable, "-m", "gradtui.runs.supervisor", str(folder.path)],
             stdin=subprocess.DEVNULL,
@@ -42,7 +46,7 @@ def start_supervisor(folder: RunFolder) -> subprocess.Popen[bytes]:
             cwd=folder.path,
             env=environment(),
             start_new_session=True,
-            pass_fds=[alive],  # the lock goes on in the supervisor: at no moment does the run look lost
+            pass_fds=[starting],  # the lock goes on in the supervisor
         )
 
 

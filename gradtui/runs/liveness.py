@@ -15,7 +15,6 @@ import os
 import platform
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
@@ -48,7 +47,7 @@ def held(path: Path) -> Iterator[int]:
     """Be alive; the file descriptor that holds the lock can be handed down to a process that goes on."""
     with open(path, "a+", opener=private) as file:
         with suppress(OSError):  # a file system without locks: the heartbeat must do
-            fcntl.flock(file, fcntl.LOCK_SH)
+            fcntl.flock(file, fcntl.LOCK_EX)  # waits for a reader that is just looking
         beat(path)
         yield file.fileno()
 
@@ -59,28 +58,25 @@ def beat(path: Path) -> None:
         os.utime(path)
 
 
-def lives(path: Path, boot: str | None, host: str | None) -> bool:
-    """Whether the supervisor lives whose file this is and who runs, or ran, under that boot of that host."""
+def lives(path: Path, started_by: Path, boot: str | None, host: str | None) -> bool:
+    """Whether the supervisor lives whose file ``path`` is, or whoever is starting it, under that boot of that host."""
     same_kernel = boot == boot_id() if boot and boot_id() else host == platform.node()
     held = _is_held(path) if same_kernel else None
-    return _beats(path) if held is None else held
+    return _beats(path) if held is None else held or bool(_is_held(started_by))
 
 
 def _is_held(path: Path) -> bool | None:
-    """Whether somebody holds the lock; None where that cannot be told."""
-    for _ in range(3):  # another reader may be trying the lock at this very moment
-        try:
-            with open(path, "r+", opener=_at_once) as file:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except FileNotFoundError:
-            return False
-        except BlockingIOError:
-            time.sleep(0.001)
-        except OSError:
-            return None
-        else:
-            return False
-    return True
+    """Whether somebody holds the lock; None where that cannot be told. Readers do not get into each other's way."""
+    try:
+        with open(path, "r+", opener=_at_once) as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    except OSError:
+        return None
+    return False
 
 
 def _at_once(path: str, flags: int) -> int:

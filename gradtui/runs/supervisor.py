@@ -187,7 +187,7 @@ def main() -> None:
         log = os.open(folder.supervisor_log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         os.dup2(log, 1)
         os.dup2(log, 2)
-    with folder.alive():  # also where the starter handed it down
+    with folder.alive():
         run = Run(folder, workers)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: run.request_stop())

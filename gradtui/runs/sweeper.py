@@ -59,7 +59,7 @@ def work_off(folder: SweepFolder) -> None:
 def _run(folder: SweepFolder, sweep: Sweep, cell: Cell, supervisor: WarmSupervisor) -> Outcome | None:
     """One run of the grid; None where it was stopped."""
     run = create_run(sweep.settings(cell))
-    with run.alive():  # the supervisor takes the lock too, a moment later
+    with run.starting():
         process = supervisor.start(run)
         while process.poll() is None:
             if folder.stop_requested:

@@ -74,6 +74,7 @@ def test_a_variant_that_may_not_write_fails_by_name_and_the_other_finishes(
     assert 99_000 < run.folder.steps_csv("without_zero_grad").stat().st_size <= 100_001
 
 
+@pytest.mark.slow
 def test_a_full_disk_fails_both_variants_by_name_and_an_export_to_it_leaves_nothing(small_disk: Path) -> None:
     result = gradtui("run", "linear", "--epochs", "1000000", "--csv", str(small_disk / "a.csv"))
     assert result.returncode in (1, 2)

@@ -51,6 +51,7 @@ def test_a_worker_that_hangs_is_told_and_stops_by_force(
         assert state.variants["with_zero_grad"].steps > 5000
 
 
+@pytest.mark.slow
 def test_the_note_goes_when_steps_come_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     every_process_runs(IMPATIENT, tmp_path, monkeypatch)
     run = Started(**LONG)

@@ -22,7 +22,7 @@ from tests.conftest import is_alive, processes_of, wait_until
 from tests.terminal.emulator import Terminal
 
 STEPS = 5000
-STARTERS = ("app", "command", "command", "bare")
+STARTERS = ("command", "bare", "command", "app")
 
 
 class KilledRun:

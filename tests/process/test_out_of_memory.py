@@ -22,7 +22,7 @@ THE_GPUS = "import torch; raise torch.OutOfMemoryError('CUDA out of memory. Trie
 @pytest.mark.parametrize(
     ("does", "device"),
     [
-        pytest.param(MORE_THAN_THERE_IS, "cpu", id="cpu"),
+        pytest.param(MORE_THAN_THERE_IS, "cpu", id="cpu", marks=pytest.mark.slow),
         pytest.param(UNTIL_A_LIMIT, "cpu", id="limit", marks=pytest.mark.slow),
         pytest.param("raise MemoryError", "cpu", id="python", marks=pytest.mark.slow),
         pytest.param(THE_GPUS, "cpu", id="simulated", marks=pytest.mark.slow),
@@ -30,7 +30,10 @@ THE_GPUS = "import torch; raise torch.OutOfMemoryError('CUDA out of memory. Trie
             "import torch; torch.empty(1 << 50, device='cuda')",
             "cuda:0",
             id="cuda",
-            marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="out of memory on a GPU: there is no GPU here"),
+            marks=[
+                pytest.mark.slow,
+                pytest.mark.skipif(not torch.cuda.is_available(), reason="out of memory on a GPU: there is no GPU here"),
+            ],
         ),
     ],
 )

@@ -49,6 +49,14 @@ def test_the_lock_tells_on_this_machine_however_old_the_heartbeat(folder: RunFol
     assert folder.observe().status == "lost"
 
 
+def test_a_run_that_is_being_started_is_not_lost(folder: RunFolder) -> None:
+    with folder.starting():
+        assert folder.observe().status == "running"
+        with folder.alive():
+            assert folder.observe().status == "running"
+    assert folder.observe().status == "lost"
+
+
 def test_a_container_beside_the_supervisors_has_another_name_and_the_same_lock(supervised: RunFolder) -> None:
     supervised.write(replace(supervised.read(), host="another container"))
     os.utime(supervised.path / "alive", (0, 0))
