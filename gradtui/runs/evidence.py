@@ -142,7 +142,8 @@ class Evidence:
         """The mean loss over the last tenth of the run; nan where it is not finite."""
         blocks = self.blocks
         last = blocks[-max(1, len(blocks) // 10) :]
-        return statistics.fmean(last) if last and all(map(math.isfinite, last)) else math.nan
+        mean = sum(last) / len(last) if last else math.nan
+        return mean if math.isfinite(mean) else math.nan
 
     def converged_at(self, share: float) -> int | None:
         """The first step from which on the loss stays at or below a ``share`` of the first loss; None where it does not."""

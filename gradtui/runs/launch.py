@@ -13,7 +13,8 @@ from pathlib import Path
 import gradtui
 from gradtui.cifar10 import DataMissing
 from gradtui.cifar10 import files as cifar10_files
-from gradtui.runs.folder import RunFolder, runs_directory
+from gradtui.runs.folder import RunFolder, runs_directory, telling_of_the_home
+from gradtui.runs.liveness import private
 from gradtui.settings import RunSettings, SettingsError
 
 HANDOVER_SECONDS = 1.0
@@ -32,8 +33,15 @@ def environment() -> dict[str, str]:
 
 
 def start_supervisor(folder: RunFolder) -> subprocess.Popen[bytes]:
-    """Start a run that is laid out in ``folder``. It lives in a session of its own and outlives its starter."""
-    with open(folder.supervisor_log, "ab") as log, folder.alive() as alive:
+    """Start a run that is laid out in ``folder``. It lives in a session of its own and outlives its starter.
+
+    Raises HomeError.
+    """
+    with (
+        telling_of_the_home(folder.path),
+        open(folder.supervisor_log, "ab", opener=private) as log,
+        folder.starting() as starting,
+    ):
         return subprocess.Popen(
             [sys.executable, "-m", "gradtui.runs.supervisor", str(folder.path)],
             stdin=subprocess.DEVNULL,
@@ -42,7 +50,7 @@ def start_supervisor(folder: RunFolder) -> subprocess.Popen[bytes]:
             cwd=folder.path,
             env=environment(),
             start_new_session=True,
-            pass_fds=[alive],  # the lock goes on in the supervisor: at no moment does the run look lost
+            pass_fds=[starting],  # the lock goes on in the supervisor
         )
 
 
@@ -63,7 +71,7 @@ class WarmSupervisor:
     def start(self, folder: RunFolder) -> subprocess.Popen[bytes]:
         """Give it its run; from now on it outlives its starter. A dead one is replaced by a cold one."""
         assert self.process.stdin is not None
-        with folder.alive():  # until the supervisor has the lock too: at no moment does the run look lost
+        with folder.starting():  # until the supervisor has the run: at no moment does it look lost
             try:
                 self.process.stdin.write(f"{folder.path}\n".encode())
                 self.process.stdin.close()

@@ -87,7 +87,7 @@ class RunReader:
         self.state = folder.observe()
         names = self.state.settings.variants
         self.evidence = {name: Evidence() for name in names}
-        self._steps = {name: CsvTail(folder.steps_csv(name), columns, GRADIENT_COLUMNS, ("seconds",)) for name in names}
+        self._steps = {name: CsvTail(folder.steps_csv(name), columns, GRADIENT_COLUMNS) for name in names}
         self._epochs = {name: CsvTail(folder.epochs_csv(name), EPOCH_COLUMNS) for name in names}
 
     def refresh_state(self) -> RunState:
