@@ -76,11 +76,13 @@ class WarmSupervisor:
                 self.process.stdin.write(f"{folder.path}\n".encode())
                 self.process.stdin.close()
             except BrokenPipeError:
-                return start_supervisor(folder)
-            deadline = time.monotonic() + HANDOVER_SECONDS
-            while folder.read().started is None and self.process.poll() is None and time.monotonic() < deadline:
-                time.sleep(0.002)
-        return self.process
+                pass
+            else:
+                deadline = time.monotonic() + HANDOVER_SECONDS
+                while folder.read().started is None and self.process.poll() is None and time.monotonic() < deadline:
+                    time.sleep(0.002)
+                return self.process
+        return start_supervisor(folder)
 
     def end(self) -> None:
         """It is not needed; it ends by itself when it has noticed."""
