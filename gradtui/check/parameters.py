@@ -107,8 +107,9 @@ class Parameters:
         inner = {id(child) for module in modules for child in module.children()}
         for module in modules:
             if id(module) not in inner:
-                for name, parameter in module.named_parameters():
-                    yield parameter, type(module).__name__, name
+                model = _unwrapped(module)
+                for name, parameter in model.named_parameters():
+                    yield parameter, type(model).__name__, name
 
     # Parameters without an optimizer
 
@@ -134,6 +135,15 @@ class Parameters:
             return False
         unclaimed = self._unclaimed.get(id(parameter))
         return parameter.grad is not None or (unclaimed is not None and bool(unclaimed.backwards))
+
+
+def _unwrapped(module: nn.Module) -> nn.Module:
+    """The model inside of a wrapper such as DistributedDataParallel or torch.compile's."""
+    children = dict(module.named_children())
+    while len(children) == 1 and not set(children).isdisjoint(("module", "_orig_mod")):
+        (module,) = children.values()
+        children = dict(module.named_children())
+    return module
 
 
 def variables(frame: FrameType | None) -> dict[int, str]:

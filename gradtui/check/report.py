@@ -100,7 +100,7 @@ class Report:
         first = _summary(*self._judged[0])
         odd = [(each, found) for each, found in self._judged[1:] if _summary(each, found) != first]
         if not odd:
-            yield f"  all {len(self._all)} ranks agree"
+            yield f"  {len(self._all)} ranks, all as rank 0"
         for each, found in odd:
             yield f"  rank {each.rank} differs from rank 0: {_summary(each, found)}; rank 0: {first}"
 
