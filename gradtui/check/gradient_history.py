@@ -84,6 +84,8 @@ class GradientHistory:
         self._held: Tensor | None = None
         self._was_zero: list[Tensor] = []
         self._digest: Tensor | None = None
+        self._by_hand = False
+        """No backward() ever came, and the gradient changes all the same."""
         self._blind = False
         self.was_cleared = False
         """What a step had applied was cleared, at least once."""
@@ -198,7 +200,7 @@ class GradientHistory:
         if self.applied is None:
             return Applied.FRESH
         if gradient is not self.applied():
-            if self._is_carried_over(gradient):
+            if self._mixed and _derived(gradient, self._held):
                 return Applied.STALE
             self._cleared()
             return Applied.FRESH
@@ -212,15 +214,13 @@ class GradientHistory:
         """No backward() has added to the gradient since the last step."""
         if self._blind:
             return Applied.FRESH
-        written = version_of(gradient) != self._version
-        fed = self.total > 0
-        if written and not fed:
-            return Applied.FRESH  # the script writes its gradients by hand
-        if written and self._leaves_zeros(gradient, Written.INSTEAD):
-            return Applied.FRESH
-        if not written and (not gradient.any() or self._digest_changed(gradient)):
-            return Applied.FRESH  # cleared, or written by hand, through .data
-        return Applied.UNCHANGED
+        fed = self.total > 0  # else the script writes its gradients by hand
+        if version_of(gradient) != self._version:
+            return Applied.UNCHANGED if fed and not self._leaves_zeros(gradient, Written.INSTEAD) else Applied.FRESH
+        # What was written through .data is seen by what it leaves: zeros, or other values, if not every time.
+        changed = self._digest_changed(gradient)
+        self._by_hand |= changed and not fed
+        return Applied.UNCHANGED if gradient.any() and not (changed or self._by_hand) else Applied.FRESH
 
     def settle(self) -> None:
         """A step has applied the gradient."""

@@ -255,6 +255,7 @@ class LightWatch:
 
     def alarm(self) -> Follow:
         """Inside a backward() that found an applied gradient in place, and has not added to any other: follow closely."""
+        self.count()
         for place, (parameter, history) in enumerate(self._live):
             if not self.gliding:
                 history.resume(self._applied[place])

@@ -112,7 +112,7 @@ class OptimizerWatch:
         if same(parameters, self._parameters):
             return
         known = {id(parameter): history for parameter, history in zip(self._parameters, self.histories, strict=True)}
-        names = self._registry.names() | variables(frame)
+        names = variables(frame, Tensor) | self._registry.names(frame)
         self.group_sizes = [len(group["params"]) for group in optimizer.param_groups]
         places = [(group, place) for group, size in enumerate(self.group_sizes) for place in range(size)]
         self.histories = []

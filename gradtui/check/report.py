@@ -182,7 +182,7 @@ def _optimizer_json(place: int, one: OptimizerFacts, found: list[Finding]) -> di
         "stale_steps": one.stale_steps,
         "verdict": optimizer_verdict(place, found),
         "first_stale_step": one.first_stale or None,
-        "stale_parameters": one.stale_parameters,
+        "stale_parameters": [one.parameters[place] for place in one.stale_parameters],
         "parameters": len(one.parameters),
         "backwards_per_step": {str(count): steps for count, steps in sorted(one.backwards_per_step.items())},
         "cleared_at": [str(each) for each in one.cleared_at],
