@@ -21,7 +21,8 @@ class OptimizerFacts:
     stale_steps: int = 0
     """Steps that applied what an earlier step had already applied."""
     first_stale: int = 0
-    stale_parameters: list[str] = field(default_factory=list)
+    stale_parameters: list[int] = field(default_factory=list)
+    """Which of ``parameters`` those steps did it with: places, as two parameters may have the same name."""
     unchanged_steps: int = 0
     """Stale steps without any backward() since the step before."""
     piled_steps: int = 0

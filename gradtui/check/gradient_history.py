@@ -22,7 +22,8 @@ from torch import Tensor
 from torch.utils.hooks import RemovableHandle
 
 from gradtui.check.backwards import in_backward
-from gradtui.check.lines import Place, frame_here, users_place
+from gradtui.check.clearing_lines import place_of_end
+from gradtui.check.lines import Place, frame_here
 from gradtui.check.optimizer_log import OptimizerLog
 from gradtui.check.tensors import tensor_hook, version_of
 
@@ -30,6 +31,10 @@ ZEROS_BELIEVED = 3
 """After so many clearings in place, step by step, that were seen to leave zeros, only each ``ZEROS_LOOKED_AT``-th is
 looked at: to look is to wait for the device."""
 ZEROS_LOOKED_AT = 64
+
+
+SUMMED_UP = 2
+"""At so many first steps each gradient is summed up, to be known again if it moves: no more than a sum, left on its device."""
 
 
 class Applied(enum.Enum):
@@ -60,7 +65,9 @@ class GradientHistory:
         self.contributions = 0
         """How many backward() calls have added to the gradient since the last step."""
         self.total = 0
+        """How many have ever."""
         self.first_fires = 0
+        """How many of those had added to no other gradient of the optimizer before."""
         self.began_at_none = False
         """The first contribution since the last step found no gradient."""
         self.trainable = parameter.requires_grad
@@ -77,7 +84,11 @@ class GradientHistory:
         self._held: Tensor | None = None
         self._was_zero: list[Tensor] = []
         self._digest: Tensor | None = None
+        self._by_hand = False
+        """No backward() ever came, and the gradient changes all the same."""
         self._blind = False
+        self.was_cleared = False
+        """What a step had applied was cleared, at least once."""
         self._zeroed = False
         """It was cleared in place since the last step."""
         self._zeros_seen = {Written.BEFORE: 0, Written.BETWEEN: 0, Written.INSTEAD: 0}
@@ -127,11 +138,12 @@ class GradientHistory:
             return
         if gradient is None:
             self._cleared()
-        elif gradient is not self.applied():
-            if not (self._mixed and _derived(gradient, self._held)):
-                self._cleared()
-        else:
+        elif gradient is self.applied():
             self._add_to_applied(gradient)
+        elif self._is_carried_over(gradient):
+            self._mixed = True
+        else:
+            self._cleared()
 
     def _add_to_applied(self, gradient: Tensor) -> None:
         if self._version is not None and version_of(gradient) != self._version:
@@ -139,7 +151,7 @@ class GradientHistory:
                 self._cleared()
                 return
         elif self.log.in_step:
-            if not gradient.any():
+            if not gradient.any() or any(bool(zero) for zero in self._was_zero):
                 self._cleared()
                 return
         else:
@@ -196,23 +208,19 @@ class GradientHistory:
             return self._judge_untouched(gradient)
         if any(bool(zero) for zero in self._was_zero):
             return Applied.FRESH
-        if version_of(gradient) != self._version and not gradient.any():
-            return Applied.FRESH
-        return Applied.STALE
+        return Applied.STALE if gradient.any() else Applied.FRESH  # zeros: cleared after the last contribution
 
     def _judge_untouched(self, gradient: Tensor) -> Applied:
         """No backward() has added to the gradient since the last step."""
         if self._blind:
             return Applied.FRESH
-        written = version_of(gradient) != self._version
-        fed = self.total > 0
-        if written and not fed:
-            return Applied.FRESH  # the script writes its gradients by hand
-        if written and self._leaves_zeros(gradient, Written.INSTEAD):
-            return Applied.FRESH
-        if not written and (not gradient.any() or self._digest_changed(gradient)):
-            return Applied.FRESH  # cleared, or written by hand, through .data
-        return Applied.UNCHANGED
+        fed = self.total > 0  # else the script writes its gradients by hand
+        if version_of(gradient) != self._version:
+            return Applied.UNCHANGED if fed and not self._leaves_zeros(gradient, Written.INSTEAD) else Applied.FRESH
+        # What was written through .data is seen by what it leaves: zeros, or other values, if not every time.
+        changed = self._digest_changed(gradient)
+        self._by_hand |= changed and not fed
+        return Applied.UNCHANGED if gradient.any() and not (changed or self._by_hand) else Applied.FRESH
 
     def settle(self) -> None:
         """A step has applied the gradient."""
@@ -228,7 +236,7 @@ class GradientHistory:
             self.had_gradient = True
             self.applied = weakref.ref(gradient, self._gone if self.log.traces_clearing else None)
             self._version = version_of(gradient)
-            if self.total == 0 and not gradient.is_sparse:
+            if (self.total == 0 or self.log.steps <= SUMMED_UP) and not gradient.is_sparse:
                 self._digest = gradient.detach().sum()
         if not self._zeroed:
             self._zeros_seen = dict.fromkeys(self._zeros_seen, 0)
@@ -256,11 +264,18 @@ class GradientHistory:
         gradient = parameter.grad if parameter is not None else None
         return gradient is not None and self.written_version is not None and version_of(gradient) != self.written_version
 
+    def _is_carried_over(self, gradient: Tensor) -> bool:
+        """Whether another tensor in .grad holds what was applied: scaled, clamped, or moved (DistributedDataParallel does)."""
+        if self._mixed:
+            return _derived(gradient, self._held)
+        return self._digest is not None and bool(gradient.any()) and not self._digest_changed(gradient)
+
     def _digest_changed(self, gradient: Tensor) -> bool:
-        """Whether values were written through .data since the last step; known only where no backward() ever came."""
+        """Whether the values are others than at the last step; known only where they were summed up then."""
         if self._digest is None or gradient.is_sparse:
             return False
-        return not torch.equal(self._digest.nan_to_num(), gradient.detach().sum().nan_to_num())
+        now, then = gradient.detach().sum(), self._digest
+        return not torch.allclose(now, then, rtol=1e-5, atol=0.0, equal_nan=True)
 
     # Clearing
 
@@ -271,12 +286,8 @@ class GradientHistory:
         self._zeros_seen[when] = self._zeros_seen[when] + 1 if self._zeroed else 0
         return self._zeroed
 
-    @property
-    def clears_in_place(self) -> bool:
-        """Whether the gradient has been zeroed in place in the last steps."""
-        return any(self._zeros_seen.values())
-
     def _cleared(self) -> None:
+        self.was_cleared |= self.applied is not None
         if self._clearing is not None:
             self.log.cleared_at[self._clearing] += 1
         self.applied = self._version = self._held = self._clearing = None
@@ -287,11 +298,11 @@ class GradientHistory:
         """The tensor that was the gradient is being freed: by whichever line runs now."""
         frame = frame_here().f_back
         if not self.log.closed and self._parameter() is not None and not in_backward(frame):
-            self.found_clearing(users_place(frame))
+            self.found_clearing(place_of_end(frame))
 
     def found_clearing(self, place: Place | None) -> None:
         """This line seems to clear; it counts when the next contribution finds the gradient cleared."""
-        self._clearing = place
+        self._clearing = place or self._clearing
 
 
 def _derived(gradient: Tensor, before: Tensor | None) -> bool:

@@ -178,7 +178,9 @@ class LightWatch:
         applied = [weakref.ref(gradient) for gradient in gradients if gradient is not None]
         if len(applied) < len(gradients):
             return False
-        self._suspected = self._steps_in_place()
+        counts = self._steps_in_place()
+        if not counts[self._stand]:  # the sentinel's gradient is new; where it seems older, all is done in another way now
+            self._suspected = counts
         self.gliding, self._until = False, LOSSES
         self._applied, self._sentinel.applied = applied, applied[self._stand]
         self._sentinel.cell[LOOKS], self._sentinel.cell[LEFT], self._left = 1, 0, 0
@@ -209,17 +211,26 @@ class LightWatch:
         self._live[self._stand][1].unhook()
         if sentinel.alarmed:
             return 0
-        if not self.gliding:
-            for (_, history), applied in zip(self._live, self._applied, strict=True):
-                history.resume(applied)
-            both = zip(self._suspected, self._in_place(), strict=True)
-            self._suspected = [steps + 1 if in_place else 0 for steps, in_place in both]
-        elif not sentinel.cell[COUNT] and self._parameters[self._stand].grad is not None:
+        if not sentinel.cell[COUNT] and self._stands_on_applied():
             # No backward() has reached the sentinel's parameter: what it has is the applied gradient; so it is for all.
             for parameter, history in self._live:
                 if parameter.grad is not None:
                     history.resume(weakref.ref(parameter.grad), version_of(parameter.grad))
+        elif not self.gliding:
+            for (_, history), applied in zip(self._live, self._applied, strict=True):
+                history.resume(applied)
+            both = zip(self._suspected, self._in_place(), strict=True)
+            self._suspected = [steps + 1 if in_place else 0 for steps, in_place in both]
         return sentinel.cell[COUNT]
+
+    def _stands_on_applied(self) -> bool:
+        gradient = self._parameters[self._stand].grad
+        return gradient is not None and (self.gliding or self._applied[self._stand]() is gradient)
+
+    @property
+    def alarmed_by(self) -> GradientHistory | None:
+        """Of the parameter on which the sentinel sounded the alarm, if it did."""
+        return self._live[self._stand][1] if self._sentinel.alarmed else None
 
     def suspects(self) -> dict[GradientHistory, int]:
         """For how many steps, with this one, a gradient may have been in place that was not watched closely."""
@@ -244,6 +255,7 @@ class LightWatch:
 
     def alarm(self) -> Follow:
         """Inside a backward() that found an applied gradient in place, and has not added to any other: follow closely."""
+        self.count()
         for place, (parameter, history) in enumerate(self._live):
             if not self.gliding:
                 history.resume(self._applied[place])

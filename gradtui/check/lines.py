@@ -6,7 +6,7 @@ import linecache
 import os
 import sys
 import sysconfig
-from types import FrameType
+from types import CodeType, FrameType
 from typing import NamedTuple
 
 frame_here = sys._getframe  # noqa: SLF001 (its public twin, inspect.currentframe, costs three times as much)
@@ -38,6 +38,13 @@ class Place(NamedTuple):
         return f"{file}:{self.line}"
 
 
+def is_torchs(code: CodeType) -> bool:
+    """Whether this is torch's own code."""
+    torch = sys.modules.get("torch")
+    file = getattr(torch, "__file__", None)
+    return file is not None and code.co_filename.startswith(os.path.dirname(file) + os.sep)
+
+
 def users_place(frame: FrameType | None) -> Place | None:
     """The innermost line of the user's own code at or above ``frame``.
 
@@ -48,7 +55,7 @@ def users_place(frame: FrameType | None) -> Place | None:
         file = frame.f_code.co_filename
         kind = _kinds.get(file)
         if kind is None:
-            kind = _kinds[file] = _kind(file)
+            kind = _kinds[file] = _kind(frame.f_code)
         if kind == _YOURS:
             return Place(file, frame.f_lineno)
         if kind == _LIBRARY and library is None:
@@ -57,10 +64,9 @@ def users_place(frame: FrameType | None) -> Place | None:
     return library
 
 
-def _kind(file: str) -> int:
-    torch = sys.modules.get("torch")
-    torch_file = getattr(torch, "__file__", None) or ""
-    if file.startswith((_HERE, "<frozen")) or (torch_file and file.startswith(os.path.dirname(torch_file) + os.sep)):
+def _kind(code: CodeType) -> int:
+    file = code.co_filename
+    if file.startswith((_HERE, "<frozen")) or is_torchs(code):
         return _HIDDEN
     if file.startswith(_LIBRARIES) or f"{os.sep}site-packages{os.sep}" in file or f"{os.sep}dist-packages{os.sep}" in file:
         return _LIBRARY

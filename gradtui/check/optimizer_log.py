@@ -5,15 +5,12 @@ An interval is what lies between two steps of the optimizer.
 
 from __future__ import annotations
 
-import os
 from collections import Counter
-from types import CodeType, FrameType
-
-import torch
+from types import FrameType
 
 from gradtui.check.backwards import Backward, Backwards
 from gradtui.check.clearing_lines import LineFinder
-from gradtui.check.lines import Place, users_place
+from gradtui.check.lines import Place, is_torchs, users_place
 from gradtui.check.losses import Loss, LossesOnDevice, is_finite
 
 CLEARINGS_TRACED = 8
@@ -96,7 +93,7 @@ class OptimizerLog:
         """The call of the step's closure that runs at ``frame``: another one each time the closure is called."""
         closure = None
         while frame is not None and frame is not self.step_frame:
-            if not _is_torchs(frame.f_code):
+            if not is_torchs(frame.f_code):
                 closure = frame
             frame = frame.f_back
         return closure if frame is not None else None
@@ -110,10 +107,3 @@ class OptimizerLog:
         place = users_place(frame)
         if place is not None:
             self.stepped_at[place] += 1
-
-
-_TORCH = os.path.dirname(torch.__file__) + os.sep
-
-
-def _is_torchs(code: CodeType) -> bool:
-    return code.co_filename.startswith(_TORCH)

@@ -37,6 +37,7 @@ class OptimizerWatch:
         self.light: LightWatch | None = None
         self._suspected: dict[GradientHistory, int] = {}
         self._suspected_at = 0
+        self._alarmed_by: GradientHistory | None = None
         self.wraps = False
         """Another optimizer steps the same parameters inside of this one's steps."""
         self.post_hook: RemovableHandle | None = None
@@ -111,7 +112,7 @@ class OptimizerWatch:
         if same(parameters, self._parameters):
             return
         known = {id(parameter): history for parameter, history in zip(self._parameters, self.histories, strict=True)}
-        names = self._registry.names() | variables(frame)
+        names = variables(frame, Tensor) | self._registry.names(frame)
         self.group_sizes = [len(group["params"]) for group in optimizer.param_groups]
         places = [(group, place) for group, size in enumerate(self.group_sizes) for place in range(size)]
         self.histories = []
@@ -140,6 +141,7 @@ class OptimizerWatch:
         backwards = len(log.interval) + self._unnoted
         replaced = all(history.replaced for history in histories)
         self._results = results = [history.judge() for history in histories]
+        self._doubt_after_alarm()
         for history, result in zip(histories, results, strict=True):
             history.stale_steps += result in (Applied.STALE, Applied.UNCHANGED)
         stale = Applied.STALE in results or Applied.UNCHANGED in results
@@ -159,6 +161,16 @@ class OptimizerWatch:
             self._settle_suspicion()
         ordinary = backwards > 0 and not (stale or wiped or self._closure)
         self._in_a_row = self._in_a_row + 1 if ordinary and replaced and self._all_are_plain() else 0
+
+    def _doubt_after_alarm(self) -> None:
+        """After an alarm that turns out to be none: other gradients may have been added to before it was sounded."""
+        by, self._alarmed_by = self._alarmed_by, None
+        if by is None or self._results[self.histories.index(by)] is Applied.STALE:
+            return
+        for place, history in enumerate(self.histories):
+            if self._results[place] is Applied.STALE:
+                self._results[place] = Applied.FRESH
+                self._suspected[history] = self._suspected.get(history, 0) + 1
 
     def _settle_suspicion(self) -> None:
         """Some gradients seemed to be in place when the last steps were not watched closely. They were, if they are now."""
@@ -203,8 +215,8 @@ class OptimizerWatch:
 
     def _trace_clearing(self) -> None:
         for history, parameter in zip(self.histories, self._parameters, strict=True):
-            if history.clears_in_place and parameter.grad is not None:
-                self.log.finder.start(parameter.grad, history.found_clearing)
+            if history.was_cleared and parameter.grad is not None:
+                self.log.finder.start(parameter, parameter.grad, history.found_clearing)
                 return
 
     # Lightly
@@ -224,5 +236,6 @@ class OptimizerWatch:
         self._unnoted = light.leave()
         self._suspected = light.suspects()
         self._suspected_at = self.log.steps + 1
+        self._alarmed_by = light.alarmed_by
         self.light = None
         self._in_a_row, self._needed = 0, min(self._needed * 2, 1024)

@@ -98,17 +98,26 @@ class Parameters:
 
     # Names
 
-    def names(self) -> dict[int, str]:
-        """For the id of each parameter of a living module: the class of its outermost module, and its name in there."""
-        return {id(parameter): f"{model}.{name}" for parameter, model, name in self._named()}
+    def names(self, frame: FrameType | None) -> dict[int, str]:
+        """For the id of each parameter of a living module: its outermost module, and its name in there.
 
-    def _named(self) -> Iterator[tuple[Tensor, str, str]]:
+        The module is called what the variables of ``frame``'s callers call it; one that they do not hold, by its class.
+        """
+        called = variables(frame, nn.Module)
+        found = {}
+        for parameter, model, name in self._named():
+            variable = called.get(id(model), "self")
+            found[id(parameter)] = f"{type(model).__name__ if variable == 'self' else variable}.{name}"
+        return found
+
+    def _named(self) -> Iterator[tuple[Tensor, nn.Module, str]]:
         modules = list(self._modules)
         inner = {id(child) for module in modules for child in module.children()}
         for module in modules:
             if id(module) not in inner:
-                for name, parameter in module.named_parameters():
-                    yield parameter, type(module).__name__, name
+                model = _unwrapped(module)
+                for name, parameter in model.named_parameters():
+                    yield parameter, model, name
 
     # Parameters without an optimizer
 
@@ -124,7 +133,7 @@ class Parameters:
             if id(parameter) in held:
                 self._claimed[id(parameter)] = weakref.ref(parameter)  # its optimizer has not stepped yet
             else:
-                self.orphans[id(parameter)] = Orphan(parameter, model, name)
+                self.orphans[id(parameter)] = Orphan(parameter, type(model).__name__, name)
 
     def _is_orphaned(self, parameter: Tensor) -> bool:
         if not parameter.requires_grad or self._is_claimed(parameter):
@@ -136,13 +145,22 @@ class Parameters:
         return parameter.grad is not None or (unclaimed is not None and bool(unclaimed.backwards))
 
 
-def variables(frame: FrameType | None) -> dict[int, str]:
-    """For the id of each tensor that is a variable of ``frame``'s callers: the variable's name; the innermost wins."""
+def _unwrapped(module: nn.Module) -> nn.Module:
+    """The model inside of a wrapper such as DistributedDataParallel or torch.compile's."""
+    children = dict(module.named_children())
+    while len(children) == 1 and not set(children).isdisjoint(("module", "_orig_mod")):
+        (module,) = children.values()
+        children = dict(module.named_children())
+    return module
+
+
+def variables(frame: FrameType | None, kind: type[object]) -> dict[int, str]:
+    """For the id of each object of this kind that a variable of ``frame``'s callers holds: its name; the innermost wins."""
     found: dict[int, str] = {}
     while frame is not None:
         for names in (frame.f_locals, frame.f_globals):
             for name, value in list(names.items()):
-                if isinstance(value, Tensor) and id(value) not in found:
+                if isinstance(value, kind) and id(value) not in found:
                     found[id(value)] = name
         frame = frame.f_back
     return found

@@ -100,7 +100,7 @@ class Report:
         first = _summary(*self._judged[0])
         odd = [(each, found) for each, found in self._judged[1:] if _summary(each, found) != first]
         if not odd:
-            yield f"  all {len(self._all)} ranks agree"
+            yield f"  {len(self._all)} ranks, all as rank 0"
         for each, found in odd:
             yield f"  rank {each.rank} differs from rank 0: {_summary(each, found)}; rank 0: {first}"
 
@@ -182,7 +182,7 @@ def _optimizer_json(place: int, one: OptimizerFacts, found: list[Finding]) -> di
         "stale_steps": one.stale_steps,
         "verdict": optimizer_verdict(place, found),
         "first_stale_step": one.first_stale or None,
-        "stale_parameters": one.stale_parameters,
+        "stale_parameters": [one.parameters[place] for place in one.stale_parameters],
         "parameters": len(one.parameters),
         "backwards_per_step": {str(count): steps for count, steps in sorted(one.backwards_per_step.items())},
         "cleared_at": [str(each) for each in one.cleared_at],

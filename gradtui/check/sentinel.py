@@ -75,8 +75,8 @@ class Sentinel:
     def _found(self, gradient: Tensor) -> None:
         """The first backward() since the last step finds a gradient."""
         if self.applied is None or self.applied() is gradient:
-            self.cell[LOOKS], self.cell[USUAL] = 1, -1
             self._follow = self._not_cleared()
+            self.cell[LOOKS], self.cell[USUAL] = 1, -1
 
     def _look(self, frame: FrameType | None) -> None:
         if self._follow is not None:

@@ -120,15 +120,14 @@ def stale_parameters(one: OptimizerFacts) -> str:
     if len(one.stale_parameters) == len(one.parameters):
         count = len(one.parameters)
         return f"all {count} parameters" if count > 1 else "its only parameter"
-    groups, start = [], 0
+    parts, start = [], 0
     for group, size in enumerate(one.group_sizes):
-        names = one.parameters[start : start + size]
+        places = range(start, start + size)
         start += size
-        if size and stale.issuperset(names):
-            groups.append(group)
-            stale.difference_update(names)
-    parts = [f"group {group}" for group in groups]
-    rest = [name for name in one.parameters if name in stale]
+        if size and stale.issuperset(places):
+            parts.append(f"group {group}")
+            stale.difference_update(places)
+    rest = [one.parameters[place] for place in sorted(stale)]
     return f"{len(one.stale_parameters)} of {len(one.parameters)} parameters: " + some(parts + rest)
 
 

@@ -174,7 +174,7 @@ def _facts(watch: OptimizerWatch) -> OptimizerFacts:
         group_sizes=watch.group_sizes,
         stale_steps=log.stale_steps or log.piled_steps,
         first_stale=1 if only_piled else log.first_stale,
-        stale_parameters=[history.name for history in watch.histories if history.stale_steps or only_piled],
+        stale_parameters=[place for place, each in enumerate(watch.histories) if each.stale_steps or only_piled],
         unchanged_steps=log.unchanged_steps,
         piled_steps=log.piled_steps,
         wiped_steps=log.wiped_steps,

@@ -6,6 +6,7 @@ A script marks each statement that clears gradients with a trailing ``# clears``
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 SCRIPTS = Path(__file__).parent / "scripts"
@@ -20,6 +21,29 @@ def source(name: str, steps: int | None = None) -> str:
     """The script as it stands, or with another number of steps."""
     text = (SCRIPTS / f"{name}.py").read_text(encoding="utf-8")
     return text if steps is None else re.sub(r"^STEPS = \d+$", f"STEPS = {steps}", text, flags=re.MULTILINE)
+
+
+def clears(text: str) -> bool:
+    """Whether there is anything to break."""
+    return _CLEARS.search(text) is not None
+
+
+@dataclass(frozen=True)
+class Stale:
+    """What is stale once nothing is cleared: which optimizer (None: each), which of its groups (None: all), from which
+    step. A script says so in its first comment, ``broken: optimizer 1``, where it is not all, from step 2."""
+
+    optimizer: int | None = None
+    group: int | None = None
+    first: int = 2
+
+
+def expected(text: str) -> Stale:
+    """What the script says about itself."""
+    found = re.search(r"^broken: (.*)$", text, re.MULTILINE)
+    words = dict(re.findall(r"(optimizer|group|step) (\d+)", found[1])) if found else {}
+    optimizer, group = (int(words[word]) if word in words else None for word in ("optimizer", "group"))
+    return Stale(optimizer, group, int(words.get("step", 2)))
 
 
 def broken(text: str) -> str:

@@ -1,8 +1,8 @@
 """Runs many scripts under ``gradtui check`` for the price of one ``import torch``.
 
-``python -m tests.check.forks`` imports torch, and for each line of JSON on its standard input, ``[folder, words]``, forks
-a child that runs ``check(words)`` in that folder, its standard output and error in the files ``out`` and ``err`` there.
-It answers each with a line that holds the child's exit code.
+``python -m tests.check.forks`` imports torch, and for each line of JSON on its standard input, ``[folder, words,
+closely]``, forks a child that runs ``check(words)`` in that folder, its standard output and error in the files ``out`` and
+``err`` there. It answers each with a line that holds the child's exit code.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +21,7 @@ from typing import Any
 
 import torch
 
+from gradtui.check import optimizer_watch
 from gradtui.check.command import check
 
 ROOT = Path(__file__).parents[2]
@@ -53,20 +55,29 @@ class Forks:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._process.communicate()
 
-    def check(self, source: str, *options: str, arguments: tuple[str, ...] = ()) -> Run:
+    def check(self, source: str, *options: str, arguments: Sequence[str] = (), closely: bool = False) -> Run:
         """Run this source as ``script.py`` under ``gradtui check --json``."""
+        return self.run(["--json", *options, "script.py", *arguments], {"script.py": source}, closely)
+
+    def run(self, words: Sequence[str], files: Mapping[str, str], closely: bool = False) -> Run:
+        """``gradtui check`` with these words, in a folder that holds these files. ``closely``: no step is followed lightly."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            (folder / "script.py").write_text(source, encoding="utf-8")
-            self._process.stdin.write(json.dumps([name, ["--json", *options, "script.py", *arguments]]) + "\n")
+            for path, text in files.items():
+                (folder / path).parent.mkdir(parents=True, exist_ok=True)
+                (folder / path).write_text(text, encoding="utf-8")
+            self._process.stdin.write(json.dumps([name, list(words), closely]) + "\n")
             self._process.stdin.flush()
             code = int(self._process.stdout.readline())
-            return Run(code, (folder / "out").read_text(encoding="utf-8"), (folder / "err").read_text(encoding="utf-8"))
+            out, err = ((folder / printed).read_text(encoding="utf-8").replace(name, "HERE") for printed in ("out", "err"))
+            return Run(code, out, err)
 
 
-def _child(folder: str, words: list[str]) -> None:
+def _child(folder: str, words: list[str], closely: bool) -> None:
+    if closely:
+        optimizer_watch.CLOSE_STEPS = sys.maxsize
     signal.alarm(LIMIT_SECONDS)
     os.chdir(folder)
     for number, name in ((1, "out"), (2, "err")):
@@ -89,14 +100,13 @@ def _warm_up(model: torch.nn.Module) -> None:
 
 
 def main() -> None:
-
     torch.set_num_threads(1)
     _warm_up(torch.nn.Linear(1, 1))
     for line in sys.stdin:
-        folder, words = json.loads(line)
+        folder, words, closely = json.loads(line)
         pid = os.fork()
         if pid == 0:
-            _child(folder, words)
+            _child(folder, words, closely)
         _, status = os.waitpid(pid, 0)
         print(os.waitstatus_to_exitcode(status), flush=True)
 
