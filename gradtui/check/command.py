@@ -7,11 +7,12 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from gradtui.check import program
-from gradtui.check.after_torch import after_torch
-from gradtui.check.arguments import HELP, Request, WrongUsage, parse
+from gradtui.check.arguments import HELP, Request, parse
 from gradtui.check.facts import Facts
 from gradtui.check.report import Report
+from gradtui.script import program
+from gradtui.script.after_torch import after_torch
+from gradtui.script.program import WrongUsage
 
 if TYPE_CHECKING:
     from gradtui.check.ranks import Ranks

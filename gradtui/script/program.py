@@ -10,21 +10,33 @@ import os
 import pkgutil
 import sys
 import threading
+from dataclasses import dataclass, field
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from types import CodeType, ModuleType, TracebackType
 
-from gradtui.check.arguments import Request, WrongUsage
-
 INTERRUPTED = 130
-_HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+_HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep  # all of gradtui
 _FROZEN_IMPORT = "<frozen importlib"
 
 
-def run(request: Request) -> int:
+class WrongUsage(ValueError):
+    """What was asked for cannot be done; the message says what it got and what is allowed."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """What to run: ``target``, a script's path or a module's name, with ``arguments``."""
+
+    target: str = ""
+    is_module: bool = False
+    arguments: list[str] = field(default_factory=list)
+
+
+def run(program: Program) -> int:
     """Run it; the exit code that it ends with. Raises WrongUsage where there is no such program."""
     _kept.append(sys.modules["__main__"])
     try:
-        code, module = _module(request) if request.is_module else _script(request)
+        code, module = _module(program) if program.is_module else _script(program)
         sys.modules["__main__"] = module
         exec(code, module.__dict__)
     except WrongUsage:
@@ -62,36 +74,36 @@ def _main_module(code_file: str | None, spec: ModuleSpec | None) -> ModuleType:
     return module
 
 
-def _script(request: Request) -> tuple[CodeType, ModuleType]:
-    path = os.path.abspath(request.target)
-    sys.argv = [request.target, *request.arguments]
+def _script(program: Program) -> tuple[CodeType, ModuleType]:
+    path = os.path.abspath(program.target)
+    sys.argv = [program.target, *program.arguments]
     importer = pkgutil.get_importer(path) if os.path.exists(path) else None
     find = getattr(importer, "find_spec", None)
     if importer is not None and find is not None and (spec := find("__main__")) is not None:
         _set_first_path(path)  # a folder or a zip file with a __main__.py
-        return _code_of(spec, request)
+        return _code_of(spec, program)
     try:
         with open(path, "rb") as file:
             source = file.read()
     except OSError as error:
         why = "there is no such file" if isinstance(error, FileNotFoundError) else os.strerror(error.errno or 0).lower()
-        raise WrongUsage(f"SCRIPT: got {request.target!a}; {why}; it takes the path of a Python script") from None
+        raise WrongUsage(f"SCRIPT: got {program.target!a}; {why}; it takes the path of a Python script") from None
     _set_first_path(os.path.dirname(os.path.realpath(path)))
     module = _main_module(path, None)
     module.__loader__ = SourceFileLoader("__main__", path)
     return compile(source, path, "exec", dont_inherit=True), module
 
 
-def _module(request: Request) -> tuple[CodeType, ModuleType]:
-    name = request.target
-    sys.argv = ["-m", *request.arguments]
+def _module(program: Program) -> tuple[CodeType, ModuleType]:
+    name = program.target
+    sys.argv = ["-m", *program.arguments]
     _set_first_path(os.getcwd())
     spec = _find(name, name)
     if spec is not None and spec.submodule_search_locations is not None:
         spec = _find(f"{name}.__main__", name)
     if spec is None:
         raise WrongUsage(f"-m: got {name!a}; there is no such module; it takes the name of one that python -m can run")
-    code, module = _code_of(spec, request)
+    code, module = _code_of(spec, program)
     sys.argv[0] = spec.origin or name
     return code, module
 
@@ -107,12 +119,12 @@ def _find(name: str, asked: str) -> ModuleSpec | None:
         return None
 
 
-def _code_of(spec: ModuleSpec, request: Request) -> tuple[CodeType, ModuleType]:
+def _code_of(spec: ModuleSpec, program: Program) -> tuple[CodeType, ModuleType]:
     get_code = getattr(spec.loader, "get_code", None)
     code = get_code(spec.name) if get_code is not None else None
     if code is None:
-        raise WrongUsage(f"got {request.target!a}; it holds no Python code that could be run")
-    module = _main_module(spec.origin, spec if request.is_module else None)
+        raise WrongUsage(f"got {program.target!a}; it holds no Python code that could be run")
+    module = _main_module(spec.origin, spec if program.is_module else None)
     module.__loader__, module.__package__ = spec.loader, spec.parent or ""
     return code, module
 
