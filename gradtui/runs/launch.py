@@ -13,7 +13,7 @@ import gradtui
 from gradtui.cifar10 import DataMissing
 from gradtui.cifar10 import files as cifar10_files
 from gradtui.runs.folder import RunFolder, runs_directory
-from gradtui.settings import RunSettings, SettingsError
+from gradtui.settings import RunSettings, SettingsError, shown
 
 
 class DeviceSearchFailed(RuntimeError):
@@ -96,8 +96,9 @@ def find_devices() -> dict[str, str]:
 def check(settings: RunSettings, devices: Mapping[str, str] | None = None) -> None:
     """Whether a run with these settings can be started here; ``devices`` are looked for where they are needed.
 
-    Raises SettingsError where the box lacks the device, or the files of the data set.
+    Raises SettingsError where the box lacks the device, the files of the data set, or the script.
     """
+    _check_script(settings.anchored())
     name = settings.device
     if name not in ("auto", "cpu"):
         devices = devices or find_devices()
@@ -108,3 +109,16 @@ def check(settings: RunSettings, devices: Mapping[str, str] | None = None) -> No
             cifar10_files.find(settings.data_dir or None)
         except DataMissing as error:
             raise SettingsError({"data_dir": str(error)}) from None
+
+
+def _check_script(settings: RunSettings) -> None:
+    """Only whether it can be read: it is the workers that run it."""
+    if settings.script is None:
+        return
+    path = Path(settings.directory or "", settings.script)
+    try:
+        if not path.is_dir():  # a folder with a __main__.py is a script too
+            open(path, "rb").close()
+    except (OSError, ValueError) as error:
+        why = str(error.strerror).lower() if isinstance(error, OSError) else "that is no path"
+        raise SettingsError({"script": f"got {shown(settings.script)}; {why}; takes the path of a Python script"}) from None
