@@ -44,7 +44,7 @@ def _check(request: Request) -> int:
     ranks = _join_ranks()
     watch = _Watch(request.steps)
     after_torch(watch.start)
-    code = program.run(request)
+    code = program.run(request).code
     if os.getpid() != process:  # a child that the script has forked ends as it would without us
         return code
     program.wind_up()

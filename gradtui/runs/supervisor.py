@@ -15,11 +15,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, Any
 
+from gradtui.catalog import EXPERIMENTS
 from gradtui.runs.folder import RunFolder, RunState, now, with_variant
 
 TURN_SECONDS = 0.08
@@ -35,14 +37,19 @@ STATE_SECONDS = 2.0
 class Worker:
     """One variant's process, as its supervisor sees it."""
 
-    def __init__(self, side: int) -> None:
+    def __init__(
+        self, side: int, module: str = "gradtui.training.worker", environment: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        """``module`` is what it runs; ``environment`` are variables that it gets beside this process's own."""
         self.side = side
         self.ready = False
         self.computing = False
         self.ended = False
+        self.told_to_stop = False
         self._early_words = tempfile.TemporaryFile()  # noqa: SIM115 (what it prints before it knows its log)
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "gradtui.training.worker"],
+            [sys.executable, "-m", module],
+            env={**os.environ, **environment},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._early_words,
@@ -188,8 +195,8 @@ class Run:
             self._write()
         if self._stopping:
             for worker, name in zip(self.workers, self.names, strict=True):
-                if worker.idle:
-                    worker.computing = True  # with its end
+                if worker.ready and not worker.told_to_stop:
+                    worker.told_to_stop = True  # one that computes hears of it when its turn ends, a script at once
                     worker.send(stop=True)
                 elif not worker.ready and not worker.ended:  # it has no rows yet, and may be in a long import
                     self._change(name, status="stopped")
@@ -232,8 +239,16 @@ class Run:
         self._written = time.monotonic()
 
 
+def _workers_of(folder: RunFolder) -> list[Worker]:
+    settings = folder.read().settings
+    module = EXPERIMENTS[settings.experiment].worker
+    # Both sides see sets of strings in the same order; what a user has set himself stands.
+    shared = {"PYTHONHASHSEED": os.environ.get("PYTHONHASHSEED") or str(settings.seed % 2**32)}
+    return [Worker(side, module, shared if settings.script is not None else {}) for side in (0, 1)]
+
+
 def main() -> None:
-    workers = [Worker(0), Worker(1)]
+    workers = _workers_of(RunFolder(Path(sys.argv[1]))) if len(sys.argv) > 1 else [Worker(0), Worker(1)]
     path = sys.argv[1] if len(sys.argv) > 1 else sys.stdin.readline().rstrip("\n")
     if not path:
         return  # nobody needs us any more; the workers see their input end

@@ -10,6 +10,7 @@ import os
 import pkgutil
 import sys
 import threading
+import traceback
 from dataclasses import dataclass, field
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from types import CodeType, ModuleType, TracebackType
@@ -32,8 +33,16 @@ class Program:
     arguments: list[str] = field(default_factory=list)
 
 
-def run(program: Program) -> int:
-    """Run it; the exit code that it ends with. Raises WrongUsage where there is no such program."""
+@dataclass(frozen=True)
+class Ending:
+    """How a program ended: its exit code, and in one line why that is not 0."""
+
+    code: int
+    reason: str | None = None
+
+
+def run(program: Program) -> Ending:
+    """Run it to its end. Raises WrongUsage where there is no such program."""
     _kept.append(sys.modules["__main__"])
     try:
         code, module = _module(program) if program.is_module else _script(program)
@@ -42,8 +51,8 @@ def run(program: Program) -> int:
     except WrongUsage:
         raise
     except BaseException as error:  # noqa: BLE001 (whatever ends a script is shown as python shows it)
-        return _exit_code(error)
-    return 0
+        return Ending(_exit_code(error), _reason(error))
+    return Ending(0)
 
 
 _kept: list[ModuleType] = []
@@ -147,12 +156,27 @@ def _exit_code(error: BaseException) -> int:
     return INTERRUPTED if isinstance(error, KeyboardInterrupt) else 1
 
 
+def _reason(error: BaseException) -> str | None:
+    """The last line of what python shows of it."""
+    if isinstance(error, SystemExit):
+        if error.code is None or error.code == 0:
+            return None
+        words = f"the script ended with exit code {error.code}" if isinstance(error.code, int) else str(error.code)
+    else:
+        words = "".join(traceback.format_exception_only(error))
+    return (words.strip().splitlines() or [type(error).__name__])[-1]
+
+
 def _show(error: BaseException) -> None:
-    """Show the error as python does: from the user's first frame on."""
+    """Show the error as python does: from the user's first frame on, and without the frames that are ours."""
     trace: TracebackType | None = error.__traceback__
     while trace is not None and _is_ours(trace.tb_frame.f_code.co_filename):
         trace = trace.tb_next
-    error.__traceback__ = trace
+    error.__traceback__ = each = trace
+    while each is not None:
+        while each.tb_next is not None and each.tb_next.tb_frame.f_code.co_filename.startswith(_HERE):
+            each.tb_next = each.tb_next.tb_next
+        each = each.tb_next
     with contextlib.suppress(OSError, ValueError, AttributeError):  # closed, or replaced by something else
         sys.stdout.flush()
     sys.excepthook(type(error), error, trace)
