@@ -69,7 +69,7 @@ class ChartPair(Horizontal):
     def draw(self, run: FollowedRun, results: RunResults) -> None:
         """Show a run as it stands."""
         look, settings = self.instruments, results.state.settings
-        last_step = max(settings.planned_steps(side) for side in (0, 1))
+        last_step = results.last_step
         first_step = max(1, math.floor(last_step * (1 - look.zoom)) + 1)
         axis = self._shared_axis(run, first_step)
         for side, (chart, name) in enumerate(zip(self._charts, settings.variants, strict=True)):
@@ -114,7 +114,7 @@ class ChartPair(Horizontal):
             if end > self._end:
                 self._end = round_up(end)
             return self._end * (1 - self.instruments.zoom), max(self._end, 1e-6), 1.0
-        per_unit = settings.steps_per_epoch(side) if self.instruments.x_axis == "epoch" else 1
+        per_unit = (settings.steps_per_epoch(side) or 1) if self.instruments.x_axis == "epoch" else 1
         return first_step, max(last_step, first_step + 1), per_unit
 
     def _points(

@@ -42,12 +42,16 @@ def progress(results: RunResults, steps_per_second: float | None, *, wide: bool)
     """How far a run is: ``epoch 12/20``, and with room its steps per second and the time that is left."""
     settings = results.state.settings
     sides = [(side, variant) for side, variant in enumerate(results.variants.values()) if variant.status != "failed"]
-    epoch = min((variant.steps // settings.steps_per_epoch(side) for side, variant in sides), default=0)
-    parts = [f"epoch {count(epoch)}/{count(settings.epochs)}"]
+    if settings.script is None:
+        epoch = min((variant.steps // (settings.steps_per_epoch(side) or 1) for side, variant in sides), default=0)
+        parts = [f"epoch {count(epoch)}/{count(settings.epochs)}"]
+    else:  # a script alone knows its epochs
+        step = min((variant.steps for _, variant in sides), default=0)
+        parts = [f"step {count(step)}/{count(settings.steps)}" if settings.steps else f"step {count(step)}"]
     if steps_per_second and results.state.live:
         parts.append(f"{number(steps_per_second)} steps/s")
         if wide:
-            left = sum(settings.planned_steps(side) - variant.steps for side, variant in sides)
-            if left:
+            left = sum((settings.planned_steps(side) or 0) - variant.steps for side, variant in sides)
+            if left > 0:
                 parts.append(f"{duration(left / steps_per_second)} left")
     return "  ".join(parts)
