@@ -23,12 +23,6 @@ To look is to wait for the device, so that what was found then is believed from 
 _version_of: Callable[[Tensor], int] = attrgetter("_version")
 
 
-def clear(gradient: Tensor) -> None:
-    """Zeros in place. Where the script has put zeros there itself that changes nothing, nor does it cut views off."""
-    with torch.no_grad():
-        gradient.zero_()
-
-
 class Mark:
     """One parameter's gradient. The parameter's own hook keeps this alive, and nothing else."""
 
@@ -40,6 +34,9 @@ class Mark:
         self._looks = LOOKS
         self._was_zero = False
         self._zeroed_by_script = False
+        self._later_looks = LOOKS
+        self._cleared_later = False
+        self._cleared_for_script = False
         self._fed = False
 
         def before_contribution(fresh: Tensor) -> None:
@@ -72,13 +69,39 @@ class Mark:
             self._zeroed_by_script = _is_zero(gradient)
         return self._zeroed_by_script
 
+    def clear(self, parameter: Tensor, gradient: Tensor) -> None:
+        """Clear the applied gradient for the script, which has left it as it is, so far."""
+        self._cleared_for_script = not self.is_zeroed(gradient)
+        if gradient.grad_fn is not None:  # of backward(create_graph=True): not to be written to
+            parameter.grad = None
+        else:  # zeros in place: where the script has put zeros itself that changes nothing, nor does it cut views off
+            with torch.no_grad():
+                gradient.zero_()
+
+    def would_be_stale(self) -> bool:
+        """Whether the script itself has not cleared it by now: what a step applies would hold what one has applied before."""
+        cleared, self._cleared_for_script = self._cleared_for_script, False
+        parameter = self._parameter()
+        return cleared and parameter is not None and parameter.grad is not None
+
     def _before_contribution(self) -> None:
         self._fed = True
+        parameter = self._parameter()
+        if parameter is None:
+            return
         if self._applied is not None:
-            gradient, parameter = self.applied, self._parameter()
+            gradient = self.applied
             self._applied = None  # asked once a step: what comes after is added to what this one adds
-            if parameter is not None:
-                self._found(self, parameter, gradient)
+            self._found(self, parameter, gradient)
+        elif self._cleared_for_script and self._is_cleared_later(parameter.grad):
+            self._cleared_for_script = False
+
+    def _is_cleared_later(self, gradient: Tensor | None) -> bool:
+        """Whether the script clears after all, before the step: as in a GAN, where the other half's backward() comes first."""
+        if gradient is not None and self._later_looks:
+            self._later_looks -= 1
+            self._cleared_later = _is_zero(gradient)
+        return gradient is None or self._cleared_later
 
 
 def _is_zero(gradient: Tensor) -> bool:
@@ -92,7 +115,6 @@ class AppliedGradients:
     def __init__(self) -> None:
         self._marks: weakref.WeakValueDictionary[int, Mark] = weakref.WeakValueDictionary()
         self._called: weakref.WeakKeyDictionary[Optimizer, int] = weakref.WeakKeyDictionary()
-        self.steps = 0
 
     def found(self, mark: Mark, parameter: Tensor, gradient: Tensor | None) -> None:
         """A backward() is about to add to ``gradient``, which a step has applied; None: it has been taken away."""
@@ -102,18 +124,21 @@ class AppliedGradients:
 
     def after_step(self, optimizer: Optimizer, backward_calls: int) -> None:
         """The optimizer has stepped: what it has applied is marked."""
-        self.steps += 1
         self._called[optimizer] = backward_calls
         self.mark(optimizer)
 
-    def mark(self, optimizer: Optimizer) -> None:
+    def know(self, optimizer: Optimizer) -> None:
+        """Follow its parameters, all but frozen ones: they take no hook, and no backward() reaches them."""
         for parameter in parameters_of(optimizer):
-            if parameter.grad is not None:
-                mark = self._marks.get(id(parameter))
-                if mark is None:
-                    if not parameter.requires_grad:
-                        continue  # frozen: no hook can be set, and no backward() reaches it
-                    mark = self._marks[id(parameter)] = Mark(parameter, self.found)
+            if parameter.requires_grad and id(parameter) not in self._marks:
+                self._marks[id(parameter)] = Mark(parameter, self.found)
+
+    def mark(self, optimizer: Optimizer) -> None:
+        """What it has applied is marked."""
+        self.know(optimizer)
+        for parameter in parameters_of(optimizer):
+            mark = self._marks.get(id(parameter))
+            if mark is not None and parameter.grad is not None:
                 mark.put(parameter.grad)
 
 
@@ -123,18 +148,16 @@ class Clears(AppliedGradients):
     def __init__(self) -> None:
         super().__init__()
         self.steps_left_uncleared = 0
-        self._last_counted = -1
 
     def found(self, mark: Mark, parameter: Tensor, gradient: Tensor | None) -> None:
-        if gradient is None:
-            return
-        if not mark.is_zeroed(gradient) and self._last_counted != self.steps:
-            self._last_counted = self.steps
-            self.steps_left_uncleared += 1
-        if gradient.grad_fn is not None:  # of backward(create_graph=True): not to be written to
-            parameter.grad = None
-        else:
-            clear(gradient)
+        if gradient is not None:
+            mark.clear(parameter, gradient)
+
+    def after_step(self, optimizer: Optimizer, backward_calls: int) -> None:
+        known = [self._marks.get(id(parameter)) for parameter in parameters_of(optimizer)]
+        stale = [mark.would_be_stale() for mark in known if mark is not None]  # all are asked: each begins anew with it
+        self.steps_left_uncleared += any(stale)
+        super().after_step(optimizer, backward_calls)
 
     def before_step(self, optimizer: Optimizer, backward_calls: int) -> None:
         """A parameter that the last backward() calls have not reached would have its applied gradient applied again."""

@@ -6,6 +6,7 @@ inside of another's (one that wraps it) belongs to that one.
 
 from __future__ import annotations
 
+import functools
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -36,6 +37,7 @@ class Steps:
     def watch(self) -> None:
         """Set the hooks."""
         self._losses.watch()
+        self._watch_parameters()
         register_optimizer_step_pre_hook(self._before_step)
         register_optimizer_step_post_hook(self._after_step)
 
@@ -62,6 +64,18 @@ class Steps:
             self.without_loss += 1
             loss = torch.tensor(float("nan"), device=parameters_of(optimizer)[0].device)
         self._rows.step(loss, gradients, self._number(optimizer))
+
+    def _watch_parameters(self) -> None:
+        """An optimizer takes parameters: from then on it is known which of them backward() calls reach."""
+        add_param_group = Optimizer.add_param_group
+
+        @functools.wraps(add_param_group)
+        def watched(optimizer: Optimizer, param_group: dict[str, Any]) -> None:
+            add_param_group(optimizer, param_group)
+            if self._rows.recording:
+                self._applied.know(optimizer)
+
+        Optimizer.add_param_group = watched  # type: ignore[method-assign]
 
     def _enter(self, optimizer: Optimizer) -> None:
         """A step begins. One inside of which it cannot be, as they share no parameter, was left by an error."""

@@ -125,8 +125,8 @@ class Side:
             )
         if isinstance(applied, Clears) and applied.steps_left_uncleared:
             self.notes.add(
-                f"the script itself does not clear what it has applied after {applied.steps_left_uncleared:,} of its {steps:,} "
-                "steps; WITH it was cleared there"
+                f"{applied.steps_left_uncleared:,} of the script's {steps:,} steps would apply old gradients again, "
+                "as it does not clear them; WITH they were cleared"
             )
         if isinstance(applied, SeesClearing) and applied.cleared_otherwise:
             self.notes.add(
