@@ -13,7 +13,7 @@ import gradtui
 from gradtui.cifar10 import DataMissing
 from gradtui.cifar10 import files as cifar10_files
 from gradtui.runs.folder import RunFolder, runs_directory
-from gradtui.settings import RunSettings, SettingsError, shown
+from gradtui.settings import RunSettings, SettingsError
 
 
 class DeviceSearchFailed(RuntimeError):
@@ -121,4 +121,11 @@ def _check_script(settings: RunSettings) -> None:
             open(path, "rb").close()
     except (OSError, ValueError) as error:
         why = str(error.strerror).lower() if isinstance(error, OSError) else "that is no path"
-        raise SettingsError({"script": f"got {shown(settings.script)}; {why}; takes the path of a Python script"}) from None
+        raise SettingsError(
+            {"script": f"got {_shown_path(settings.script)}; {why}; takes the path of a Python script"}
+        ) from None
+
+
+def _shown_path(path: str) -> str:
+    """A path in one line of an error message, its end rather than its beginning."""
+    return ascii(path if len(path) <= 200 else "..." + path[-197:])

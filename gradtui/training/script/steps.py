@@ -75,7 +75,7 @@ class Steps:
             if self._rows.recording:
                 self._applied.know(optimizer)
 
-        Optimizer.add_param_group = watched  # type: ignore[method-assign]
+        Optimizer.add_param_group = watched  # type: ignore[method-assign, assignment]
 
     def _enter(self, optimizer: Optimizer) -> None:
         """A step begins. One inside of which it cannot be, as they share no parameter, was left by an error."""

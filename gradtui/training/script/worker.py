@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -57,11 +58,8 @@ class Side:
     def prepare(self) -> None:
         """All that is there before the script's first line."""
         os.register_at_fork(after_in_child=self._leave_to_parent)
-        replace_input(
-            lambda: self.notes.add(
-                "the script asked for input (input(), sys.stdin): it got end of file, as nobody can type there"
-            )
-        )
+        replace_input(lambda: self.notes.add("the script asked for input and got end of file: nobody can type into a run"))
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it; a stop needs it
         scalars = Scalars(self._folder, self._variant, lambda: self._rows.count if self._rows else 0, self.notes.add)
         gradtui._listener = scalars.log  # noqa: SLF001 (this is who it is for)
         seed_all(self._settings.seed)
