@@ -151,7 +151,7 @@ def test_a_script_runs_as_it_does_under_python(tmp_path: Path) -> None:
         log = folder.log(name).read_text()
         assert "options 0.1 True ['a b', '-c'] train.py __main__ train.py" in log
         assert f"read some data {tmp_path} True a neighbour" in log
-        assert f"environment {os.environ.get('PYTHONPATH')}" in log
+        assert f"environment {os.environ.get('PYTHONPATH')}\n" in log
         assert "name? end of file" in log
         assert "child 42" in log
         assert "to stderr" in log

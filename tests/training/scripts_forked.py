@@ -47,13 +47,14 @@ class CollectedRows(Rows):
 
     def __init__(self, seen: Seen) -> None:
         self.recording = True
+        self.losses: list[Tensor] = []  # read at the end, as a journal reads them at the end of a turn
         self._seen = seen
 
     def begin(self, device: torch.device) -> bool:
         return True
 
     def step(self, loss: Tensor, gradients: Tensor | None, optimizer: int) -> None:
-        self._seen.losses.append(loss.item())
+        self.losses.append(loss)
         self._seen.optimizers.append(optimizer)
         self._seen.measured.append(gradients is not None)
 
@@ -85,8 +86,9 @@ def _child(source: str, side: str, answer: int) -> None:
     applied: AppliedGradients = Clears() if side == "with" else SeesClearing()
     if side == "without":
         make_zero_grad_void()
+    rows = CollectedRows(seen)
     if side != "plain":
-        Steps(CollectedRows(seen), applied).watch()
+        Steps(rows, applied).watch()
     names: dict[str, object] = {"__name__": "__main__"}
     torch.manual_seed(1)
     with tempfile.TemporaryDirectory() as folder:
@@ -98,6 +100,7 @@ def _child(source: str, side: str, answer: int) -> None:
         except Exception as error:  # noqa: BLE001 (it is told)
             seen.error = repr(error)
     seen.tensors = _digest(names)
+    seen.losses = [loss.item() for loss in rows.losses]
     if isinstance(applied, Clears):
         seen.uncleared = applied.steps_left_uncleared
     if isinstance(applied, SeesClearing):

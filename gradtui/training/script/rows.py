@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 import torch
 from torch import Tensor
@@ -96,7 +97,8 @@ class Rows:
         """Write what is left."""
         self.recording = False
         if self._journal is not None and self._lock.acquire(timeout=1):
-            self._journal.__exit__(None, None, None)
+            with suppress(RuntimeError):  # a device that has failed may not give its last losses
+                self._journal.flush()
 
     def memory(self) -> Memory:
         return memory(self._journal.device if self._journal is not None else torch.device("cpu"))
