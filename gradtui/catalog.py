@@ -18,7 +18,9 @@ class Experiment:
     ``samples`` are the training samples of one epoch, ``test_samples`` those that the model is tested on after it;
     ``defaults`` are the settings that this experiment starts from; ``options`` are the settings that only it has, with
     their defaults; ``notes`` say what must be known with its results, by the setting and value that they belong to.
-    ``many_cores`` is whether a step is so large that more than one core makes it faster.
+    ``many_cores`` is whether a step is so large that more than one core makes it faster. ``title`` is what it is called on
+    the screen, where that is not its name; ``lacks`` are the settings of other runs that it does not have ("optimizer": that
+    and all that optimizers have); ``worker`` is the module that a worker of it runs.
     """
 
     help: str
@@ -28,6 +30,9 @@ class Experiment:
     options: Mapping[str, object] = field(default_factory=dict)
     notes: Mapping[tuple[str, object], str] = field(default_factory=dict)
     many_cores: bool = False
+    title: str = ""
+    lacks: frozenset[str] = frozenset()
+    worker: str = "gradtui.training.worker"
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,9 @@ class Optimizer:
     lr: float | None
     options: Mapping[str, float | bool]
 
+
+_OF_A_TRAINING = ("optimizer", "lr", "epochs", "batch_size", "left", "right", "k", "clip_norm", "timing_probe")
+_OF_A_MODEL = ("device", "precision", "init")
 
 EXPERIMENTS: Mapping[str, Experiment] = {
     "linear": Experiment(
@@ -81,6 +89,16 @@ EXPERIMENTS: Mapping[str, Experiment] = {
         options={"data": "files", "data_dir": "", "download": False},
         notes={("data", "synthetic"): "synthetic data: made up, of the shapes of CIFAR-10; not the real pictures"},
         many_cores=True,
+    ),
+    "script": Experiment(
+        help="a training script of your own, as it stands",
+        title="your script",
+        samples=0,  # it is the script that knows
+        test_samples=0,
+        defaults={},
+        options={"script": "", "arguments": "", "directory": "", "steps": 0},
+        lacks=frozenset((*_OF_A_TRAINING, *_OF_A_MODEL)),
+        worker="gradtui.training.script.worker",
     ),
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import io
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,9 @@ from typing import Any, NoReturn
 
 from gradtui import __version__
 from gradtui.settings import SETTINGS, RunSettings, SettingsError, Switch
+
+NAMED_BY_COMPARE = ("experiment", "script", "arguments", "directory")
+"""What the words of ``gradtui compare`` and the working directory say themselves."""
 
 DONE, VARIANT_FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -30,7 +34,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from gradtui.check.command import check
 
         return check(given[1:])
-    options = _parser().parse_args(given)
+    if given[:1] == ["compare"]:
+        given, scripts_own = _up_to_script(given)
+        options = _parser().parse_args(given)
+        options.arguments = shlex.join(scripts_own)
+    else:
+        options = _parser().parse_args(given)
     try:
         code: int = options.command(options)
         sys.stdout.flush()
@@ -81,8 +90,21 @@ def _parser() -> argparse.ArgumentParser:
     run = commands.add_parser("run", help="the same run without the app", allow_abbrev=False)
     run.set_defaults(command=_run)
     _add_settings(run)
-    run.add_argument("--csv", type=Path, metavar="PATH", help="also export the rows")
-    run.add_argument("--json", action="store_true", help="the results as JSON on standard output, nothing else there")
+    _add_outputs(run)
+
+    compare = commands.add_parser(
+        "compare",
+        help="run a training script of yours twice, with and without its zero_grad()",
+        usage="gradtui compare [OPTIONS] SCRIPT [ITS ARGUMENTS]",
+        allow_abbrev=False,
+    )
+    compare.set_defaults(command=_run, experiment="script")
+    compare.add_argument("script", metavar="SCRIPT", help="what follows it belongs to the script")
+    _add_options(
+        compare,
+        [name for name in SETTINGS if SETTINGS[name].applies({"experiment": "script"}) and name not in NAMED_BY_COMPARE],
+    )
+    _add_outputs(compare)
 
     commands.add_parser("check", help="does a training script of yours forget zero_grad()? runs it and watches")
 
@@ -128,11 +150,27 @@ def _parser() -> argparse.ArgumentParser:
 def _add_settings(parser: argparse.ArgumentParser, without: Sequence[str] = ()) -> None:
     """The experiment, and an option for every setting."""
     parser.add_argument("experiment", nargs="?", metavar="EXPERIMENT", help=SETTINGS["experiment"].kind.allowed())
-    for setting in SETTINGS.values():
-        if setting.name not in ("experiment", *without):
-            text = f"{setting.help} ({setting.kind.allowed()})".replace("%", "%%")
-            switch: dict[str, Any] = {"nargs": "?", "const": "on"} if isinstance(setting.kind, Switch) else {}
-            parser.add_argument(setting.flag, dest=setting.name, metavar="VALUE", help=text, **switch)
+    _add_options(parser, [name for name in SETTINGS if name not in ("experiment", *without)])
+
+
+def _add_options(parser: argparse.ArgumentParser, names: Sequence[str]) -> None:
+    for setting in map(SETTINGS.__getitem__, names):
+        text = f"{setting.help} ({setting.kind.allowed()})".replace("%", "%%")
+        switch: dict[str, Any] = {"nargs": "?", "const": "on"} if isinstance(setting.kind, Switch) else {}
+        parser.add_argument(setting.flag, dest=setting.name, metavar="VALUE", help=text, **switch)
+
+
+def _add_outputs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--csv", type=Path, metavar="PATH", help="also export the rows")
+    parser.add_argument("--json", action="store_true", help="the results as JSON on standard output, nothing else there")
+
+
+def _up_to_script(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The words of ``gradtui compare`` up to the script, and those after it: argparse would take some of the script's own."""
+    at = 1
+    while at < len(words) and words[at].startswith("-"):
+        at += 1 if "=" in words[at] or words[at] in ("--json", "-h", "--help") else 2
+    return list(words[: at + 1]), list(words[at + 1 :])
 
 
 def _given(options: argparse.Namespace) -> dict[str, object]:

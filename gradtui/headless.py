@@ -18,6 +18,7 @@ from gradtui.runs.results import RunReader
 from gradtui.runs.tail import Columns
 from gradtui.runs.wording import duration, number, percent
 from gradtui.settings import RunSettings
+from gradtui.step_lines import StepLines
 
 POLL_SECONDS = 0.1
 
@@ -36,7 +37,8 @@ def run(settings: RunSettings, *, csv: Path | None, as_json: bool) -> int:
     supervisor = launch.start_supervisor(folder)
     interrupted = _stop_on_interrupt(folder)
     reader = RunReader(folder)
-    progress = Bar(reader) if sys.stderr.isatty() else EpochLines(reader)
+    lines = EpochLines if settings.script is None else StepLines
+    progress = Bar(reader) if sys.stderr.isatty() else lines(reader)
     _follow(reader, supervisor, progress)
 
     folder.mark_seen()
@@ -46,7 +48,7 @@ def run(settings: RunSettings, *, csv: Path | None, as_json: bool) -> int:
         print(json.dumps(results.as_json(), allow_nan=False))
     else:
         out = sys.stderr if str(csv) == "-" else sys.stdout  # where the rows go nothing else does
-        said = [f"{results.state.id}: {results.state.status}", table.as_text(results), *settings.notes]
+        said = [f"{results.state.id}: {results.state.status}", table.as_text(results), *results.notes]
         said += ["", "what the articles claim, and what this run says:", claims.as_text(results.claims)]
         print(*said, sep="\n", file=out)
     if csv is not None:
@@ -94,7 +96,7 @@ def _stop_on_interrupt(folder: RunFolder) -> list[int]:
     return received
 
 
-def _follow(reader: RunReader, supervisor: subprocess.Popen[bytes], progress: Bar | EpochLines) -> None:
+def _follow(reader: RunReader, supervisor: subprocess.Popen[bytes], progress: Bar | EpochLines | StepLines) -> None:
     """Show what the run writes until its supervisor has ended."""
     note = None
     while True:
@@ -173,16 +175,18 @@ class Bar:
 
     def show(self) -> None:
         results = self._reader.results()
-        planned = sum(results.state.settings.planned_steps(side) for side in (0, 1))
-        share = min(1.0, sum(v.steps for v in results.variants.values()) / planned)
+        planned = sum(results.state.settings.planned_steps(side) or 0 for side in (0, 1))
+        done = sum(v.steps for v in results.variants.values())
+        share = min(1.0, done / planned) if planned else 0.0
         bar = "#" * round(share * self.WIDTH)
+        far = f"[{bar:<{self.WIDTH}}] {100 * share:3.0f} %" if planned else f"{done:,} steps"
         losses = "  ".join(
             f"{name} {number(v.final_loss)}"
             for name, v in zip(results.state.settings.shorts, results.variants.values(), strict=True)
         )
         elapsed = time.monotonic() - self._began
         left = f"  {duration(elapsed / share * (1 - share))} left" if 0.02 < share < 1 else ""
-        line = f"[{bar:<{self.WIDTH}}] {100 * share:3.0f} %  {losses}{left}"
+        line = f"{far}  {losses}{left}"
         if line != self._last:
             print(f"\r\x1b[K{line}", end="", file=sys.stderr, flush=True)
             self._last = line

@@ -10,8 +10,10 @@ import dataclasses
 import difflib
 import math
 import re
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, cast
 
 from gradtui.catalog import EXPERIMENTS, OPTIMIZERS
@@ -44,6 +46,9 @@ def shown(raw: object) -> str:
     return text if len(text) <= 40 else text[:37] + "..."
 
 
+LONGEST_PATH = 4096
+
+
 @dataclass(frozen=True)
 class Kind:
     """How the values of a setting are read and checked."""
@@ -59,9 +64,10 @@ class Kind:
 
 @dataclass(frozen=True)
 class Choice(Kind):
-    """One of a few names; upper and lower case are not told apart."""
+    """One of a few names; upper and lower case are not told apart. ``titles`` are those that the screen shows by another."""
 
     options: tuple[str, ...]
+    titles: Mapping[str, str] = field(default_factory=dict)
 
     def parse(self, raw: object) -> str:
         for option in self.options:
@@ -162,12 +168,29 @@ class Text(Kind):
     """Any text of one line: a path. Empty stands for none."""
 
     def parse(self, raw: object) -> str:
-        if isinstance(raw, str) and len(raw) <= 1000 and raw.isprintable():
+        if isinstance(raw, str) and len(raw) <= LONGEST_PATH and raw.isprintable():
             return raw
         raise ValueError
 
     def allowed(self) -> str:
         return "a path"
+
+
+@dataclass(frozen=True)
+class Words(Kind):
+    """The arguments of a command as one would type them into a shell."""
+
+    def parse(self, raw: object) -> str:
+        if isinstance(raw, str) and len(raw) <= 100_000 and "\0" not in raw:
+            try:
+                shlex.split(raw)
+            except ValueError:
+                raise ValueError("; a quotation in it is not closed") from None
+            return raw
+        raise ValueError
+
+    def allowed(self) -> str:
+        return "words with spaces between, quoted as in a shell"
 
 
 @dataclass(frozen=True)
@@ -188,6 +211,9 @@ class Setting:
 
     def applies(self, values: Mapping[str, object]) -> bool:
         """Whether a run with these ``values`` has this setting."""
+        lacks = EXPERIMENTS[str(values["experiment"])].lacks
+        if self.name in lacks or self.owner in lacks:
+            return False
         if self.owner == "optimizer":
             return self.name in OPTIMIZERS[str(values["optimizer"])].options
         if self.owner == "experiment":
@@ -195,6 +221,14 @@ class Setting:
         if self.owner == "policy":
             return any(POLICIES[str(values[side])].takes_k for side in ("left", "right"))
         return True
+
+    def lacked_by(self, values: Mapping[str, object]) -> str:
+        """What of a run with these ``values`` it is that does not have this setting."""
+        if self.owner == "policy" and "left" not in EXPERIMENTS[str(values["experiment"])].lacks:
+            return f"{values['left']} and {values['right']}"
+        if self.owner == "optimizer" and "optimizer" not in EXPERIMENTS[str(values["experiment"])].lacks:
+            return str(values["optimizer"])
+        return str(values["experiment"])
 
     @property
     def flag(self) -> str:
@@ -229,10 +263,27 @@ DECIDING = ("experiment", "optimizer", "left", "right")
 class RunSettings:
     """The settings of a run, each checked. None: the setting does not apply to this experiment and optimizer.
 
+    Those that every experiment has but a user's own script keep their defaults there, and mean nothing.
+
     Make one with :meth:`parse`, which fills in defaults and checks every value.
     """
 
-    experiment: str = _setting("linear", "Experiment", "what is trained", Choice(tuple(EXPERIMENTS)))
+    experiment: str = _setting(
+        "linear",
+        "Experiment",
+        "what is trained",
+        Choice(tuple(EXPERIMENTS), {name: experiment.title for name, experiment in EXPERIMENTS.items() if experiment.title}),
+    )
+    script: str | None = _setting(
+        None, "Script", "your training script; it runs as it stands, once for each side", Text(), owner="experiment"
+    )
+    arguments: str | None = _setting(None, "Arguments", "what the script is given", Words(), owner="experiment")
+    directory: str | None = _setting(
+        None, "Folder", "where the script runs; empty: where gradtui was started", Text(), owner="experiment"
+    )
+    steps: int | None = _setting(
+        None, "Steps", "end after so many optimizer steps; 0: when the script ends", Integer(0, 10**9), owner="experiment"
+    )
     network: str | None = _setting(
         None,
         "Network",
@@ -303,8 +354,10 @@ class RunSettings:
         for name in sorted(given.keys() - SETTINGS.keys())[:UNKNOWN_TOLD]:
             errors[shown(name)] = f"no such setting{nearest(name, SETTINGS)}"
         for name in DECIDING:
+            setting = SETTINGS[name]
             try:
-                setting = SETTINGS[name]
+                if name in given and name != "experiment" and not setting.applies(values):
+                    raise ValueError(f"got {shown(given[name])}; {setting.lacked_by(values)} has no such setting")
                 values[name] = setting.parse(given[name]) if name in given else setting.default
             except ValueError as error:
                 errors[name] = str(error)
@@ -313,12 +366,11 @@ class RunSettings:
             if name in values:
                 continue
             applies = setting.applies(values)
-            values[name] = default_of(name, values) if applies else None
+            values[name] = default_of(name, values) if applies else setting.default if setting.owner == "run" else None
             if given.get(name) is None:
                 continue
             if not applies:
-                chosen = {"policy": f"{values['left']} and {values['right']}"}.get(setting.owner) or values[setting.owner]
-                errors[name] = f"got {shown(given[name])}; {chosen} has no such setting"
+                errors[name] = f"got {shown(given[name])}; {setting.lacked_by(values)} has no such setting"
                 continue
             try:
                 values[name] = setting.parse(given[name])
@@ -326,26 +378,45 @@ class RunSettings:
                 errors[name] = str(error)
         if values["nesterov"] and not values["momentum"]:
             errors.setdefault("nesterov", "got on; takes off while momentum is 0")
+        if values["script"] == "":
+            errors.setdefault("script", "got nothing; takes the path of a Python script")
         if errors:
             raise SettingsError(errors)
         return cls(**cast("dict[str, Any]", values))
 
     def as_dict(self) -> dict[str, object]:
         """The settings that apply, by name, fit for JSON."""
-        return {name: value for name, value in dataclasses.asdict(self).items() if value is not None}
+        values = dataclasses.asdict(self)
+        return {name: value for name, value in values.items() if value is not None and SETTINGS[name].applies(values)}
+
+    def anchored(self) -> RunSettings:
+        """The same, for processes of another working directory: the script's is this one's, if it is not named.
+
+        Raises SettingsError where this process's own is no folder (any more) that can be named.
+        """
+        if self.script is None:
+            return self
+        try:
+            directory = str(Path.cwd() / (self.directory or ""))
+        except OSError:
+            raise SettingsError({"directory": "got nothing, and the working directory is gone; takes a path"}) from None
+        return RunSettings.parse({**self.as_dict(), "directory": directory})
 
     def step_samples(self, side: int) -> int:
         """The samples of one optimizer step of a side (0 left, 1 right): a batch, or k of them."""
         policy = POLICIES[self.policies[side]]
         return self.batch_size * (self.k or 1) if policy.batches else self.batch_size
 
-    def steps_per_epoch(self, side: int) -> int:
-        """Optimizer steps of a side in one pass over the training data."""
+    def steps_per_epoch(self, side: int) -> int | None:
+        """Optimizer steps of a side in one pass over the training data; None for a script, which alone knows."""
+        if self.script is not None:
+            return None
         return math.ceil(EXPERIMENTS[self.experiment].samples / self.step_samples(side))
 
-    def planned_steps(self, side: int) -> int:
-        """Optimizer steps that a side takes when nothing stops it."""
-        return self.epochs * self.steps_per_epoch(side)
+    def planned_steps(self, side: int) -> int | None:
+        """Optimizer steps that a side takes when nothing stops it; None where that is not known before."""
+        per_epoch = self.steps_per_epoch(side)
+        return self.steps or None if per_epoch is None else self.epochs * per_epoch
 
     @property
     def optimizer_options(self) -> dict[str, object]:
@@ -387,6 +458,9 @@ class RunSettings:
 
     def summary(self) -> str:
         """The settings in a few words, for a title line."""
+        if self.script is not None:
+            words = "".join(c if c.isprintable() else "?" for c in f"{Path(self.script).name} {self.arguments}".strip())
+            return f"{words if len(words) <= 60 else words[:59] + '…'} · seed {self.seed}"
         what = f"{self.experiment} (synthetic data)" if self.data == "synthetic" else self.experiment
         return f"{what} · {self.optimizer} lr {self.lr:g} · seed {self.seed} · {self.device}"
 

@@ -1,6 +1,6 @@
 """``gradtui check train.py``: runs a training script as python would, and says whether it forgets zero_grad().
 
-- ``command``: the command; ``arguments`` reads its options, ``program`` runs the script, ``after_torch`` waits for torch;
+- ``command``: the command; ``arguments`` reads its options, ``gradtui.script`` runs the script;
 - ``watcher``, ``optimizer_watch``, ``gradient_history``, ``sentinel``: what happens to every gradient, seen through hooks;
 - ``backwards``, ``losses``, ``lines``, ``clearing_lines``, ``parameters``: which backward(), which loss, which source line,
   whose parameter;

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+
+from gradtui.script.program import Program, WrongUsage
 
 USAGE = "gradtui check [--steps N] [--json] SCRIPT [ARGUMENTS]  or  gradtui check [--steps N] [--json] -m MODULE [ARGUMENTS]"
 
@@ -21,17 +23,10 @@ Exit code: 0 clean, 1 a finding, 2 wrong usage; a script that failed keeps its o
 """
 
 
-class WrongUsage(ValueError):
-    """What was asked for cannot be done; the message says what it got and what is allowed."""
-
-
 @dataclass(frozen=True)
-class Request:
-    """What the command line asks for: run ``target``, a script's path or a module's name, with ``arguments``."""
+class Request(Program):
+    """What the command line asks for."""
 
-    target: str = ""
-    is_module: bool = False
-    arguments: list[str] = field(default_factory=list)
     steps: int | None = None
     as_json: bool = False
     help: bool = False

@@ -7,11 +7,12 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from gradtui.check import program
-from gradtui.check.after_torch import after_torch
-from gradtui.check.arguments import HELP, Request, WrongUsage, parse
+from gradtui.check.arguments import HELP, Request, parse
 from gradtui.check.facts import Facts
 from gradtui.check.report import Report
+from gradtui.script import program
+from gradtui.script.after_torch import after_torch
+from gradtui.script.program import WrongUsage
 
 if TYPE_CHECKING:
     from gradtui.check.ranks import Ranks
@@ -43,7 +44,7 @@ def _check(request: Request) -> int:
     ranks = _join_ranks()
     watch = _Watch(request.steps)
     after_torch(watch.start)
-    code = program.run(request)
+    code = program.run(request).code
     if os.getpid() != process:  # a child that the script has forked ends as it would without us
         return code
     program.wind_up()

@@ -13,7 +13,7 @@ frame_here = sys._getframe  # noqa: SLF001 (its public twin, inspect.currentfram
 """The frame of whoever calls it, or so many further out."""
 
 _YOURS, _LIBRARY, _HIDDEN = range(3)
-_HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+_HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep  # all of gradtui
 _PATHS = sysconfig.get_paths()
 _LIBRARIES = tuple({_PATHS[name] + os.sep for name in ("purelib", "platlib")})
 _STANDARD = tuple({_PATHS[name] + os.sep for name in ("stdlib", "platstdlib")})

@@ -12,7 +12,7 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from gradtui.runs.evidence import Evidence, RunEvidence
+from gradtui.runs.evidence import Evidence, RunEvidence, first_losses_differ
 from gradtui.runs.wording import count, megabytes, number, percent
 
 HOLDS, FAILS, UNKNOWN = "holds", "does not hold", "cannot tell"
@@ -61,11 +61,21 @@ def _incomparable(run: RunEvidence) -> Finding | None:
         return "", UNKNOWN, "one side has no steps"
     if run.settings.init == "independent":
         return "", UNKNOWN, "the sides started from different weights: what differs may come from that"
+    if run.settings.script is not None and first_losses_differ(run.left, run.right):
+        return "", UNKNOWN, "the script is not deterministic: what differs may come from that"
     return None
 
 
+def _no_single_curve(run: RunEvidence) -> Finding | None:
+    """Why the losses of the two sides are not compared as curves, if so."""
+    optimizers = max(run.left.optimizers, run.right.optimizers)
+    if optimizers > 1:
+        return "", UNKNOWN, f"the losses of {optimizers} optimizers stand in one curve"
+    return _incomparable(run)
+
+
 def _converges_faster(run: RunEvidence) -> Finding:
-    if finding := _incomparable(run):
+    if finding := _no_single_curve(run):
         return finding
     if min(len(run.left.blocks), len(run.right.blocks)) < FEW_POINTS:
         return "", UNKNOWN, "too few steps"
@@ -89,7 +99,7 @@ def _converges_faster(run: RunEvidence) -> Finding:
 
 
 def _final_loss_lower(run: RunEvidence) -> Finding:
-    if finding := _incomparable(run):
+    if finding := _no_single_curve(run):
         return finding
     left, right = run.left.final_loss, run.right.final_loss
     measured = f"mean of the last tenth: {number(left)} and {number(right)}"
@@ -107,13 +117,16 @@ def _final_loss_lower(run: RunEvidence) -> Finding:
 def _accuracy_higher(run: RunEvidence) -> Finding:
     left, right = run.left.accuracy, run.right.accuracy
     if left is None or right is None:
-        return "", UNKNOWN, "this experiment has no accuracy"
+        scripts = run.settings.script is not None
+        return "", UNKNOWN, "no gradtui.log(accuracy=...) in the script" if scripts else "this experiment has no accuracy"
     measured = f"{percent(left)} and {percent(right)}"
     if finding := _incomparable(run):
         return measured, *finding[1:]
     if left == right:
         return measured, FAILS, "they are equal"
     samples = run.test_samples
+    if samples == 0:
+        return measured, UNKNOWN, "on how many test samples is not known"
     error = 2 * math.sqrt((left * (1 - left) + right * (1 - right)) / samples)
     if abs(left - right) <= error:
         return measured, UNKNOWN, f"{count(samples)} test samples tell only differences above {100 * error:.1f} points"
@@ -125,6 +138,8 @@ def _time_shorter(run: RunEvidence) -> Finding:
     ratios = run.time_ratios
     if run.settings.schedule == "parallel":
         return "", UNKNOWN, "contended: both sides computed at once"
+    if run.settings.script is not None:
+        return "", UNKNOWN, "the timing probe cannot run a script"
     if len(ratios) < FEW_POINTS:
         return "", UNKNOWN, "no timing probe, or too few of its slices"
     middle = statistics.median(ratios)
@@ -177,6 +192,8 @@ def _memory_grows(run: RunEvidence) -> Finding:
 
 def _steady_and_erratic(run: RunEvidence) -> Finding:
     left, right = run.left.share_of_rises, run.right.share_of_rises
+    if run.left.optimizers > 1 and (finding := _no_single_curve(run)):
+        return finding
     if left is None or right is None:
         return "", UNKNOWN, "too few steps"
     measured = f"the loss rose in {percent(left)} and {percent(right)} of the stretches of the run"
@@ -224,6 +241,8 @@ def _may_diverge(run: RunEvidence) -> Finding:
 
 
 def _needs_sweep(run: RunEvidence) -> Finding:
+    if run.settings.script is not None:
+        return "", UNKNOWN, "the script has its own optimizer; gradtui sweep answers it for gradtui's experiments"
     return "", UNKNOWN, "one run has one optimizer; gradtui sweep --optimizers all answers it"
 
 

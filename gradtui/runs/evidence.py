@@ -69,6 +69,7 @@ class Evidence:
     seconds: float = 0.0
     step_times: Counter[float] = field(default_factory=Counter)  # in the file's unit, 0.1 microseconds: few differ
     accuracy: float | None = None
+    optimizers: int = 1
     grad_norm: float | None = None
     peak_memory_mb: float | None = None
     memory_growth_mb: float | None = None
@@ -97,6 +98,9 @@ class Evidence:
         self.seconds += math.fsum(seconds)
         self.step_times.update(seconds)
         self.loss_blocks.extend(losses)
+        numbers = rows.values.get("optimizer")  # of a script that has several: nan elsewhere
+        if numbers and numbers[0] == numbers[0]:
+            self.optimizers = max(self.optimizers, int(max(numbers)))
         norms, fresh = rows.values["grad_norm"], rows.values["fresh_grad_norm"]
         measured = rows.filled("grad_norm")
         if measured:
@@ -107,8 +111,9 @@ class Evidence:
 
     def add_epochs(self, rows: Columns) -> None:
         """Rows of the epoch file."""
-        if rows.values["accuracy"]:
-            self.accuracy = rows.values["accuracy"][-1]
+        known = [accuracy for accuracy in rows.values["accuracy"] if not math.isnan(accuracy)]
+        if known:
+            self.accuracy = known[-1]
 
     def step_ms(self, share: float) -> float | None:
         """The time that a ``share`` of the steps took at most, in milliseconds; the mean of the middle two for a median."""
@@ -185,6 +190,11 @@ class RunEvidence:
     @property
     def names(self) -> tuple[str, str]:
         return self.settings.shorts
+
+
+def first_losses_differ(left: Evidence, right: Evidence) -> bool:
+    """Whether two sides that nothing has told apart before their first step differ in its loss."""
+    return None not in (left.first_loss, right.first_loss) and repr(left.first_loss) != repr(right.first_loss)
 
 
 def block_ratios(rows: Columns) -> list[float]:

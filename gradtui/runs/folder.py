@@ -6,6 +6,8 @@
 - ``<variant>.csv``: a row per optimizer step; ``<variant>.epochs.csv``: a row per epoch, where there is test data;
 - ``<variant>.log`` and ``supervisor.log``: what the processes printed;
 - ``<variant>.timing.csv``: the slices of the timing probe;
+- ``<variant>.scalars.csv``: what a script has logged with ``gradtui.log``; ``<variant>.notes``: what must be known of how a
+  script ran, a line each;
 - ``stop``, ``pause`` and ``step``: requests to the supervisor, empty files;
 - ``seen``: the end of the run was shown to somebody, an empty file;
 - ``alive``: locked, and touched every two seconds, for as long as the supervisor lives; ``starting``: locked before that;
@@ -39,6 +41,7 @@ from gradtui.settings import RunSettings, SettingsError, nearest, shown
 
 STEP_COLUMNS = ("step", "epoch", "loss", "grad_norm", "seconds")
 GRADIENT_COLUMNS = ("fresh_grad_norm", "cosine")
+SCRIPT_COLUMNS = ("optimizer",)
 EPOCH_COLUMNS = ("epoch", "step", "test_loss", "accuracy")
 TIMING_COLUMNS = ("slice", "block", "side", "seconds_per_batch")
 
@@ -224,6 +227,12 @@ class RunFolder:
     def timing_csv(self, variant: str) -> Path:
         return self.path / f"{variant}.timing.csv"
 
+    def scalars_csv(self, variant: str) -> Path:
+        return self.path / f"{variant}.scalars.csv"
+
+    def notes(self, variant: str) -> Path:
+        return self.path / f"{variant}.notes"
+
     def log(self, variant: str) -> Path:
         return self.path / f"{variant}.log"
 
@@ -368,7 +377,8 @@ def runs_directory() -> Path:
 
 
 def create_run(settings: RunSettings) -> RunFolder:
-    """A new run folder, its run.json written before it gets its name. Raises HomeError."""
+    """A new run folder, its run.json written before it gets its name. Raises HomeError, SettingsError."""
+    settings = settings.anchored()
     runs = runs_directory()
     stem = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S-%f")[:STAMP_LENGTH] + "-" + settings.experiment
     stem += "-synthetic" if settings.data == "synthetic" else ""

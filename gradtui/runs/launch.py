@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import gradtui
+from gradtui.catalog import EXPERIMENTS, Experiment
 from gradtui.cifar10 import DataMissing
 from gradtui.cifar10 import files as cifar10_files
 from gradtui.runs.folder import RunFolder, runs_directory, telling_of_the_home
@@ -103,8 +104,10 @@ class Starter:
 
     def start(self, folder: RunFolder) -> subprocess.Popen[bytes]:
         """Start a run that is laid out in ``folder``; it outlives its starter."""
+        if self._warm is None or EXPERIMENTS[folder.read().settings.experiment].worker != Experiment.worker:
+            return start_supervisor(folder)  # what is warm are the workers that most experiments have
         warm, self._warm = self._warm, None
-        return warm.start(folder) if warm is not None else start_supervisor(folder)
+        return warm.start(folder)
 
     def end(self) -> None:
         """No more runs will be started."""
@@ -136,8 +139,9 @@ def find_devices() -> dict[str, str]:
 def check(settings: RunSettings, devices: Mapping[str, str] | None = None) -> None:
     """Whether a run with these settings can be started here; ``devices`` are looked for where they are needed.
 
-    Raises SettingsError where the box lacks the device, or the files of the data set.
+    Raises SettingsError where the box lacks the device, the files of the data set, or the script.
     """
+    _check_script(settings.anchored())
     name = settings.device
     if name not in ("auto", "cpu"):
         devices = devices or find_devices()
@@ -148,3 +152,23 @@ def check(settings: RunSettings, devices: Mapping[str, str] | None = None) -> No
             cifar10_files.find(settings.data_dir or None)
         except DataMissing as error:
             raise SettingsError({"data_dir": str(error)}) from None
+
+
+def _check_script(settings: RunSettings) -> None:
+    """Only whether it can be read: it is the workers that run it."""
+    if settings.script is None:
+        return
+    path = Path(settings.directory or "", settings.script)
+    try:
+        if not path.is_dir():  # a folder with a __main__.py is a script too
+            open(path, "rb").close()
+    except (OSError, ValueError) as error:
+        why = str(error.strerror).lower() if isinstance(error, OSError) else "that is no path"
+        raise SettingsError(
+            {"script": f"got {_shown_path(settings.script)}; {why}; takes the path of a Python script"}
+        ) from None
+
+
+def _shown_path(path: str) -> str:
+    """A path in one line of an error message, its end rather than its beginning."""
+    return ascii(path if len(path) <= 200 else "..." + path[-197:])

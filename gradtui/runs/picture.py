@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import os
 import sys
+import textwrap
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -83,7 +84,7 @@ def suits_log(losses: Mapping[str, Series]) -> bool:
 def svg_picture(results: RunResults, losses: Mapping[str, Series], *, log: bool = False) -> str:
     """The picture of a run as SVG text: ``losses`` are its curves by variant, ``log`` draws them on a log axis."""
     rows = table.rows(results)
-    notes = results.state.settings.notes
+    notes = [line for note in results.notes for line in textwrap.wrap(note, 140)]
     height = TABLE_TOP + ROW_HEIGHT * len(rows) + (20 * len(notes) + 8 if notes else 0) + MARGIN - 6
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" '
@@ -122,7 +123,7 @@ def _charts(results: RunResults, losses: Mapping[str, Series], log: bool) -> Ite
     """Both charts, on the same axes."""
     state, settings = results.state, results.state.settings
     steps = max((series.xs[-1] for series in losses.values() if series), default=0.0)
-    last = max(2.0, max(map(settings.planned_steps, (0, 1))) if state.live or not steps else steps)
+    last = max(2.0, results.last_step if state.live or not steps else steps)
     axis = _shared_axis(losses, log)
     for side, name in enumerate(results.variants):
         chart = _Chart(side, losses[name], Axis(1.0, last), axis)

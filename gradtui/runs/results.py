@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from gradtui.catalog import EXPERIMENTS
+from gradtui.runs.axes import round_up
 from gradtui.runs.claims import Claim, judge
 from gradtui.runs.evidence import Evidence, RunEvidence, block_ratios
 from gradtui.runs.folder import (
     EPOCH_COLUMNS,
     GRADIENT_COLUMNS,
+    SCRIPT_COLUMNS,
     STEP_COLUMNS,
     TIMING_COLUMNS,
     DamagedRun,
@@ -21,6 +23,7 @@ from gradtui.runs.folder import (
     RunState,
     VariantState,
 )
+from gradtui.runs.script_notes import script_notes
 from gradtui.runs.tail import Columns, CsvTail
 
 
@@ -57,6 +60,13 @@ class RunResults:
     state: RunState
     variants: Mapping[str, VariantResults]
     claims: Sequence[Claim] = ()
+    notes: Sequence[str] = ()
+    """What must be known with them."""
+
+    @property
+    def last_step(self) -> int:
+        """Where the axis of steps ends."""
+        return last_step(self.state, max(variant.steps for variant in self.variants.values()))
 
     def as_json(self) -> dict[str, Any]:
         """Fit for ``json.dumps(..., allow_nan=False)``: nan and the infinities become the strings that CSV has."""
@@ -69,7 +79,14 @@ class RunResults:
                 for name, results in self.variants.items()
             },
             "claims": [vars(claim) for claim in self.claims],
+            "notes": list(self.notes),
         }
+
+
+def last_step(state: RunState, taken: int) -> int:
+    """Where the axis of steps ends. Where nobody knows before how many there will be: round numbers, until the run ends."""
+    planned = [state.settings.planned_steps(side) for side in (0, 1)]
+    return max(step or (round(round_up(taken)) if state.live else taken) for step in planned)
 
 
 def _json_number(value: object) -> object:
@@ -87,7 +104,8 @@ class RunReader:
         self.state = folder.observe()
         names = self.state.settings.variants
         self.evidence = {name: Evidence() for name in names}
-        self._steps = {name: CsvTail(folder.steps_csv(name), columns, GRADIENT_COLUMNS) for name in names}
+        extra = (*GRADIENT_COLUMNS, *SCRIPT_COLUMNS)
+        self._steps = {name: CsvTail(folder.steps_csv(name), columns, extra) for name in names}
         self._epochs = {name: CsvTail(folder.epochs_csv(name), EPOCH_COLUMNS) for name in names}
 
     def refresh_state(self) -> RunState:
@@ -109,7 +127,8 @@ class RunReader:
     def results(self) -> RunResults:
         """The numbers so far; the claims are judged when the run has ended."""
         variants = {name: self._variant(name) for name in self.evidence}
-        return RunResults(self.state, variants, () if self.state.live else judge(self._run_evidence()))
+        notes = [*self.state.settings.notes, *script_notes(self.folder, self.state.settings, list(self.evidence.values()))]
+        return RunResults(self.state, variants, () if self.state.live else judge(self._run_evidence()), notes)
 
     def _variant(self, name: str) -> VariantResults:
         evidence, variant = self.evidence[name], self.state.variants[name]

@@ -24,6 +24,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from gradtui.catalog import EXPERIMENTS
 from gradtui.runs.folder import RunFolder, RunState, now, with_variant
 from gradtui.runs.worker import HANG_SECONDS, Worker
 
@@ -176,9 +177,17 @@ class Run:
             self.folder.write(self.state)
 
 
+def _workers_of(folder: RunFolder) -> list[Worker]:
+    settings = folder.read().settings
+    module = EXPERIMENTS[settings.experiment].worker
+    # Both sides see sets of strings in the same order; what a user has set himself stands.
+    shared = {"PYTHONHASHSEED": os.environ.get("PYTHONHASHSEED") or str(settings.seed % 2**32)}
+    return [Worker(side, module, shared if settings.script is not None else {}) for side in (0, 1)]
+
+
 def main() -> None:
     os.umask(0o077)  # run folders are their user's alone
-    workers = [Worker(0), Worker(1)]
+    workers = _workers_of(RunFolder(Path(sys.argv[1]))) if len(sys.argv) > 1 else [Worker(0), Worker(1)]
     path = sys.argv[1] if len(sys.argv) > 1 else sys.stdin.readline().rstrip("\n")
     if not path:
         return  # nobody needs us any more; the workers see their input end

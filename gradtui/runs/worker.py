@@ -9,9 +9,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, Any
 
 from gradtui.runs.regular import last_bytes, printable_lines
@@ -29,7 +30,10 @@ LONGEST_REASON = 300
 class Worker:
     """One variant's process. ``hangs`` says that no turn of it came to its end for HANG_SECONDS."""
 
-    def __init__(self, side: int) -> None:
+    def __init__(
+        self, side: int, module: str = "gradtui.training.worker", environment: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        """``module`` is what it runs; ``environment`` are variables that it gets beside this process's own."""
         self.side = side
         self.ready = False
         self.computing = False
@@ -37,7 +41,8 @@ class Worker:
         self.hangs = False
         self._early_words = _scratch()  # what it prints before it knows its log
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "gradtui.training.worker"],
+            [sys.executable, "-m", module],
+            env={**os.environ, **environment},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._early_words,
@@ -46,6 +51,7 @@ class Worker:
         self._not_before = 0.0
         self._turn_began = 0.0
         self._stop_began = 0.0
+        self._told_to_stop = False
         os.set_blocking(self.stdout.fileno(), False)
 
     @property
@@ -88,8 +94,10 @@ class Worker:
         self._stop_began = self._stop_began or now
         if not self.ready:
             self.process.kill()
-        elif self.idle:
-            self.computing, self._turn_began = True, now  # with its end
+        elif not self._told_to_stop:  # one that computes hears of it when its turn ends, a script at once
+            self._told_to_stop = True
+            if self.idle:
+                self.computing, self._turn_began = True, now  # with its end
             self.send(stop=True)
             return False
         elif now - self._stop_began > ASK_SECONDS + TERMINATE_SECONDS:

@@ -24,15 +24,18 @@ PIECE = 1 << 20
 """Gradients are measured so many numbers at a time, so that measuring a large model takes little memory."""
 
 
-def measured_steps(planned_steps: int) -> Iterator[int]:
+def measured_steps(planned_steps: int | None) -> Iterator[int]:
     """The steps whose gradients are measured, ascending, then 0 for ever.
 
     All of a short run, else the first 5, every n-th, and the last.
 
     Measuring takes about as long as a small model's step, so n is at least 40, and grows with the run to about 200
-    measured steps: more than a chart can show.
+    measured steps: more than a chart can show. Where nobody knows how long the run is: the first 100, and every 40th.
     """
-    if planned_steps <= 100:
+    if planned_steps is None:
+        yield from range(1, 101)
+        yield from itertools.count(120, 40)
+    elif planned_steps <= 100:
         yield from range(1, planned_steps + 1)
     else:
         n = max(40, planned_steps // 200)

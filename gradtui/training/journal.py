@@ -51,11 +51,13 @@ class Turns(Protocol):
 class Journal:
     """The rows of one variant, appended to its files as its turns end."""
 
+    columns: tuple[str, ...] = (*STEP_COLUMNS, *GRADIENT_COLUMNS)
+
     def __init__(self, folder: RunFolder, variant: str, device: torch.device, turns: Turns) -> None:
         self._device = device
         self._turns = turns
         self._clock = clock_for(device)
-        self._steps_file = Rows(folder.steps_csv(variant), (*STEP_COLUMNS, *GRADIENT_COLUMNS))
+        self._steps_file = Rows(folder.steps_csv(variant), self.columns)
         self._epochs_path = folder.epochs_csv(variant)
         self._epochs_file: Rows | None = None
         self._timing_path = folder.timing_csv(variant)
@@ -114,6 +116,10 @@ class Journal:
             self._write_steps()
             self._next_turn()
 
+    def row_end(self, i: int) -> str:
+        """What the i-th row that is written has in ``columns`` of its own."""
+        return ""
+
     def _next_turn(self) -> None:
         self._deadline, most_steps = self._turns.wait(self._step, memory(self._device))
         self._most_steps = min(most_steps, self._device_steps)
@@ -131,9 +137,10 @@ class Journal:
         for i, (epoch, loss, lap) in enumerate(zip(epochs, losses, seconds, strict=True)):
             if i in gradients:
                 norm, fresh_norm, cosine = norms(gradients[i])
-                rows.append(f"{self._step + i + 1},{epoch},{loss!r},{norm!r},{lap:.7f},{fresh_norm!r},{cosine:.6g}\n")
+                row = f"{self._step + i + 1},{epoch},{loss!r},{norm!r},{lap:.7f},{fresh_norm!r},{cosine:.6g}"
             else:
-                rows.append(f"{self._step + i + 1},{epoch},{loss!r},,{lap:.7f},,\n")
+                row = f"{self._step + i + 1},{epoch},{loss!r},,{lap:.7f},,"
+            rows.append(f"{row}{self.row_end(i)}\n")
         self._steps_file.write(rows)
         self._step += len(rows)
         if self._device.type != "cpu":

@@ -53,10 +53,14 @@ class Supervisor:
         while chunk := os.read(stdin, 65_536):
             *lines, partial = (partial + chunk).split(b"\n")
             for line in lines:
-                self._lines.put(line)
+                self.heard(line)
         self._lines.put(None)
         time.sleep(ORPHAN_SECONDS)
         os._exit(1)
+
+    def heard(self, line: bytes) -> None:
+        """A message has arrived, in a thread of its own; :meth:`receive` will give it."""
+        self._lines.put(line)
 
     def receive(self) -> dict[str, Any]:
         """The next message; SystemExit where there will be none."""

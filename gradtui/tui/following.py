@@ -9,7 +9,7 @@ from collections import deque
 from itertools import accumulate, islice
 
 from gradtui.runs.folder import STEP_COLUMNS, RunFolder, RunState
-from gradtui.runs.results import RunReader, RunResults
+from gradtui.runs.results import RunReader, RunResults, last_step
 from gradtui.runs.series import Series, Smoothed
 from gradtui.runs.tail import Columns
 from gradtui.tui.instruments import QUANTITIES, Quantity
@@ -98,6 +98,11 @@ class FollowedRun:
     def steps(self) -> dict[str, int]:
         """How many steps of each variant were read."""
         return {name: evidence.steps for name, evidence in self._reader.evidence.items()}
+
+    @property
+    def last_step(self) -> int:
+        """Where the axis of steps ends."""
+        return last_step(self.state, max(self.steps.values()))
 
     def results(self) -> RunResults:
         """The numbers so far."""

@@ -70,7 +70,7 @@ class ChartPair(Horizontal):
         """Show a run as it stands, on axes that have room for all runs ``among`` which it is shown."""
         among = among or (run,)
         look, settings = self.instruments, run.settings
-        last_step = max(one.settings.planned_steps(side) for one in among for side in (0, 1))
+        last_step = max(one.last_step for one in among)
         first_step = max(1, math.floor(last_step * (1 - look.zoom)) + 1)
         axis = self._shared_axis(among, first_step)
         for side, (chart, name) in enumerate(zip(self._charts, settings.variants, strict=True)):
@@ -115,7 +115,7 @@ class ChartPair(Horizontal):
             if end > self._end:
                 self._end = round_up(end)
             return self._end * (1 - self.instruments.zoom), max(self._end, 1e-6), 1.0
-        per_unit = settings.steps_per_epoch(side) if self.instruments.x_axis == "epoch" else 1
+        per_unit = (settings.steps_per_epoch(side) or 1) if self.instruments.x_axis == "epoch" else 1
         return first_step, max(last_step, first_step + 1), per_unit
 
     def _points(
@@ -139,7 +139,7 @@ class ChartPair(Horizontal):
         look = self.instruments
         extents = [_extent(curves.series[look.quantity]) for run in runs for curves in run.curves.values()]
         if look.zoom < 1:
-            last = max(run.settings.planned_steps(side) for run in runs for side in (0, 1))
+            last = max(run.last_step for run in runs)
             extents = [
                 _extent_of(self._part(curves.series[look.quantity], first_step, last))
                 for run in runs

@@ -20,6 +20,12 @@ from gradtui.tui.widgets.lines import Line, Lines
 
 VIEWS = ("Results", "Claims", "Code", "Log")
 
+ABOUT_SCRIPTS = (
+    "Your script, as it stands.",
+    "WITH: what a step has applied is cleared before a backward() adds to it, where the script does not clear it itself.",
+    "WITHOUT: zero_grad() of its optimizers and modules does nothing.",
+)
+
 LABEL, VALUE, VALUE_NARROW = 17, 18, 13
 """Fixed widths, so that a new number moves nothing."""
 NARROW = 70
@@ -92,7 +98,7 @@ class Panel(VerticalScroll):
         elif self.view == "Log":
             lines = log_lines(results, run.folder, self._width)
         else:
-            lines = result_lines(results, self._width) + _notes(results.state.settings)
+            lines = result_lines(results, self._width) + _notes(results, self._width)
         self.query_one(PanelLines).show(lines)
 
     @property
@@ -100,8 +106,8 @@ class Panel(VerticalScroll):
         return max(40, self.size.width - 2)
 
 
-def _notes(settings: RunSettings) -> list[Line]:
-    return [[(f" {note}", "note")] for note in settings.notes]
+def _notes(results: RunResults, width: int) -> list[Line]:
+    return [[(f" {line}", "note")] for note in results.notes for line in textwrap.wrap(note, width - 1)]
 
 
 def result_lines(results: RunResults, width: int) -> list[Line]:
@@ -152,6 +158,8 @@ def code_lines(settings: RunSettings | None, width: int) -> list[Line]:
     """The training step of each side as it runs, side by side where there is room, the clearing line marked."""
     if settings is None:
         return []
+    if settings.script is not None:
+        return [[(f" {line}", "note")] for text in ABOUT_SCRIPTS for line in textwrap.wrap(text, width - 1)]
     sources = [POLICIES[name].source() for name in settings.policies]
     titles = settings.titles
     half = width // 2

@@ -255,7 +255,9 @@ def _options(setting: Setting) -> Sequence[str]:
 
 def _control(setting: Setting, value: Any) -> Control:
     if isinstance(setting.kind, Choice | Device):
-        return Select([(option, option) for option in _options(setting)], value=value, allow_blank=False, compact=True)
+        titles = setting.kind.titles if isinstance(setting.kind, Choice) else {}
+        options = [(titles.get(option, option), option) for option in _options(setting)]
+        return Select(options, value=value, allow_blank=False, compact=True)
     if isinstance(setting.kind, Switch):
         return SwitchWidget(value, animate=False)
     return TextField(value, compact=True)

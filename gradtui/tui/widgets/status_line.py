@@ -44,10 +44,15 @@ def progress(run: FollowedRun, *, wide: bool) -> str:
     if state.note and state.live:
         return state.note
     sides = [(side, run.steps[name]) for side, name in enumerate(run.steps) if state.variants[name].status != "failed"]
-    epoch = min((steps // settings.steps_per_epoch(side) for side, steps in sides), default=0)
-    parts = [f"epoch {count(epoch)}/{count(settings.epochs)}"]
-    left = sum(settings.planned_steps(side) - steps for side, steps in sides)
-    if sides and not left and state.live:
+    if settings.script is None:
+        epoch = min((steps // (settings.steps_per_epoch(side) or 1) for side, steps in sides), default=0)
+        parts = [f"epoch {count(epoch)}/{count(settings.epochs)}"]
+    else:  # a script alone knows its epochs
+        step = min((steps for _, steps in sides), default=0)
+        parts = [f"step {count(step)}/{count(settings.steps)}" if settings.steps else f"step {count(step)}"]
+    planned = [settings.planned_steps(side) for side, _ in sides]
+    left = sum(max(0, (one or 0) - steps) for one, (_, steps) in zip(planned, sides, strict=True))
+    if planned and all(planned) and not left and state.live:
         parts.append("measuring the times")
     elif run.steps_per_second and state.status == "running":
         parts.append(f"{number(run.steps_per_second)} steps/s")

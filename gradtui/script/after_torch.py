@@ -1,4 +1,4 @@
-"""Calls back as soon as the script has imported torch.
+"""Calls back as soon as the script has imported torch, or some other module.
 
 Not before: a script may set environment variables that torch reads when it is imported, and one that never imports it
 should not wait for it.
@@ -16,18 +16,23 @@ from types import ModuleType
 
 def after_torch(call: Callable[[], None]) -> None:
     """Call once torch is imported; now, if it is."""
-    if "torch" in sys.modules:
+    after_import("torch", call)
+
+
+def after_import(name: str, call: Callable[[], None]) -> None:
+    """Call once the module of this name is imported; now, if it is."""
+    if name in sys.modules:
         call()
     else:
-        sys.meta_path.insert(0, _TorchFinder(call))
+        sys.meta_path.insert(0, _Finder(name, call))
 
 
-class _TorchFinder(MetaPathFinder):
-    def __init__(self, call: Callable[[], None]) -> None:
-        self._call = call
+class _Finder(MetaPathFinder):
+    def __init__(self, name: str, call: Callable[[], None]) -> None:
+        self._name, self._call = name, call
 
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
-        if name != "torch":
+        if name != self._name:
             return None
         sys.meta_path.remove(self)
         spec = find_spec(name)

@@ -10,28 +10,49 @@ import os
 import pkgutil
 import sys
 import threading
+import traceback
+from dataclasses import dataclass, field
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from types import CodeType, ModuleType, TracebackType
 
-from gradtui.check.arguments import Request, WrongUsage
-
 INTERRUPTED = 130
-_HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+_HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep  # all of gradtui
 _FROZEN_IMPORT = "<frozen importlib"
 
 
-def run(request: Request) -> int:
-    """Run it; the exit code that it ends with. Raises WrongUsage where there is no such program."""
+class WrongUsage(ValueError):
+    """What was asked for cannot be done; the message says what it got and what is allowed."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """What to run: ``target``, a script's path or a module's name, with ``arguments``."""
+
+    target: str = ""
+    is_module: bool = False
+    arguments: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a program ended: its exit code, and in one line why that is not 0."""
+
+    code: int
+    reason: str | None = None
+
+
+def run(program: Program) -> Ending:
+    """Run it to its end. Raises WrongUsage where there is no such program."""
     _kept.append(sys.modules["__main__"])
     try:
-        code, module = _module(request) if request.is_module else _script(request)
+        code, module = _module(program) if program.is_module else _script(program)
         sys.modules["__main__"] = module
         exec(code, module.__dict__)
     except WrongUsage:
         raise
     except BaseException as error:  # noqa: BLE001 (whatever ends a script is shown as python shows it)
-        return _exit_code(error)
-    return 0
+        return Ending(_exit_code(error), _reason(error))
+    return Ending(0)
 
 
 _kept: list[ModuleType] = []
@@ -62,36 +83,36 @@ def _main_module(code_file: str | None, spec: ModuleSpec | None) -> ModuleType:
     return module
 
 
-def _script(request: Request) -> tuple[CodeType, ModuleType]:
-    path = os.path.abspath(request.target)
-    sys.argv = [request.target, *request.arguments]
+def _script(program: Program) -> tuple[CodeType, ModuleType]:
+    path = os.path.abspath(program.target)
+    sys.argv = [program.target, *program.arguments]
     importer = pkgutil.get_importer(path) if os.path.exists(path) else None
     find = getattr(importer, "find_spec", None)
     if importer is not None and find is not None and (spec := find("__main__")) is not None:
         _set_first_path(path)  # a folder or a zip file with a __main__.py
-        return _code_of(spec, request)
+        return _code_of(spec, program)
     try:
         with open(path, "rb") as file:
             source = file.read()
     except OSError as error:
         why = "there is no such file" if isinstance(error, FileNotFoundError) else os.strerror(error.errno or 0).lower()
-        raise WrongUsage(f"SCRIPT: got {request.target!a}; {why}; it takes the path of a Python script") from None
+        raise WrongUsage(f"SCRIPT: got {program.target!a}; {why}; it takes the path of a Python script") from None
     _set_first_path(os.path.dirname(os.path.realpath(path)))
     module = _main_module(path, None)
     module.__loader__ = SourceFileLoader("__main__", path)
     return compile(source, path, "exec", dont_inherit=True), module
 
 
-def _module(request: Request) -> tuple[CodeType, ModuleType]:
-    name = request.target
-    sys.argv = ["-m", *request.arguments]
+def _module(program: Program) -> tuple[CodeType, ModuleType]:
+    name = program.target
+    sys.argv = ["-m", *program.arguments]
     _set_first_path(os.getcwd())
     spec = _find(name, name)
     if spec is not None and spec.submodule_search_locations is not None:
         spec = _find(f"{name}.__main__", name)
     if spec is None:
         raise WrongUsage(f"-m: got {name!a}; there is no such module; it takes the name of one that python -m can run")
-    code, module = _code_of(spec, request)
+    code, module = _code_of(spec, program)
     sys.argv[0] = spec.origin or name
     return code, module
 
@@ -107,12 +128,12 @@ def _find(name: str, asked: str) -> ModuleSpec | None:
         return None
 
 
-def _code_of(spec: ModuleSpec, request: Request) -> tuple[CodeType, ModuleType]:
+def _code_of(spec: ModuleSpec, program: Program) -> tuple[CodeType, ModuleType]:
     get_code = getattr(spec.loader, "get_code", None)
     code = get_code(spec.name) if get_code is not None else None
     if code is None:
-        raise WrongUsage(f"got {request.target!a}; it holds no Python code that could be run")
-    module = _main_module(spec.origin, spec if request.is_module else None)
+        raise WrongUsage(f"got {program.target!a}; it holds no Python code that could be run")
+    module = _main_module(spec.origin, spec if program.is_module else None)
     module.__loader__, module.__package__ = spec.loader, spec.parent or ""
     return code, module
 
@@ -135,12 +156,27 @@ def _exit_code(error: BaseException) -> int:
     return INTERRUPTED if isinstance(error, KeyboardInterrupt) else 1
 
 
+def _reason(error: BaseException) -> str | None:
+    """The last line of what python shows of it."""
+    if isinstance(error, SystemExit):
+        if error.code is None or error.code == 0:
+            return None
+        words = f"the script ended with exit code {error.code}" if isinstance(error.code, int) else str(error.code)
+    else:
+        words = "".join(traceback.format_exception_only(error))
+    return (words.strip().splitlines() or [type(error).__name__])[-1]
+
+
 def _show(error: BaseException) -> None:
-    """Show the error as python does: from the user's first frame on."""
+    """Show the error as python does: from the user's first frame on, and without the frames that are ours."""
     trace: TracebackType | None = error.__traceback__
     while trace is not None and _is_ours(trace.tb_frame.f_code.co_filename):
         trace = trace.tb_next
-    error.__traceback__ = trace
+    error.__traceback__ = each = trace
+    while each is not None:
+        while each.tb_next is not None and each.tb_next.tb_frame.f_code.co_filename.startswith(_HERE):
+            each.tb_next = each.tb_next.tb_next
+        each = each.tb_next
     with contextlib.suppress(OSError, ValueError, AttributeError):  # closed, or replaced by something else
         sys.stdout.flush()
     sys.excepthook(type(error), error, trace)

@@ -1,0 +1,30 @@
+"""What must be known with the results of a user's script: what its workers have noted, and whether it is deterministic."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gradtui.runs.evidence import Evidence, first_losses_differ
+from gradtui.runs.folder import RunFolder
+from gradtui.runs.wording import number
+from gradtui.settings import RunSettings
+
+
+def script_notes(folder: RunFolder, settings: RunSettings, sides: Sequence[Evidence]) -> list[str]:
+    """Nothing for another experiment."""
+    if settings.script is None:
+        return []
+    notes = []
+    if first_losses_differ(*sides):
+        left, right = (number(side.first_loss) for side in sides)
+        values = "" if left == right else f" ({left} and {right})"
+        notes.append(
+            f"the script is not deterministic: the first losses differ{values}, though both sides got the seed "
+            f"{settings.seed}; what differs later may come from that"
+        )
+    for name in settings.variants:
+        try:
+            notes += folder.notes(name).read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError):
+            continue
+    return list(dict.fromkeys(notes))

@@ -1,0 +1,19 @@
+"""What must be known with the results of a script's run: lines of text in the run folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class Notes:
+    """Appends to ``<variant>.notes``, each note once."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._told: set[str] = set()
+
+    def add(self, note: str) -> None:
+        if note not in self._told:
+            self._told.add(note)
+            with open(self._path, "a", encoding="utf-8") as file:
+                file.write(" ".join(note.split()) + "\n")

@@ -1,0 +1,169 @@
+"""The corpus of scripts as the sides of a comparison: what WITH clears, what WITHOUT leaves, whose loss is a step's."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.check import broken
+from tests.training.scripts_forked import ScriptForks
+
+GOLDEN = json.loads((Path(__file__).parent.parent / "golden" / "linear_article.json").read_text())
+
+QUICK = {
+    *("accumulation", "create_graph", "frozen_then_thawed", "gan", "gan_in_place", "grad_data_zero", "grad_is_none", "lbfgs"),
+    *("grad_scaler", "gradient_by_assignment", "half_the_model", "sgd_closure", "sparse_embedding", "zeroed_in_place"),
+}
+OTHER_MEANS = {
+    *("grad_data_zero", "grad_detach_zero", "grad_is_none", "grad_new_zeros", "grad_times_zero", "grad_zero_by_hand"),
+}
+"""These clear without zero_grad()."""
+MIXED = {"actor_critic", "gan", "gan_critic_steps", "gan_in_place", "nested_optimizer"}
+"""Broken, another optimizer's backward() leaves gradients in them that no step has applied: WITH leaves those too."""
+
+
+@pytest.fixture(scope="module")
+def forks() -> Iterator[ScriptForks]:
+    with ScriptForks() as started:
+        yield started
+
+
+def scripts() -> list[object]:
+    return [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in broken.names()]
+
+
+@pytest.mark.parametrize("name", scripts())
+def test_with_a_right_script_does_what_it_does_under_python(name: str, forks: ScriptForks) -> None:
+    source = broken.source(name)
+    plain, left = forks.run(source, "plain"), forks.run(source, "with")
+    assert not plain.error
+    assert not left.error
+    assert left.losses
+    assert (left.tensors, left.uncleared) == (plain.tensors, 0)
+
+
+@pytest.mark.parametrize("name", scripts())
+def test_with_a_script_that_forgets_to_clear_becomes_the_right_one(name: str, forks: ScriptForks) -> None:
+    source = broken.source(name)
+    left = forks.run(broken.broken(source), "with")
+    assert not left.error
+    if name not in MIXED:
+        assert left.tensors == forks.run(source, "plain").tensors
+    if name not in ("gradient_by_assignment", "master_weights"):  # there is nothing to forget
+        assert left.uncleared > 0
+
+
+@pytest.mark.parametrize("name", scripts())
+def test_without_nothing_is_cleared_but_by_other_means(name: str, forks: ScriptForks) -> None:
+    source = broken.source(name)
+    right = forks.run(source, "without")
+    assert not right.error
+    assert right.cleared_otherwise == (name in OTHER_MEANS)
+    one_clearing = source.count("zero_grad(") == source.count("# clears") == 1
+    if one_clearing and name not in OTHER_MEANS:
+        assert right.tensors == forks.run(broken.broken(source), "plain").tensors
+
+
+def losses(forks: ScriptForks, training: str, side: str = "with") -> list[float]:
+    seen = forks.run(HEAD + textwrap.dedent(training), side)
+    assert not seen.error
+    return seen.losses
+
+
+HEAD = """
+import torch
+from torch import nn
+weight = nn.Parameter(torch.tensor(3.0))
+optimizer = torch.optim.SGD([weight], lr=0.0)
+"""
+
+
+def test_the_loss_of_a_step_is_the_mean_of_its_micro_batches(forks: ScriptForks) -> None:
+    training = """
+        for step in range(2):
+            for share in (1.0, 2.0, 6.0):
+                (weight * share).backward()
+            optimizer.step()
+            optimizer.zero_grad()
+    """
+    assert losses(forks, training) == [9.0, 9.0]
+
+
+def test_a_scaled_loss_is_recorded_as_it_was_before(forks: ScriptForks) -> None:
+    training = """
+        scaler = torch.amp.GradScaler("cpu")
+        scaler.scale(weight * 2).backward()
+        scaler.step(optimizer)
+    """
+    assert losses(forks, training) == [6.0]
+
+
+def test_a_loss_that_the_script_adds_up_in_place_is_recorded_as_it_was(forks: ScriptForks) -> None:
+    training = """
+        total = None
+        for step in range(3):
+            loss = weight * 1
+            loss.backward()
+            optimizer.step()
+            total = loss.detach() if total is None else total.add_(loss.detach())
+    """
+    assert losses(forks, training) == [3.0, 3.0, 3.0]
+
+
+def test_two_optimizers_that_share_a_backward_share_its_loss_and_are_told_apart(forks: ScriptForks) -> None:
+    training = """
+        bias = nn.Parameter(torch.tensor(1.0))
+        other = torch.optim.SGD([bias], lr=0.0)
+        for step in range(2):
+            (weight + bias).backward()
+            optimizer.step()
+            other.step()
+    """
+    seen = forks.run(HEAD + textwrap.dedent(training), "without")
+    assert (seen.losses, seen.optimizers) == ([4.0] * 4, [1, 2, 1, 2])
+
+
+def test_a_step_without_a_backward_has_no_loss(forks: ScriptForks) -> None:
+    (loss,) = losses(forks, "weight.grad = torch.tensor(1.0)\noptimizer.step()")
+    assert loss != loss
+
+
+def test_a_parameter_that_the_last_backward_does_not_reach_is_not_stepped_again(forks: ScriptForks) -> None:
+    training = """
+        optimizer.param_groups[0]["lr"] = 1.0
+        bias = nn.Parameter(torch.tensor(0.0))
+        optimizer.add_param_group({"params": [bias], "lr": 1.0})
+        for step in range(3):
+            (weight if step != 1 else bias).backward()
+            optimizer.step()
+        assert (weight.item(), bias.item()) == (1.0, -1.0), (weight, bias)
+    """
+    losses(forks, training)
+
+
+def test_a_class_with_a_zero_grad_of_its_own_is_void_too(forks: ScriptForks) -> None:
+    training = """
+        class Own(torch.optim.SGD):
+            def zero_grad(self, *arguments):
+                raise AssertionError
+        optimizer = Own([weight], lr=0.0)
+        for step in range(3):
+            optimizer.zero_grad("anything")
+            (weight * 1).backward()
+            optimizer.step()
+        assert weight.grad == 3
+    """
+    losses(forks, training, "without")
+
+
+def test_the_articles_losses_on_the_side_that_each_loop_was_written_for(forks: ScriptForks) -> None:
+    source = ARTICLE.read_text(encoding="utf-8")
+    assert forks.run(source, "with").losses[:20] == GOLDEN["with_zero_grad"]
+    assert forks.run(source, "without").losses[20:] == GOLDEN["without_zero_grad"]
+
+
+ARTICLE = Path(__file__).parent.parent / "golden" / "linear_article.py"

@@ -1,0 +1,55 @@
+"""The experiment "your script" in the app."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from textual.pilot import Pilot
+from textual.widgets import Select
+
+from gradtui.tui.screens.run import RunScreen
+from gradtui.tui.widgets.setup_form import SetupForm
+from tests.tui.pilot import drive, until
+from tests.tui.test_form import field, shown
+from tests.tui.test_run_screen import text_of
+
+SCRIPT = """
+import torch
+weight = torch.nn.Parameter(torch.tensor(1.0))
+optimizer = torch.optim.SGD([weight], lr=0.1)
+for step in range(30):
+    (weight ** 2).backward()
+    optimizer.step()
+"""
+
+
+def test_a_script_is_named_checked_run_and_shown(tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text(SCRIPT)
+
+    async def scenario(pilot: Pilot[int], screen: RunScreen) -> None:
+        form = screen.query_one(SetupForm)
+        select = screen.query_one("#row-experiment Select", Select)
+        select.value = "script"
+        await pilot.pause()
+        assert "your script" in str(select.query_one("#label").render())
+        assert {"script", "arguments", "directory", "steps", "seed"} <= set(shown(screen))
+        assert not {"optimizer", "lr", "epochs", "left", "right", "device"} & set(shown(screen))
+        assert "got nothing; takes the path" in form.errors["script"]
+        field(screen, "script").value = str(tmp_path / "missing.py")
+        await pilot.pause()
+        await pilot.press("f5")
+        await pilot.pause()
+        assert screen.folder is None
+        assert "no such file" in str(screen.query_one("#row-script .problem").render())
+        field(screen, "script").value = str(tmp_path / "train.py")
+        await pilot.pause()
+        await pilot.press("f5")
+        await until(pilot, lambda: screen.status == "finished")
+        await until(pilot, lambda: "step 30" in text_of(screen, "#status"))
+        assert "train.py · seed 42" in text_of(screen, "#status")
+        assert "would apply old gradients again" in " ".join(text_of(screen, "PanelLines").split())
+        await pilot.press("f4", "f4")
+        await pilot.pause()
+        assert "Your script, as it stands" in text_of(screen, "PanelLines")
+
+    drive(scenario)
