@@ -17,10 +17,10 @@ from tests.process.test_run import LONG, Started
 
 IMPATIENT = """
 import gradtui.runs.worker as w
-w.HANG_SECONDS, w.ASK_SECONDS, w.TERMINATE_SECONDS = 0.4, 0.3, 0.5
+w.HANG_SECONDS, w.ASK_SECONDS, w.TERMINATE_SECONDS = 1.0, 0.5, 0.5
 """
 IGNORE_TERM = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
-NOTE = "without_zero_grad: no step for 0.4 s"
+NOTE = "without_zero_grad: no step for 1 s"
 
 
 @pytest.mark.parametrize(
@@ -38,6 +38,8 @@ def test_a_worker_that_hangs_is_told_and_stops_by_force(
     run = Started(**LONG, schedule=schedule)
     assert wait_until(lambda: run.folder.read().note == NOTE)
     assert run.folder.observe().status == "running"
+    if schedule == "parallel":  # with turns it waits for the one that hangs
+        assert wait_until(lambda: run.folder.count_steps("with_zero_grad") > 10_000)
     before = run.folder.steps_csv("without_zero_grad").read_text()
     run.folder.request_stop()
     run.wait_for_end()
@@ -47,8 +49,6 @@ def test_a_worker_that_hangs_is_told_and_stops_by_force(
         assert (variant.status, variant.reason) == ("stopped", None)
         assert variant.steps == run.folder.count_steps(name) > 0
     assert run.folder.steps_csv("without_zero_grad").read_text() == before
-    if schedule == "parallel":  # with turns it waits for the one that hangs
-        assert state.variants["with_zero_grad"].steps > 5000
 
 
 @pytest.mark.slow
@@ -59,7 +59,7 @@ def test_the_note_goes_when_steps_come_again(tmp_path: Path, monkeypatch: pytest
     victim = run.pid("with_zero_grad")
     os.kill(victim, signal.SIGSTOP)
     try:
-        assert wait_until(lambda: run.folder.read().note == "with_zero_grad: no step for 0.4 s")
+        assert wait_until(lambda: run.folder.read().note == "with_zero_grad: no step for 1 s")
     finally:
         os.kill(victim, signal.SIGCONT)
     assert wait_until(lambda: run.folder.read().note is None)

@@ -19,7 +19,7 @@ from gradtui.runs.results import RunReader
 from gradtui.runs.tail import CsvTail
 from gradtui.settings import SETTINGS, RunSettings, SettingsError
 
-FEW, MANY = 75, 3000
+FEW, MANY = 75, 3500
 HOW_MANY = pytest.mark.parametrize(
     "examples", [FEW, pytest.param(MANY, marks=[pytest.mark.slow, pytest.mark.timeout(400)])], ids=["few", "many"]
 )
