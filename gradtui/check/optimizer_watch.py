@@ -56,7 +56,7 @@ class OptimizerWatch:
         self.log.closed = True
         self._parameters.clear()
         if self.light is not None:
-            self.light.count()
+            self.light.end()
         self.light = None
 
     def stop(self) -> None:
@@ -88,6 +88,7 @@ class OptimizerWatch:
             self.log.step_frame = frame  # the gradients are made inside of the step
             for history, parameter in zip(self.histories, self._parameters, strict=True):
                 history.hook(parameter)
+                history.hook_after()
         else:
             self._judge()
 
