@@ -19,6 +19,7 @@ from types import FrameType
 
 import torch
 from torch import Tensor
+from torch.autograd import Variable
 from torch.utils.hooks import RemovableHandle
 
 from gradtui.check.backwards import in_backward
@@ -96,6 +97,7 @@ class GradientHistory:
         self._evaluation: FrameType | None = None
         self._evaluated: tuple[weakref.ref[Tensor], int] | None = None
         self._contributed: weakref.ref[Tensor] | None = None
+        self._left: weakref.ref[Tensor] | None = None
         self._clearing: Place | None = None
         self._before: RemovableHandle | None = None
         self._after: RemovableHandle | None = None
@@ -135,7 +137,9 @@ class GradientHistory:
         parameter = self._parameter()
         if parameter is None:
             return
-        self.first_fires += self.log.contribution(frame)
+        if self.log.contribution(frame):
+            self.first_fires += 1
+            Variable._execution_engine.queue_callback(self._after_backward)  # noqa: SLF001 (what torch's own wrappers use)
         self.contributions += 1
         self.total += 1
         gradient = parameter.grad
@@ -170,6 +174,19 @@ class GradientHistory:
         self._mixed = True
         self.tainted |= self.log.in_step
         self.hook_after()
+
+    def _after_backward(self) -> None:
+        """The whole backward() is done."""
+        parameter = self._parameter()
+        gradient = parameter.grad if parameter is not None else None
+        self._left = weakref.ref(gradient) if gradient is not None else None
+
+    @property
+    def exchanged(self) -> bool:
+        """Whether the gradient is another tensor than the last backward() left, which is not noted of every parameter."""
+        parameter = self._parameter()
+        gradient = parameter.grad if parameter is not None else None
+        return gradient is not None and self._left is not None and self._left() is not gradient
 
     def after_contribution(self, parameter: Tensor) -> None:
         """A backward() has added to the gradient."""
@@ -257,6 +274,7 @@ class GradientHistory:
         self.contributions = 0
         self.piled = self._zeroed = self.tainted = self._mixed = self._blind = False
         self._held = self._evaluation = self._evaluated = self._contributed = self._clearing = self.written_version = None
+        self._left = None
         self._was_zero.clear()
 
     def resume(self, applied: weakref.ref[Tensor], version: int | None = None) -> None:

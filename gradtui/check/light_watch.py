@@ -43,7 +43,8 @@ _gradient_of: Callable[[Tensor], Tensor] = attrgetter("grad")
 
 class LightWatch:
     """``live``: the parameters that get gradients, with their histories; ``applied``: what the last step applied of each;
-    ``dormant``: the parameters that get none; ``seconds``: what a step takes."""
+    ``dormant``: the parameters that get none; ``seconds``: what a step takes;
+    ``exchanged``: the script puts other tensors in the place of those that backward() leaves."""
 
     def __init__(
         self,
@@ -53,6 +54,7 @@ class LightWatch:
         optimizer: Optimizer,
         log: OptimizerLog,
         seconds: float,
+        exchanged: bool,
     ) -> None:
         self._live, self._applied, self._dormant, self._log = live, applied, dormant, log
         self._parameters = [parameter for parameter, _ in live]
@@ -83,7 +85,7 @@ class LightWatch:
         cost = _STEP_SECONDS + _PARAMETER_SECONDS * len(live)
         sets_to_none = all(history.began_at_none for _, history in live)
         small = self.glide.parameter.is_cpu and self.glide.parameter.numel() <= LARGEST
-        self.gliding = sets_to_none and cost > SHARE * seconds and small and not self.glide.kept[0].is_sparse
+        self.gliding = sets_to_none and not exchanged and cost > SHARE * seconds and small and not self.glide.kept[0].is_sparse
         """Whether :meth:`glides` is to be asked at a step, and not :meth:`passes`."""
         self._begin_stretch(LOSSES)
         if not self.gliding:
@@ -271,13 +273,17 @@ class LightWatch:
 
     def _leave_in_place(self) -> int:
         """The gradient that was applied is still there, and something has been written to it."""
-        counts = self._steps_in_place()
-        for (parameter, history), steps in zip(self._live, counts, strict=True):
-            if steps == 1 == counts[self._kept]:  # exactly what another step's contributions make of it
+        both = zip(self._versions_now(), self._versions, strict=True)
+        # Exactly what one step's contributions make of it: all of them, or those that a fresh gradient is made of.
+        stale = [version - fresh in (self._usual, fresh + 1) for version, fresh in both]
+        if stale[self._kept]:
+            counts = self._steps_in_place()
+            self._suspected = [steps if steps > 1 and not known else 0 for steps, known in zip(counts, stale, strict=True)]
+        for (parameter, history), known in zip(self._live, stale, strict=True):
+            if known and stale[self._kept]:
                 history.taint()
             elif parameter.grad is not None:
                 history.resume(weakref.ref(parameter.grad))
-        self._suspected = [steps if steps > 1 else 0 for steps in counts] if counts[self._kept] == 1 else self._suspected
         return self._usual
 
     def end(self) -> None:
