@@ -19,13 +19,14 @@ from types import FrameType
 
 import torch
 from torch import Tensor
+from torch.autograd import Variable
 from torch.utils.hooks import RemovableHandle
 
 from gradtui.check.backwards import in_backward
 from gradtui.check.clearing_lines import place_of_end
 from gradtui.check.lines import Place, frame_here
 from gradtui.check.optimizer_log import OptimizerLog
-from gradtui.check.tensors import tensor_hook, version_of
+from gradtui.check.tensors import remove_hook, tensor_hook, version_of
 
 ZEROS_BELIEVED = 3
 """After so many clearings in place, step by step, that were seen to leave zeros, only each ``ZEROS_LOOKED_AT``-th is
@@ -75,7 +76,7 @@ class GradientHistory:
         self.stale_steps = 0
         self.piled = self.tainted = False
         self.written_version: int | None = None
-        """The version that the last contribution left."""
+        """The version that the last contribution leaves."""
         self.applied: weakref.ref[Tensor] | None = None
         """The tensor that holds applied contributions; None where there is none, or it has been cleared."""
         self._version: int | None = None
@@ -96,42 +97,55 @@ class GradientHistory:
         self._evaluation: FrameType | None = None
         self._evaluated: tuple[weakref.ref[Tensor], int] | None = None
         self._contributed: weakref.ref[Tensor] | None = None
+        self._left: weakref.ref[Tensor] | None = None
         self._clearing: Place | None = None
-        self._handles: list[RemovableHandle] = []
+        self._before: RemovableHandle | None = None
+        self._after: RemovableHandle | None = None
 
     # Hooks
 
-    @property
-    def hooked(self) -> bool:
-        return bool(self._handles)
+    def hook(self, parameter: Tensor) -> None:
+        """Begin to follow each contribution, unless that has begun."""
+        if self._before is None and parameter.requires_grad:
+            self._before = parameter.register_hook(self._tensor_hook)
 
-    def hook(self, parameter: Tensor, before: bool = True) -> None:
-        """Begin to follow each contribution; without ``before``, somebody else calls :meth:`before_contribution`."""
-        if not self._handles and parameter.requires_grad:
-            self._handles.append(parameter.register_post_accumulate_grad_hook(self.after_contribution))
-            if before:
-                self._handles.append(parameter.register_hook(self._tensor_hook))
+    def hook_after(self) -> None:
+        """From now on, look at the gradient after each contribution as well.
+
+        Not before that is needed: when such a hook is removed, torch goes on to call from C++ into an empty dict, at each
+        backward() and for each parameter, which a quick loop feels.
+        """
+        parameter = self._parameter()
+        if self._after is None and parameter is not None and parameter.requires_grad:
+            self._after = parameter.register_post_accumulate_grad_hook(self.after_contribution)
 
     def unhook(self) -> None:
-        for handle in self._handles:
-            handle.remove()
-        self._handles.clear()
+        if self._before is not None:
+            remove_hook(self._before, self._parameter())
+        if self._after is not None:
+            self._after.remove()
+        self._before = self._after = None
 
     @tensor_hook
     def _tensor_hook(self, fresh: Tensor) -> None:
         self.before_contribution(frame_here().f_back)
+        if fresh.is_sparse or fresh.requires_grad:  # with create_graph: the gradient will be another tensor
+            self.hook_after()
 
     def before_contribution(self, frame: FrameType | None) -> None:
         """A backward() that runs at ``frame`` is about to add to the gradient."""
         parameter = self._parameter()
         if parameter is None:
             return
-        self.first_fires += self.log.contribution(frame)
+        if self.log.contribution(frame):
+            self.first_fires += 1
+            Variable._execution_engine.queue_callback(self._after_backward)  # noqa: SLF001 (what torch's own wrappers use)
         self.contributions += 1
         self.total += 1
         gradient = parameter.grad
         if self.contributions == 1:
             self.began_at_none = gradient is None
+        self.written_version = 0 if gradient is None else version_of(gradient) + 1
         if self.log.in_step:
             self._evaluate(gradient, frame)
         if self.applied is None:
@@ -142,6 +156,7 @@ class GradientHistory:
             self._add_to_applied(gradient)
         elif self._is_carried_over(gradient):
             self._mixed = True
+            self.hook_after()
         else:
             self._cleared()
 
@@ -158,6 +173,20 @@ class GradientHistory:
             self._was_zero.append(gradient.any().logical_not())
         self._mixed = True
         self.tainted |= self.log.in_step
+        self.hook_after()
+
+    def _after_backward(self) -> None:
+        """The whole backward() is done."""
+        parameter = self._parameter()
+        gradient = parameter.grad if parameter is not None else None
+        self._left = weakref.ref(gradient) if gradient is not None else None
+
+    @property
+    def exchanged(self) -> bool:
+        """Whether the gradient is another tensor than the last backward() left, which is not noted of every parameter."""
+        parameter = self._parameter()
+        gradient = parameter.grad if parameter is not None else None
+        return gradient is not None and self._left is not None and self._left() is not gradient
 
     def after_contribution(self, parameter: Tensor) -> None:
         """A backward() has added to the gradient."""
@@ -192,9 +221,11 @@ class GradientHistory:
         parameter = self._parameter()
         gradient = parameter.grad if parameter is not None else None
         if parameter is None or gradient is None:
-            if self.contributions and self._clearing is not None:
-                self.log.wiped_at[self._clearing] += 1
-                self._clearing = None
+            if self.contributions:
+                self.hook_after()
+                if self._clearing is not None:
+                    self.log.wiped_at[self._clearing] += 1
+                    self._clearing = None
             self._cleared()
             return Applied.NOTHING
         if self.applied is None:
@@ -243,6 +274,7 @@ class GradientHistory:
         self.contributions = 0
         self.piled = self._zeroed = self.tainted = self._mixed = self._blind = False
         self._held = self._evaluation = self._evaluated = self._contributed = self._clearing = self.written_version = None
+        self._left = None
         self._was_zero.clear()
 
     def resume(self, applied: weakref.ref[Tensor], version: int | None = None) -> None:
@@ -251,6 +283,10 @@ class GradientHistory:
         ``version``: the one that it had then. Where it is not known, neither is what has happened since then.
         """
         self.applied, self._version, self._blind = applied, version, version is None
+
+    def taint(self) -> None:
+        """Nobody looked while a backward() added to what a step had applied."""
+        self.tainted = True
 
     @property
     def replaced(self) -> bool:
@@ -262,7 +298,8 @@ class GradientHistory:
         """Whether something other than backward() wrote to the gradient after the last contribution."""
         parameter = self._parameter()
         gradient = parameter.grad if parameter is not None else None
-        return gradient is not None and self.written_version is not None and version_of(gradient) != self.written_version
+        expected = self.contributions - 1 if self.written_version is None else self.written_version
+        return gradient is not None and version_of(gradient) != expected
 
     def _is_carried_over(self, gradient: Tensor) -> bool:
         """Whether another tensor in .grad holds what was applied: scaled, clamped, or moved (DistributedDataParallel does)."""

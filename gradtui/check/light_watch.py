@@ -18,11 +18,12 @@ from operator import attrgetter
 from torch import Tensor
 from torch.optim import Optimizer
 
+from gradtui.check.glide import LARGEST, Glide
 from gradtui.check.gradient_history import GradientHistory
 from gradtui.check.lines import Place
 from gradtui.check.losses import Loss, is_finite
 from gradtui.check.optimizer_log import OptimizerLog
-from gradtui.check.sentinel import COUNT, GROUPS, LEFT, LOOKS, USUAL, Follow, Sentinel
+from gradtui.check.sentinel import COUNT, LOOKS, Follow, Sentinel
 from gradtui.check.tensors import parameters_of, same, version_of
 
 SHARE = 0.01
@@ -30,7 +31,7 @@ SHARE = 0.01
 _STEP_SECONDS, _PARAMETER_SECONDS = 12e-6, 2.5e-6
 """What that takes, roughly: for a step, and for each of its parameters."""
 LOSSES = 32
-FIRST_SAMPLE, LAST_SAMPLE = 16, 64
+FIRST_SAMPLE, LAST_SAMPLE = 16, 128
 """Steps from one sample to the next: at first, and at most; each time twice as many."""
 GROUPS_CHECKED = 64
 """A new parameter group is seen at once, a changed one after so many steps at most, or with the next sample."""
@@ -42,7 +43,8 @@ _gradient_of: Callable[[Tensor], Tensor] = attrgetter("grad")
 
 class LightWatch:
     """``live``: the parameters that get gradients, with their histories; ``applied``: what the last step applied of each;
-    ``dormant``: the parameters that get none; ``seconds``: what a step takes."""
+    ``dormant``: the parameters that get none; ``seconds``: what a step takes;
+    ``exchanged``: the script puts other tensors in the place of those that backward() leaves."""
 
     def __init__(
         self,
@@ -52,6 +54,7 @@ class LightWatch:
         optimizer: Optimizer,
         log: OptimizerLog,
         seconds: float,
+        exchanged: bool,
     ) -> None:
         self._live, self._applied, self._dormant, self._log = live, applied, dormant, log
         self._parameters = [parameter for parameter, _ in live]
@@ -64,24 +67,29 @@ class LightWatch:
         self._suspected = [0] * len(live)
         """For each parameter, for how many steps its gradient may have been in place without having been looked at."""
         self._first_loss: float | None = None
-        self._interval = self._until = 0
-        self._left = 0
-        """What the sentinel's count of LEFT steps was when it was last taken over."""
+        self._until = 0
+        """How many steps of a loop that glided before are still looked at one by one."""
+        # The smallest is kept; of these, too, each backward() must come by.
+        most = max(history.total for _, history in live)
+        sizes = [(parameter.numel(), place) for place, (parameter, history) in enumerate(live) if history.total == most]
+        self._kept = min(sizes)[1]
+        self.glide = self._new_glide()
+        self._sampled = False
+        self._counted = 0
+        """How many of the glide's steps have been taken over."""
+        self._usual = 1
+        """How many backward() calls make a gradient of the version that the glide expects."""
+        self._is_new: bool | None = None
+        """Whether the gradient of the step that begins is a new one; None where nobody has looked."""
 
         cost = _STEP_SECONDS + _PARAMETER_SECONDS * len(live)
         sets_to_none = all(history.began_at_none for _, history in live)
-        self.gliding = sets_to_none and cost > SHARE * seconds and self._parameters[self._stand].is_cpu
+        small = self.glide.parameter.is_cpu and self.glide.parameter.numel() <= LARGEST
+        self.gliding = sets_to_none and not exchanged and cost > SHARE * seconds and small and not self.glide.kept[0].is_sparse
         """Whether :meth:`glides` is to be asked at a step, and not :meth:`passes`."""
-        if self.gliding:
-            self._until = LOSSES
-        else:
+        self._begin_stretch(LOSSES)
+        if not self.gliding:
             self._sentinel.applied = applied[self._stand]
-
-    @property
-    def cell(self) -> list[int]:
-        """The sentinel's. A step may end with counting it LEFT one down, and COUNT to 0, while LEFT is above 1, COUNT is
-        USUAL, and the optimizer has GROUPS groups."""
-        return self._sentinel.cell
 
     # Every step
 
@@ -110,7 +118,9 @@ class LightWatch:
             self._until -= 1
             if not self._until:  # enough has been seen of a loop that glided before
                 self._versions, self._suspected = self._versions_now(), [0] * len(self._live)
-                sentinel.applied, self.gliding, self._until = None, True, FIRST_SAMPLE
+                self.glide = self._new_glide()
+                self._begin_stretch(FIRST_SAMPLE)
+                sentinel.applied, self.gliding = None, True
         return True
 
     def _in_place(self) -> list[bool]:
@@ -124,53 +134,77 @@ class LightWatch:
 
     # Gliding
 
+    @property
+    def unattended(self) -> bool:
+        """Whether the next steps need not come here, as long as they are as the glide says."""
+        return self.gliding and not self._dormant and not self._sentinel.stands
+
     def glides(self, optimizer: Optimizer) -> bool:
-        """Whether the sentinel has seen a new gradient, and the dormant parameters have none; then the step is counted."""
-        sentinel, log, cell = self._sentinel, self._log, self._sentinel.cell
+        """Whether the kept gradient is a new one, and the dormant parameters have none; then the step is counted."""
+        sentinel, log, glide = self._sentinel, self._log, self.glide
         self.count()
-        if sentinel.alarmed or not cell[COUNT] or len(optimizer.param_groups) != self._groups:
+        gradient = glide.parameter.grad
+        if gradient is None or sentinel.alarmed or len(optimizer.param_groups) != self._groups:
             return False
-        if self._dormant and self._any_woke():
+        if (self._dormant and self._any_woke()) or (sentinel.stands and not sentinel.cell[COUNT]):
             return False
-        self._until -= 1
-        if self._until <= 1 and not self._pauses(optimizer):
+        self._is_new = glide.renew(gradient)
+        if not self._is_new:
+            return False
+        self._counted += 1
+        version = version_of(gradient)
+        backwards = self._backwards(version)
+        if not (self._pauses(optimizer) if version == glide.version else self._look_closer()):
             return False
         log.steps += 1
-        log.backwards_per_step[cell[COUNT]] += 1
-        if self.gliding and not self._dormant:
-            cell[USUAL], cell[GROUPS], cell[LEFT] = cell[COUNT], self._groups, self._until
-            self._left = self._until
-        cell[COUNT] = 0
+        log.backwards_per_step[backwards] += 1
+        sentinel.cell[COUNT] = 0
+        self._is_new = None
         return True
 
     def count(self) -> None:
-        """Take over the steps that have ended by themselves, as :attr:`cell` says."""
-        cell = self._sentinel.cell
-        steps = self._left - cell[LEFT]
-        if steps:
-            self._until -= steps
+        """Take over the steps that needed no attention."""
+        steps = self.glide.steps - self._counted
+        if self.gliding and steps:
             self._log.steps += steps
-            self._log.backwards_per_step[cell[USUAL]] += steps
-            self._left = cell[LEFT]
+            self._log.backwards_per_step[self._usual] += steps
+            self._counted += steps
+
+    def _backwards(self, version: int) -> int:
+        """How many backward() calls have made the kept gradient, which has this version."""
+        if self._sentinel.stands:
+            self._usual = self._sentinel.cell[COUNT]
+        elif self._usual == self.glide.version + 1:  # no one else writes to it: each call but the first is one version
+            return version + 1
+        return self._usual
 
     def _pauses(self, optimizer: Optimizer) -> bool:
-        """Whether all goes on as before, at the last step of a stretch, or the one before it."""
-        sentinel = self._sentinel
-        if self._until == 1:
+        """Whether all goes on as before: looked at in the last step of a stretch, whose loss the sentinel has seen."""
+        sentinel, glide = self._sentinel, self.glide
+        if glide.steps < self._interval - 1:
+            return True
+        if glide.steps == self._interval - 1:
+            sentinel.stand()
             sentinel.cell[LOOKS] = 1
             return True
         if not same(parameters_of(optimizer), self._all):
             return False
-        versions = self._versions_now()
-        if versions != self._versions:
+        if self._versions_now() != self._versions:
             return self._look_closer()
         if self._first_loss is None:
             self._first_loss = sentinel.loss
         limit = GROWN * max(1.0, abs(self._first_loss or 0.0))
-        calm = sentinel.loss is not None and abs(sentinel.loss) <= limit and not self._log.not_finite
-        self._interval = min(self._interval * 2, LAST_SAMPLE) if self._interval else FIRST_SAMPLE
-        sentinel.cell[LOOKS], self._until = int(not calm), self._interval
+        if sentinel.loss is not None and abs(sentinel.loss) <= limit and not self._log.not_finite:
+            sentinel.rest()
+        self._begin_stretch(FIRST_SAMPLE if self._interval == LOSSES and not self._sampled else self._interval * 2)
+        self._sampled = True
         return True
+
+    def _begin_stretch(self, steps: int) -> None:
+        self._interval = min(steps, LAST_SAMPLE)
+        self.glide.begin_stretch()
+        self.glide.limit = self._interval - 1  # the last two of its steps come here: they need attention
+        self._counted = 0
 
     def _look_closer(self) -> bool:
         """Gradients have other versions than before: compare each one at each step, for some steps."""
@@ -179,12 +213,18 @@ class LightWatch:
         if len(applied) < len(gradients):
             return False
         counts = self._steps_in_place()
-        if not counts[self._stand]:  # the sentinel's gradient is new; where it seems older, all is done in another way now
+        if not counts[self._kept]:  # the kept gradient is new; where it seems older, all is done in another way now
             self._suspected = counts
         self.gliding, self._until = False, LOSSES
         self._applied, self._sentinel.applied = applied, applied[self._stand]
-        self._sentinel.cell[LOOKS], self._sentinel.cell[LEFT], self._left = 1, 0, 0
+        self._sentinel.stand()
+        self._sentinel.cell[LOOKS] = 1
         return True
+
+    def _new_glide(self) -> Glide:
+        parameter = self._parameters[self._kept]
+        assert parameter.grad is not None  # it has just been applied
+        return Glide(parameter, parameter.grad, version_of(parameter.grad), self._groups)
 
     def _versions_now(self) -> list[int]:
         return [-1 if parameter.grad is None else version_of(parameter.grad) for parameter in self._parameters]
@@ -206,11 +246,19 @@ class LightWatch:
     def leave(self) -> int:
         """Take the sentinel away, and let the histories follow on; how many backward() calls were only counted."""
         sentinel = self._sentinel
-        self.count()
-        sentinel.remove()
+        self.end()
+        counted = sentinel.stands
+        sentinel.rest()
         self._live[self._stand][1].unhook()
         if sentinel.alarmed:
             return 0
+        gradient = self.glide.parameter.grad
+        if self.gliding and not counted:
+            if gradient is None or self._is_new or (self._is_new is None and self.glide.renew(gradient)):
+                return 0 if gradient is None else self._backwards(version_of(gradient))
+            if version_of(gradient) != self.glide.version:
+                return self._leave_in_place()
+            sentinel.cell[COUNT] = 0
         if not sentinel.cell[COUNT] and self._stands_on_applied():
             # No backward() has reached the sentinel's parameter: what it has is the applied gradient; so it is for all.
             for parameter, history in self._live:
@@ -222,6 +270,28 @@ class LightWatch:
             both = zip(self._suspected, self._in_place(), strict=True)
             self._suspected = [steps + 1 if in_place else 0 for steps, in_place in both]
         return sentinel.cell[COUNT]
+
+    def _leave_in_place(self) -> int:
+        """The gradient that was applied is still there, and something has been written to it."""
+        both = zip(self._versions_now(), self._versions, strict=True)
+        # Exactly what one step's contributions make of it: all of them, or those that a fresh gradient is made of.
+        stale = [version - fresh in (self._usual, fresh + 1) for version, fresh in both]
+        if stale[self._kept]:
+            counts = self._steps_in_place()
+            self._suspected = [steps if steps > 1 and not known else 0 for steps, known in zip(counts, stale, strict=True)]
+        for (parameter, history), known in zip(self._live, stale, strict=True):
+            if known and stale[self._kept]:
+                history.taint()
+            elif parameter.grad is not None:
+                history.resume(weakref.ref(parameter.grad))
+        return self._usual
+
+    def end(self) -> None:
+        """What is still to be said, whether the watch goes on in another way or the script has ended."""
+        self.count()
+        since = self.glide.since_not_finite() if self.gliding else 0
+        if since:
+            self._log.note_not_finite(range(self._log.steps - since + 1, self._log.steps + 1))
 
     def _stands_on_applied(self) -> bool:
         gradient = self._parameters[self._stand].grad
@@ -261,19 +331,24 @@ class LightWatch:
                 history.resume(self._applied[place])
             elif parameter.grad is not None:
                 history.resume(weakref.ref(parameter.grad))
-            history.hook(parameter, before=place != self._stand)
+            history.hook_after()
+            if place != self._stand:
+                history.hook(parameter)
         return self._live[self._stand][1].before_contribution
 
     def note_loss(self, loss: Loss, place: Place | None) -> None:
         """A loss that may not be finite. Where those before it were not looked at, that is noted."""
         self.count()
-        if self.gliding and self._interval and loss.value is not None and not is_finite(loss.value):
-            self._log.not_finite_unseen = self._log.not_finite_unseen or self._interval - 1
+        if self.gliding and self._sampled and loss.value is not None and not is_finite(loss.value):
+            since, unsure = self.glide.since_not_finite(), self.glide.unsure()
+            if not self._log.not_finite:
+                self._log.not_finite_unseen = unsure
+            self._log.note_not_finite(range(self._log.steps - since + 1, self._log.steps + 1))
         self._log.note_loss(loss, place)
 
     def stop(self) -> None:
         """Take the hook off."""
-        self._sentinel.remove()
+        self._sentinel.rest()
 
 
 def _do_nothing(frame: object) -> None:

@@ -82,6 +82,15 @@ class OptimizerLog:
         elif loss.tensor is not None:
             self._on_device.add(loss.tensor, lambda value: self._note_value(value, step, place))
 
+    def note_not_finite(self, steps: range) -> None:
+        """The losses of these steps, of which nobody has seen the values, were not finite: their gradients are not."""
+        for step in steps:
+            if step not in self.not_finite:
+                self.not_finite[step] = 1
+                if step == min(self.not_finite):
+                    self.not_finite_value = "not finite"
+                    self.not_finite_at = next((place for place, _ in self.backward_at.most_common(1)), None)
+
     def _note_value(self, value: float, step: int, place: Place | None) -> None:
         if is_finite(value):
             return

@@ -47,7 +47,8 @@ class OptimizerWatch:
         self._closure = False
         self._seconds = self._began = 0.0
         self._in_a_row, self._needed = 0, CLOSE_STEPS
-
+        self._exchanged = False
+        """The script has put another gradient in the place of what backward() left."""
         self._unnoted = 0
         """backward() calls of this interval that were only counted."""
 
@@ -56,7 +57,7 @@ class OptimizerWatch:
         self.log.closed = True
         self._parameters.clear()
         if self.light is not None:
-            self.light.count()
+            self.light.end()
         self.light = None
 
     def stop(self) -> None:
@@ -88,6 +89,7 @@ class OptimizerWatch:
             self.log.step_frame = frame  # the gradients are made inside of the step
             for history, parameter in zip(self.histories, self._parameters, strict=True):
                 history.hook(parameter)
+                history.hook_after()
         else:
             self._judge()
 
@@ -139,6 +141,7 @@ class OptimizerWatch:
         """Look at what the step applies; after a step with a closure, at what it has applied."""
         log, histories = self.log, self.histories
         backwards = len(log.interval) + self._unnoted
+        self._exchanged |= any(history.exchanged for history in histories)
         replaced = all(history.replaced for history in histories)
         self._results = results = [history.judge() for history in histories]
         self._doubt_after_alarm()
@@ -230,7 +233,7 @@ class OptimizerWatch:
             return  # the step itself clears: nothing to compare with
         for history in self.histories:
             history.unhook()
-        self.light = LightWatch(live, refs, dormant, optimizer, self.log, self._seconds)
+        self.light = LightWatch(live, refs, dormant, optimizer, self.log, self._seconds, self._exchanged)
 
     def _leave_light(self, light: LightWatch) -> None:
         self._unnoted = light.leave()

@@ -18,7 +18,7 @@ from torch.utils.hooks import RemovableHandle
 
 from gradtui.check.backwards import Backward, Backwards
 from gradtui.check.lines import frame_here
-from gradtui.check.tensors import tensor_hook, version_of
+from gradtui.check.tensors import remove_hook, tensor_hook, version_of
 
 NOTED = 64
 """So many backward() calls are kept for a parameter that no optimizer has stepped yet."""
@@ -37,8 +37,8 @@ class Unclaimed:
         if len(self.backwards) < NOTED:
             self.backwards.append(self._told_by.current(frame_here().f_back))
 
-    def remove(self) -> None:
-        self._handle.remove()
+    def remove(self, parameter: Tensor) -> None:
+        remove_hook(self._handle, parameter)
 
 
 class Orphan:
@@ -89,7 +89,7 @@ class Parameters:
         unclaimed = self._unclaimed.pop(id(parameter), None)
         if unclaimed is None:
             return []
-        unclaimed.remove()
+        unclaimed.remove(parameter)
         return unclaimed.backwards
 
     def _is_claimed(self, parameter: Tensor) -> bool:

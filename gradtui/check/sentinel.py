@@ -18,13 +18,13 @@ from torch.utils.hooks import RemovableHandle
 from gradtui.check.backwards import Backward, backward_frame, loss_of
 from gradtui.check.lines import Place, frame_here
 from gradtui.check.losses import Loss
-from gradtui.check.tensors import tensor_hook
+from gradtui.check.tensors import remove_hook, tensor_hook
 
 Follow = Callable[[FrameType | None], None]
 _BACKWARD = torch.autograd.backward.__code__
 
-COUNT, LOOKS, LEFT, USUAL, GROUPS = range(5)
-"""What stands where in a sentinel's ``cell``; a list, as a step has no time for more."""
+COUNT, LOOKS = range(2)
+"""What stands where in a sentinel's ``cell``."""
 
 
 class Sentinel:
@@ -37,27 +37,42 @@ class Sentinel:
         not_cleared: Callable[[], Follow],
         odd_loss: Callable[[Loss, Place | None], None],
     ) -> None:
-        self.cell = [0, 1, 0, -1, 0]
-        """COUNT: the calls of backward() since the last step. LOOKS: whether each call is looked at (1), or counted only.
-        The others are for steps that need no more attention than this: how many are LEFT, the USUAL count, and GROUPS,
-        the number of parameter groups."""
+        self.cell = [0, 1]
+        """COUNT: the calls of backward() since the last step. LOOKS: whether each call is looked at (1), or counted only."""
         self.applied: weakref.ref[Tensor] | None = None
         """What the last step applied. None: a loop that sets gradients to None, so that any gradient would be that."""
         self.loss: float | None = None
         """The last loss that was looked at, where it lies on the CPU."""
         self._not_cleared, self._odd_loss = not_cleared, odd_loss
         self._follow: Follow | None = None
-        self._handle = self._set_hook(parameter)
+        self._parameter = weakref.ref(parameter)
+        self._handle: RemovableHandle | None = None
+        self.stand()
+
+    @property
+    def stands(self) -> bool:
+        """Whether the hook is set."""
+        return self._handle is not None
+
+    def stand(self) -> None:
+        """Set the hook, unless it is."""
+        parameter = self._parameter()
+        if self._handle is None and parameter is not None:
+            self.cell[COUNT] = 0
+            self._handle = self._set_hook(parameter)
+
+    def rest(self) -> None:
+        """Take the hook away, for some steps or for good."""
+        if self._handle is not None:
+            remove_hook(self._handle, self._parameter())
+            self._handle = None
 
     @property
     def alarmed(self) -> bool:
         return self._follow is not None
 
-    def remove(self) -> None:
-        self._handle.remove()
-
     def _set_hook(self, parameter: Tensor) -> RemovableHandle:
-        cell, reference = self.cell, weakref.ref(parameter)
+        cell, reference = self.cell, self._parameter
 
         @tensor_hook
         def hook(fresh: Tensor) -> None:
@@ -76,7 +91,7 @@ class Sentinel:
         """The first backward() since the last step finds a gradient."""
         if self.applied is None or self.applied() is gradient:
             self._follow = self._not_cleared()
-            self.cell[LOOKS], self.cell[USUAL] = 1, -1
+            self.cell[LOOKS] = 1
 
     def _look(self, frame: FrameType | None) -> None:
         if self._follow is not None:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from torch import Tensor
 from torch.optim import Optimizer
-from torch.utils.hooks import unserializable_hook
+from torch.utils.hooks import RemovableHandle, unserializable_hook
 
 Hook = TypeVar("Hook", bound=Callable[..., Any])
 
@@ -20,6 +20,13 @@ def tensor_hook(function: Hook) -> Hook:
     """Mark a tensor hook as one that need not survive when its tensor is saved: torch would warn that it does not."""
     unserializable_hook(function)
     return function
+
+
+def remove_hook(handle: RemovableHandle, tensor: Tensor | None) -> None:
+    """Remove a tensor hook, and what torch would keep in its place: its last one leaves a call from C++ to an empty dict."""
+    handle.remove()
+    if tensor is not None and not tensor._backward_hooks:  # noqa: SLF001 (no public name)
+        tensor._backward_hooks = None  # noqa: SLF001
 
 
 def parameters_of(optimizer: Optimizer) -> list[Tensor]:

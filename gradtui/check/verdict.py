@@ -81,7 +81,7 @@ def _of_optimizer(place: int, one: OptimizerFacts, facts: Facts) -> Iterator[Fin
     if one.no_gradient and one.steps:
         yield Finding(
             NO_GRADIENT,
-            _no_gradient_message(one),
+            _no_gradient_message(one, unused=trained_nothing and bool(facts.orphans)),
             step_line,
             "hand the optimizer the parameters that the loss depends on",
             place,
@@ -153,21 +153,26 @@ def _name(place: Place | None) -> str:
     return name if name.replace(".", "").replace("_", "").isalnum() and "scal" not in name.lower() else ""
 
 
-def _no_gradient_message(one: OptimizerFacts) -> str:
+def _no_gradient_message(one: OptimizerFacts, unused: bool) -> str:
     count = len(one.no_gradient)
     which = f"all {count} parameters" if count == len(one.parameters) else f"{count} of {len(one.parameters)} parameters"
     if len(one.parameters) == 1:
         which = "the only parameter"
-    return f"{which} of the optimizer never got a gradient in {_steps(one.steps)}: {some(one.no_gradient)}"
+    why = ", the network does not use them" if unused else ""
+    return f"{which} of the optimizer never got a gradient in {_steps(one.steps)}{why}: {some(one.no_gradient)}"
 
 
 def _not_finite_message(one: OptimizerFacts) -> str:
-    until_end = one.not_finite_steps == one.steps - one.first_not_finite + 1
+    first = f"step {one.first_not_finite:,}"
+    if one.not_finite_unseen:
+        first += f", or from up to {_steps(one.not_finite_unseen)} before that,"
     if one.not_finite_steps == 1 and one.first_not_finite < one.steps:
-        return f"the loss was {one.not_finite_value} in step {one.first_not_finite}, of {one.steps:,}"
-    some_steps = f"in {_steps(one.not_finite_steps)}, the last one {one.last_not_finite:,}"
-    often = "in each step to the end" if until_end else some_steps
-    return f"the loss was {one.not_finite_value} from step {one.first_not_finite:,} on: not finite {often}"
+        return f"the loss was {one.not_finite_value} in {first}, of {one.steps:,}"
+    until_end = one.not_finite_steps == one.steps - one.first_not_finite + 1
+    often = (
+        "in each step to the end" if until_end else f"in {_steps(one.not_finite_steps)}, the last one {one.last_not_finite:,}"
+    )
+    return f"the loss was {one.not_finite_value} from {first} on, {often}"
 
 
 def _orphans(facts: Facts) -> Iterator[Finding]:

@@ -18,12 +18,12 @@ from torch.utils.hooks import RemovableHandle
 
 from gradtui.check.backwards import Backwards
 from gradtui.check.facts import OptimizerFacts
+from gradtui.check.glide import Glide
 from gradtui.check.lines import Place, frame_here
 from gradtui.check.losses import LossesOnDevice
 from gradtui.check.optimizer_log import OptimizerLog
 from gradtui.check.optimizer_watch import OptimizerWatch
 from gradtui.check.parameters import Parameters
-from gradtui.check.sentinel import COUNT, GROUPS, LEFT, USUAL
 
 
 class EnoughSteps(SystemExit):
@@ -41,7 +41,7 @@ class Watcher:
         self._stepping: list[OptimizerWatch] = []
         self._next_look = 1
         self._handles: list[RemovableHandle] = []
-        self._cells: dict[int, list[int]] = {}
+        self._glides: dict[int, Glide] = {}
         """Of the optimizers, by their ids, whose loops glide."""
         self._backwards = Backwards()
         self._losses = LossesOnDevice()
@@ -60,28 +60,30 @@ class Watcher:
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
-        self._cells.clear()
+        self._glides.clear()
         for watch in self._all:
             watch.stop()
 
     # Steps
 
     def _step_hook(self) -> Callable[[Optimizer, tuple[Any, ...], dict[str, Any]], None]:
-        """What is called at each step. Most steps of a quick loop need the first three lines only."""
-        cells, before_step = self._cells, self._before_step
+        """What is called at each step. Most steps of a quick loop need the first lines only."""
+        glide_of, before_step = self._glides.get, self._before_step
 
         def begin_step(optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-            cell = cells.get(id(optimizer))
-            if (
-                cell is not None
-                and cell[LEFT] > 1
-                and cell[COUNT] == cell[USUAL]
-                and len(optimizer.param_groups) == cell[GROUPS]
-            ):
-                cell[COUNT] = 0
-                cell[LEFT] -= 1
-            else:
-                before_step(optimizer, args, kwargs)
+            glide = glide_of(id(optimizer))
+            if glide is not None:
+                kept, gradient = glide.kept, glide.parameter.grad
+                if (
+                    gradient is not kept[-1]
+                    and gradient is not None
+                    and gradient._version == glide.version  # noqa: SLF001 (version_of() would be felt here)
+                    and len(kept) < glide.limit
+                    and len(optimizer.param_groups) == glide.groups
+                ):
+                    kept.append(gradient)
+                    return
+            before_step(optimizer, args, kwargs)
 
         return begin_step
 
@@ -96,10 +98,12 @@ class Watcher:
             if watch.post_hook is not None and self._limit is None:
                 watch.post_hook.remove()
                 watch.post_hook = None
-            if light.gliding and self._limit is None:
-                self._cells[id(optimizer)] = light.cell
+            if light.unattended and self._limit is None:
+                self._glides[id(optimizer)] = light.glide
+            else:
+                self._glides.pop(id(optimizer), None)
         else:
-            self._cells.pop(id(optimizer), None)
+            self._glides.pop(id(optimizer), None)
             self._begin_close_step(watch, optimizer, frame_here(2), closure)
         if watch.log.steps >= self._next_look:
             self._next_look *= 2
@@ -136,7 +140,7 @@ class Watcher:
 
     def _forget(self, key: int) -> None:
         """An optimizer is gone: what was seen of it stays, its parameters are let go."""
-        self._cells.pop(key, None)
+        self._glides.pop(key, None)
         self._watches.pop(key).release()
 
     def _nest(self, inner: OptimizerWatch, optimizer: Optimizer) -> None:
@@ -161,7 +165,7 @@ class Watcher:
 
 def _facts(watch: OptimizerWatch) -> OptimizerFacts:
     if watch.light is not None:
-        watch.light.count()
+        watch.light.end()
     log = watch.log
     log.closed = True
     log.finder.stop()
