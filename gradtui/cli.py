@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import io
+import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -20,12 +22,14 @@ DONE, VARIANT_FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        self.exit(WRONG_USAGE, f"{self.prog}: {message}; {self.prog} --help shows what it takes\n")
+        self.exit(WRONG_USAGE, f"{self.prog}: {_on_one_line(message)}; {self.prog} --help shows what it takes\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; its exit code."""
     given = sys.argv[1:] if arguments is None else list(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a name that this terminal cannot show is escaped, not an error
+        sys.stdout.reconfigure(errors="backslashreplace")
     if given[:1] == ["check"]:  # what follows the script belongs to the script: it is not parsed here
         from gradtui.check.command import check
 
@@ -38,6 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = _parser().parse_args(given)
     try:
         code: int = options.command(options)
+        sys.stdout.flush()
     except BrokenPipeError:  # whoever read our output has left
         sys.stderr.close()
         return DONE
@@ -45,6 +50,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         name, problem = next(iter(error.errors.items()))  # one line: the first that is wrong
         return _refuse(f"{name}: {problem}")
     except (OSError, LookupError, ValueError, RuntimeError) as error:
+        from gradtui.runs.atomic import NO_SPACE
+
+        if isinstance(error, OSError) and error.errno in NO_SPACE and error.filename is None:  # only streams have no name
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still buffered must not fail again at exit
+            return _refuse(f"standard output cannot be written ({os.strerror(error.errno)})")
         if not _is_ours(error):
             raise
         return _refuse(str(error))
@@ -57,8 +67,13 @@ def _is_ours(error: Exception) -> bool:
 
 
 def _refuse(line: str) -> int:
-    print(f"gradtui: {line}", file=sys.stderr)
+    print(f"gradtui: {_on_one_line(line)}", file=sys.stderr)
     return WRONG_USAGE
+
+
+def _on_one_line(text: str) -> str:
+    """What was typed, or stands on disk, may hold anything: no control character gets to the terminal."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -41,6 +41,8 @@ def run(settings: RunSettings, *, csv: Path | None, as_json: bool) -> int:
     progress = Bar(reader) if sys.stderr.isatty() else lines(reader)
     _follow(reader, supervisor, progress)
 
+    folder.mark_seen()
+
     results = reader.results()
     if as_json:
         print(json.dumps(results.as_json(), allow_nan=False))
@@ -96,9 +98,13 @@ def _stop_on_interrupt(folder: RunFolder) -> list[int]:
 
 def _follow(reader: RunReader, supervisor: subprocess.Popen[bytes], progress: Bar | EpochLines | StepLines) -> None:
     """Show what the run writes until its supervisor has ended."""
+    note = None
     while True:
         ended = supervisor.poll() is not None
-        reader.refresh_state()
+        state = reader.refresh_state()
+        if state.note is not None and state.note != note:
+            progress.say(f"gradtui: {state.note}")
+        note = state.note
         while any(new := reader.advance()):
             progress.add(*new)
         progress.show()
@@ -133,6 +139,9 @@ class EpochLines:
 
     def show(self) -> None:
         """Lines are printed as rows arrive."""
+
+    def say(self, line: str) -> None:
+        print(line, file=sys.stderr, flush=True)
 
     def close(self) -> None:
         self._print_until(max(self._current.values()))
@@ -182,20 +191,26 @@ class Bar:
             print(f"\r\x1b[K{line}", end="", file=sys.stderr, flush=True)
             self._last = line
 
+    def say(self, line: str) -> None:
+        self.close()
+        print(line, file=sys.stderr, flush=True)
+
     def close(self) -> None:
         print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+        self._last = ""
 
 
 def list_runs(*, as_json: bool) -> int:
     """Print the saved runs, newest first."""
-    entries = [_entry(folder) for folder in all_runs()]
+    folders = all_runs()
+    entries = [_entry(folder) for folder in folders]
     if as_json:
         print(json.dumps(entries, allow_nan=False))
         return 0
     if not entries:
         print("no runs yet; gradtui run starts one", file=sys.stderr)
-    for entry in entries:
-        print("  ".join(str(entry[key]) for key in ("run", "status", "summary") if entry[key] is not None))
+    for folder, entry in zip(folders, entries, strict=True):
+        print(folder.label, entry["status"], entry["summary"], sep="  ")
     return 0
 
 

@@ -31,14 +31,19 @@ class SettingsError(ValueError):
 def nearest(word: str, words: Iterable[str]) -> str:
     """``; did you mean 'linear'?`` where one of ``words`` is close to ``word``, else nothing."""
     by_lower = {w.lower(): w for w in words}
-    close = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.5)
+    close = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.5) if len(word) <= 200 else []
     return f"; did you mean {by_lower[close[0]]!r}?" if close else ""
 
 
 def shown(raw: object) -> str:
     """What was given, fit for one line of an error message: quoted, control characters escaped, cut at 40 characters."""
-    text = raw if isinstance(raw, str) else repr(raw)
-    return ascii(text if len(text) <= 40 else text[:37] + "...") if isinstance(raw, str) else text[:40]
+    if isinstance(raw, str):
+        return ascii(raw if len(raw) <= 40 else raw[:37] + "...")
+    try:
+        text = repr(raw)
+    except (ValueError, RecursionError):  # a number of more digits than Python writes; lists in lists in lists
+        return f"a huge {type(raw).__name__}"
+    return text if len(text) <= 40 else text[:37] + "..."
 
 
 LONGEST_PATH = 4096
@@ -248,6 +253,8 @@ def _option(label: str, help: str, kind: Kind) -> Any:
     return _setting(None, label, help, kind, more=True, owner="optimizer")
 
 
+UNKNOWN_TOLD = 5  # names that are no settings, in one error
+
 DECIDING = ("experiment", "optimizer", "left", "right")
 """The settings that decide which others there are, and what their defaults are."""
 
@@ -344,7 +351,7 @@ class RunSettings:
         """
         values: dict[str, object] = {}
         errors: dict[str, str] = {}
-        for name in given.keys() - SETTINGS.keys():
+        for name in sorted(given.keys() - SETTINGS.keys())[:UNKNOWN_TOLD]:
             errors[shown(name)] = f"no such setting{nearest(name, SETTINGS)}"
         for name in DECIDING:
             setting = SETTINGS[name]

@@ -35,6 +35,9 @@ class StepLines:
     def show(self) -> None:
         """Lines are printed as rows arrive."""
 
+    def say(self, line: str) -> None:
+        print(line, file=sys.stderr, flush=True)
+
     def close(self) -> None:
         """What came after the last line is in the table."""
 

@@ -45,8 +45,3 @@ class Pixels:
 
     def __len__(self) -> int:
         return len(self.labels)
-
-
-def printable(text: object) -> str:
-    """``text`` on one line: what would move the cursor or cannot be encoded is escaped."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(text))

@@ -16,7 +16,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from gradtui.cifar10 import BINARY, PIXELS_PER_ROW, ROWS_PER_FILE, TEST_BATCHES, TRAIN_BATCHES, DataMissing, printable
+from gradtui.cifar10 import BINARY, PIXELS_PER_ROW, ROWS_PER_FILE, TEST_BATCHES, TRAIN_BATCHES, DataMissing
+from gradtui.printing import printable
 
 URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
 ARCHIVE_MD5 = "c32a1d4ab5d03f1284b67883e8d87530"

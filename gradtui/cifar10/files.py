@@ -21,9 +21,9 @@ from gradtui.cifar10 import (
     DataDamaged,
     DataMissing,
     Pixels,
-    printable,
 )
 from gradtui.cifar10.pickled import Made, Name, as_text, unpickle
+from gradtui.printing import printable
 
 
 def home_data_dir() -> Path:

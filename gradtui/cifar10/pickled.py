@@ -11,7 +11,8 @@ from enum import Enum, auto
 from pickle import _Unpickler
 from typing import Any
 
-from gradtui.cifar10 import MAX_FILE_BYTES, DataDamaged, printable
+from gradtui.cifar10 import MAX_FILE_BYTES, DataDamaged
+from gradtui.printing import printable
 
 MAX_OPCODES = 200_000
 """A true file has 30,000: a label takes one, a file name and its place in the memo two."""

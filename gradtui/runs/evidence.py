@@ -101,12 +101,13 @@ class Evidence:
         numbers = rows.values.get("optimizer")  # of a script that has several: nan elsewhere
         if numbers and numbers[0] == numbers[0]:
             self.optimizers = max(self.optimizers, int(max(numbers)))
-        fresh = rows.values["fresh_grad_norm"]
-        for step, norm, new in zip(steps, rows.values["grad_norm"], fresh, strict=True):
-            if norm == norm:  # measured: not nan
-                self.grad_norm = norm
-                if step > 1 and new > 0 and math.isfinite(norm) and math.isfinite(new):
-                    self.gradient_ratios.extend([norm / new])
+        norms, fresh = rows.values["grad_norm"], rows.values["fresh_grad_norm"]
+        measured = rows.filled("grad_norm")
+        if measured:
+            self.grad_norm = norms[measured[-1]]
+            known = (i for i in measured if steps[i] > 1 and fresh[i] > 0)
+            ratios = [norms[i] / fresh[i] for i in known if math.isfinite(norms[i]) and math.isfinite(fresh[i])]
+            self.gradient_ratios.extend(ratios)
 
     def add_epochs(self, rows: Columns) -> None:
         """Rows of the epoch file."""
@@ -146,7 +147,8 @@ class Evidence:
         """The mean loss over the last tenth of the run; nan where it is not finite."""
         blocks = self.blocks
         last = blocks[-max(1, len(blocks) // 10) :]
-        return statistics.fmean(last) if last and all(map(math.isfinite, last)) else math.nan
+        mean = sum(last) / len(last) if last else math.nan
+        return mean if math.isfinite(mean) else math.nan
 
     def converged_at(self, share: float) -> int | None:
         """The first step from which on the loss stays at or below a ``share`` of the first loss; None where it does not."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TextIO
 
 from gradtui.runs.atomic import replacing
 from gradtui.runs.folder import STEP_COLUMNS, RunFolder
+from gradtui.runs.lines import whole_lines
 
 EXPORT_COLUMNS = ("run", "variant", *STEP_COLUMNS)
 
@@ -31,7 +33,10 @@ def check_target(path: Path, *, overwrite: bool) -> None:
 
 
 def export_csv(folder: RunFolder, path: Path, *, overwrite: bool = False) -> int:
-    """Write the run's rows, variant by variant, whole or not at all; the number of rows. Raises ExportError."""
+    """Write the run's rows, variant by variant, whole or not at all; the number of rows.
+
+    Raises ExportError, and DamagedRun where it is the run that cannot be read.
+    """
     check_target(path, overwrite=overwrite)
     try:
         with replacing(path, overwrite=overwrite) as file:
@@ -43,27 +48,31 @@ def export_csv(folder: RunFolder, path: Path, *, overwrite: bool = False) -> int
 
 
 def write_csv(folder: RunFolder, file: TextIO = sys.stdout) -> int:
-    """Write the run's rows to an open file; the number of rows."""
+    """Write the run's rows to an open file; the number of rows. Raises DamagedRun."""
     file.write(",".join(EXPORT_COLUMNS) + "\n")
     count = 0
     for variant in folder.read().variants:
-        for fields in _rows(folder.steps_csv(variant)):
-            file.write(f"{folder.id},{variant},{','.join(fields)}\n")
+        for row in _rows(folder.steps_csv(variant)):
+            file.write(f"{folder.id},{variant},{row}\n")
             count += 1
     return count
 
 
-def _rows(path: Path) -> Iterator[list[str]]:
-    """The fields of every whole row, as they stand in the file; a torn last line and damaged lines are left out."""
-    width = len(STEP_COLUMNS)
-    try:
-        with open(path, encoding="ascii", errors="replace", newline="\n") as file:
-            header = file.readline().rstrip("\n").split(",")
-            if tuple(header[:width]) != STEP_COLUMNS:
-                return
-            for line in file:
-                fields = line[:-1].split(",")
-                if line.endswith("\n") and len(fields) == len(header) and fields[0].isdecimal():
-                    yield fields[:width]
-    except FileNotFoundError:
+_COUNT = "[1-9][0-9]{0,15}"
+_NUMBER = "-?(?:[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]{1,3})?|nan|inf)"
+_SECONDS = "[0-9]{1,12}(?:[.][0-9]+)?(?:e-[0-9]{1,2})?"
+_SOUND_ROW = re.compile(f"(({_COUNT}),{_COUNT},(?:{_NUMBER})?,(?:{_NUMBER})?,{_SECONDS})(?:,(?:{_NUMBER})?)*")
+
+
+def _rows(path: Path) -> Iterator[str]:
+    """The first columns of every sound row, as they stand in the file. Raises DamagedRun."""
+    lines = whole_lines(path)
+    header = next(lines, "").split(",")
+    if tuple(header[: len(STEP_COLUMNS)]) != STEP_COLUMNS:
         return
+    last, commas = 0, len(header) - 1
+    for line in lines:
+        row = _SOUND_ROW.fullmatch(line)
+        if row and line.count(",") == commas and (step := int(row[2])) > last:
+            last = step
+            yield row[1]

@@ -9,30 +9,34 @@
 - ``<variant>.scalars.csv``: what a script has logged with ``gradtui.log``; ``<variant>.notes``: what must be known of how a
   script ran, a line each;
 - ``stop``, ``pause`` and ``step``: requests to the supervisor, empty files;
-- ``alive``: locked for as long as the supervisor lives.
+- ``seen``: the end of the run was shown to somebody, an empty file;
+- ``alive``: locked, and touched every two seconds, for as long as the supervisor lives; ``starting``: locked before that;
+- ``reserve``: room on the disk for the last run.json, while the run goes on.
 """
 
 from __future__ import annotations
 
 import errno
-import fcntl
 import itertools
 import json
 import os
 import platform
 import re
+import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, TypeAlias
 
 import platformdirs
 
 import gradtui
 from gradtui.runs.atomic import replacing
+from gradtui.runs.liveness import beat, boot_id, held, lives
+from gradtui.runs.regular import last_bytes, open_regular, printable, printable_lines
 from gradtui.settings import RunSettings, SettingsError, nearest, shown
 
 STEP_COLUMNS = ("step", "epoch", "loss", "grad_norm", "seconds")
@@ -43,9 +47,18 @@ TIMING_COLUMNS = ("slice", "block", "side", "seconds_per_batch")
 
 RUN_STATUSES = ("running", "paused", "finished", "stopped", "failed")
 LIVE_STATUSES = ("running", "paused")
+VARIANT_STATUSES = ("running", "finished", "stopped", "failed")
+Time: TypeAlias = str
+"""ISO 8601, UTC, with a Z."""
 STAMP_LENGTH = len("20261231-235959-999")
 FORMAT = 1
 """The version of this layout; a folder of a newer one is not guessed at."""
+
+LARGEST_STATE = 1_000_000  # bytes of a run.json that is read; ours have some 2,000
+LONGEST_TEXT = 10_000  # characters of one of its texts
+RESERVE = 16_384  # bytes
+RUN_ID = re.compile(r"[0-9A-Za-z_.-]{1,100}")
+"""What the name of a run's folder looks like: it stands in file names, in CSV rows and on the screen as it is."""
 
 
 class HomeError(OSError):
@@ -53,7 +66,7 @@ class HomeError(OSError):
 
 
 class DamagedRun(ValueError):
-    """The folder's run.json is missing or cannot be understood; the message says why."""
+    """The folder's run.json is missing or cannot be understood; the message says why, in one printable line."""
 
 
 class UnknownRun(LookupError):
@@ -84,7 +97,10 @@ class VariantState:
 
 @dataclass(frozen=True)
 class RunState:
-    """What run.json holds. ``device`` is the one that the training runs on, ``device_name`` the hardware's name."""
+    """What run.json holds. ``device`` is the one that the training runs on, ``device_name`` the hardware's name.
+
+    ``host`` is the machine's name, ``boot`` the start of its kernel; ``note`` says what is odd about a run under way.
+    """
 
     id: str
     settings: RunSettings
@@ -94,9 +110,10 @@ class RunState:
     device: str | None = None
     device_name: str | None = None
     host: str | None = None
-    created: str = field(default_factory=now)
-    started: str | None = None
-    ended: str | None = None
+    boot: str | None = None
+    created: Time = field(default_factory=now)
+    started: Time | None = None
+    ended: Time | None = None
     note: str | None = None
 
     @property
@@ -125,11 +142,14 @@ class RunState:
             }
             state = cls(settings=settings, variants=variants, **_typed(cls, document))
         except SettingsError as error:
-            raise DamagedRun(str(error)) from None
+            name, problem = next(iter(error.errors.items()))
+            raise DamagedRun(f"{name}: {problem}") from None
         except TypeError as error:
-            raise DamagedRun(f"a field is missing or of the wrong type ({error})") from None
+            raise DamagedRun(f"a field is missing or not of its kind ({error})") from None
         if state.status not in RUN_STATUSES or tuple(variants) != settings.variants:
             raise DamagedRun("its status or its variants are not known")
+        if not all(variant.status in VARIANT_STATUSES for variant in variants.values()):
+            raise DamagedRun("the status of a variant is not known")
         return state
 
 
@@ -139,30 +159,48 @@ def _dict(value: object) -> dict[str, Any]:
     return value
 
 
-_TYPES: Mapping[str, tuple[type, ...]] = {
-    "str": (str,),
-    "int": (int,),
-    "str | None": (str, type(None)),
-    "int | None": (int, type(None)),
-    "float | None": (float, int, type(None)),
-    "Mapping[str, str]": (dict,),
-}
+def _text(value: object) -> bool:
+    return isinstance(value, str) and len(value) <= LONGEST_TEXT
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= 2**53  # no nan, no inf
+
+
+def _whole(value: object) -> bool:
+    return isinstance(value, int) and _number(value) and value >= 0
+
+
+def _time(value: object) -> bool:
+    try:
+        return isinstance(value, str) and value[-1:] == "Z" and datetime.fromisoformat(value[:-1]).tzinfo is None
+    except ValueError:
+        return False
+
+
+def _texts(value: object) -> bool:
+    return isinstance(value, dict) and len(value) <= 20 and all(map(_text, (*value, *value.values())))
+
+
+_KINDS: Mapping[str, Callable[[object], bool]] = {
+    "str": _text, "int": _whole, "float": _number, "Mapping[str, str]": _texts, "Time": _time,
+}  # fmt: skip
 
 
 def _typed(cls: type, document: dict[str, Any]) -> dict[str, Any]:
-    """``document`` if its values have the types that the fields of ``cls`` declare; TypeError where one has not."""
+    """``document``, its texts fit for a screen; TypeError where a value is not of the kind that the field declares."""
     annotations = cls.__annotations__
     for name, value in document.items():
-        if (
-            name not in annotations
-            or not isinstance(value, _TYPES.get(annotations[name], ()))
-            or value is True
-            or value is False
-        ):
+        kind, _, optional = annotations.get(name, "").partition(" | ")
+        if not (value is None and optional) and not (kind in _KINDS and _KINDS[kind](value)):
             raise TypeError(shown(name))
-        if isinstance(value, dict) and not all(isinstance(text, str) for text in value.values()):
-            raise TypeError(name)
-    return document
+    return {name: _printable(value) for name, value in document.items()}
+
+
+def _printable(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {_printable(name): _printable(text) for name, text in value.items()}
+    return printable(value, "\ufffd") if isinstance(value, str) else value
 
 
 @dataclass(frozen=True)
@@ -174,6 +212,11 @@ class RunFolder:
     @property
     def id(self) -> str:
         return self.path.name
+
+    @property
+    def label(self) -> str:
+        """Its id as it may be shown: also a damaged folder's, whose name can be anything."""
+        return self.id if RUN_ID.fullmatch(self.id) else shown(self.id)
 
     def steps_csv(self, variant: str) -> Path:
         return self.path / f"{variant}.csv"
@@ -200,41 +243,66 @@ class RunFolder:
     def read(self) -> RunState:
         """The state as last written; raises DamagedRun."""
         try:
-            with open(self.path / "run.json", encoding="utf-8") as file:
-                text = file.read(1_000_001)
+            return self._read()
+        except DamagedRun as error:
+            raise DamagedRun(f"{self.label}: {error}") from None
+
+    def _read(self) -> RunState:
+        if not RUN_ID.fullmatch(self.id):
+            raise DamagedRun("no run has such a name")
+        try:
+            with open_regular(self.path / "run.json") as file:
+                text = file.read(LARGEST_STATE + 1).decode()
         except (OSError, UnicodeDecodeError) as error:
-            raise DamagedRun(f"{self.id}: run.json cannot be read ({error.__class__.__name__})") from None
-        if len(text) > 1_000_000:
-            raise DamagedRun(f"{self.id}: run.json is too large")
+            raise DamagedRun(f"run.json cannot be read ({error.__class__.__name__})") from None
+        if len(text) > LARGEST_STATE:
+            raise DamagedRun("run.json is too large")
         state = RunState.from_json(text)
         if state.id != self.id:
-            raise DamagedRun(f"{self.id}: run.json is another run's")
+            raise DamagedRun("run.json is another run's")
         return state
 
     def observe(self) -> RunState:
         """The state as it is: ``lost`` where run.json says that the run goes on and no supervisor lives. Raises DamagedRun."""
-        supervised = self.is_supervised()  # asked first: a supervisor writes the end to run.json, then lets go
         state = self.read()
-        return state if supervised or not state.live else replace(state, status="lost")
+        if not state.live or lives(self.path / "alive", self.path / "starting", state.boot, state.host):
+            return state
+        state = self.read()  # a supervisor writes the end, then lets go: it may have done both in between
+        return replace(state, status="lost") if state.live else state
 
     def write(self, state: RunState) -> None:
         with replacing(self.path / "run.json") as file:
             file.write(state.to_json())
 
+    def reserve(self) -> None:
+        """Take room on the disk now, so that how the run ends can be written when there is none left."""
+        with suppress(OSError):
+            (self.path / "reserve").write_bytes(os.urandom(RESERVE))  # nothing that a file system can leave out or compress
+
+    def release(self) -> None:
+        """Give the room back."""
+        with suppress(OSError):
+            (self.path / "reserve").unlink()
+
     # Requests: whoever may write to the folder may ask; the supervisor looks for these files.
 
+    def _request(self, name: str) -> None:
+        """Raises HomeError where the request cannot be left."""
+        with telling_of_the_home(self.path):
+            (self.path / name).touch(mode=0o600)
+
     def request_stop(self) -> None:
-        (self.path / "stop").touch()
+        self._request("stop")
 
     def request_pause(self) -> None:
-        (self.path / "pause").touch()
+        self._request("pause")
 
     def request_resume(self) -> None:
         (self.path / "pause").unlink(missing_ok=True)
 
     def request_step(self) -> None:
         """One step of both variants, while the run is paused."""
-        (self.path / "step").touch()
+        self._request("step")
 
     def take_step_request(self) -> bool:
         """Whether a step was asked for; asked once, it is answered once."""
@@ -252,36 +320,36 @@ class RunFolder:
     def pause_requested(self) -> bool:
         return (self.path / "pause").exists()
 
+    def mark_seen(self) -> None:
+        """Its end was shown to somebody."""
+        with suppress(OSError):
+            (self.path / "seen").touch()
+
+    @property
+    def seen(self) -> bool:
+        return (self.path / "seen").exists()
+
     @contextmanager
-    def alive(self) -> Iterator[int]:
-        """The lock of a run that is supervised, and the file descriptor that holds it.
+    def alive(self) -> Iterator[None]:
+        """Supervise the run: nobody else does so meanwhile."""
+        with held(self.path / "alive"):
+            yield
 
-        The kernel lets go of it when the last process that has the descriptor ends, in whatever way it ends.
-        """
-        with open(self.path / "alive", "a") as file:
-            fcntl.flock(file, fcntl.LOCK_SH)
-            yield file.fileno()
+    @contextmanager
+    def starting(self) -> Iterator[int]:
+        """Start its supervisor: at no moment does the run look lost. The file descriptor may be handed down to it."""
+        with held(self.path / "starting") as descriptor:
+            yield descriptor
 
-    def is_supervised(self) -> bool:
-        """Whether a supervisor lives."""
-        try:
-            with open(self.path / "alive", "r+") as file:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except FileNotFoundError:
-            return False
-        except BlockingIOError:
-            return True
-        return False
+    def beat(self) -> None:
+        """Show other machines that the supervisor lives."""
+        beat(self.path / "alive")
 
     def last_row(self, variant: str) -> list[str] | None:
         """The fields of the variant's last whole row, found from the end of the file; None where there is none."""
-        try:
-            with open(self.steps_csv(variant), "rb") as file:
-                whole, _, _ = _last_bytes(file, 4096).rpartition(b"\n")
-        except OSError:
-            return None
+        whole, _, _ = last_bytes(self.steps_csv(variant), 4096).rpartition(b"\n")
         fields = whole.rpartition(b"\n")[2].decode("ascii", "replace").split(",")
-        return fields if len(fields) >= len(STEP_COLUMNS) and fields[0].isdecimal() else None
+        return fields if len(fields) >= len(STEP_COLUMNS) and re.fullmatch("[0-9]{1,16}", fields[0]) else None
 
     def count_steps(self, variant: str) -> int:
         """How many steps the variant's file holds."""
@@ -290,20 +358,7 @@ class RunFolder:
 
     def last_log_lines(self, variant: str, count: int = 12) -> list[str]:
         """The last lines that a variant's process printed, fit for a screen: no control characters, no blank lines."""
-        try:
-            with open(self.log(variant), "rb") as file:
-                tail = _last_bytes(file, 16_384)
-        except OSError:
-            return []
-        lines = tail.decode("utf-8", "replace").splitlines()
-        clean = ("".join(c if c.isprintable() else " " for c in line).rstrip() for line in lines)
-        return [line for line in clean if line][-count:]
-
-
-def _last_bytes(file: IO[bytes], count: int) -> bytes:
-    file.seek(0, os.SEEK_END)
-    file.seek(max(0, file.tell() - count))
-    return file.read()
+        return printable_lines(last_bytes(self.log(variant)))[-count:]
 
 
 def runs_directory() -> Path:
@@ -312,7 +367,8 @@ def runs_directory() -> Path:
     home = Path(named) if named else platformdirs.user_data_path("gradtui")
     runs = home.absolute() / "runs"
     try:
-        runs.mkdir(mode=0o700, parents=True, exist_ok=True)
+        runs.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        runs.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         raise HomeError(f"GRADTUI_HOME: {home} cannot be used ({os.strerror(error.errno or 0)})") from None
     if not os.access(runs, os.W_OK | os.X_OK):
@@ -328,12 +384,11 @@ def create_run(settings: RunSettings) -> RunFolder:
     stem += "-synthetic" if settings.data == "synthetic" else ""
     variants = {name: VariantState(policy) for name, policy in zip(settings.variants, settings.policies, strict=True)}
     versions = {"gradtui": gradtui.__version__, "python": platform.python_version()}
-    try:
-        nameless = Path(tempfile.mkdtemp(prefix=".new-", dir=runs))
+    state = RunState(id="", settings=settings, variants=variants, versions=versions, host=platform.node(), boot=boot_id())
+    with telling_of_the_home(runs.parent), _nameless_folder(runs) as nameless:
         for count in itertools.count(1):
             folder = RunFolder(runs / (stem if count == 1 else f"{stem}-{count}"))
-            state = RunState(id=folder.id, settings=settings, variants=variants, versions=versions, host=platform.node())
-            RunFolder(nameless).write(state)
+            RunFolder(nameless).write(replace(state, id=folder.id))
             try:
                 nameless.rename(folder.path)
             except OSError as error:
@@ -341,16 +396,33 @@ def create_run(settings: RunSettings) -> RunFolder:
                     raise
             else:
                 break
-    except OSError as error:
-        raise HomeError(f"GRADTUI_HOME: {runs.parent} cannot be written to ({os.strerror(error.errno or 0)})") from None
     return folder
+
+
+@contextmanager
+def _nameless_folder(runs: Path) -> Iterator[Path]:
+    """A new folder that no reader sees; it is removed unless it gets a name."""
+    nameless = Path(tempfile.mkdtemp(prefix=".new-", dir=runs))
+    try:
+        yield nameless
+    finally:
+        shutil.rmtree(nameless, ignore_errors=True)
+
+
+@contextmanager
+def telling_of_the_home(path: Path) -> Iterator[None]:
+    """What cannot be written to ``path`` is told as HomeError."""
+    try:
+        yield
+    except OSError as error:
+        raise HomeError(f"GRADTUI_HOME: {path} cannot be written to ({os.strerror(error.errno or 0)})") from None
 
 
 def all_runs() -> list[RunFolder]:
     """Every folder in the home, newest first."""
     try:
         names = sorted(
-            (e.name for e in os.scandir(runs_directory()) if e.is_dir() and not e.name.startswith(".")),
+            (e.name for e in os.scandir(runs_directory()) if os.path.isdir(e) and not e.name.startswith(".")),
             key=_by_age,
             reverse=True,
         )
@@ -378,7 +450,7 @@ def find_run(name: str) -> RunFolder:
     if not matches:
         hint = nearest(name, [run.id for run in runs]) or "; gradtui list shows the runs"
         raise UnknownRun(f"RUN: got {shown(name)}; no run has this id{hint}")
-    some = ", ".join(run.id for run in matches[:3]) + (", ..." if len(matches) > 3 else "")
+    some = ", ".join(run.label for run in matches[:3]) + (", ..." if len(matches) > 3 else "")
     raise UnknownRun(f"RUN: got {shown(name)}; {len(matches)} runs begin so ({some}); type more of it")
 
 

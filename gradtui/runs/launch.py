@@ -6,14 +6,19 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
 import gradtui
 from gradtui.cifar10 import DataMissing
 from gradtui.cifar10 import files as cifar10_files
-from gradtui.runs.folder import RunFolder, runs_directory
+from gradtui.runs.folder import RunFolder, runs_directory, telling_of_the_home
+from gradtui.runs.liveness import private
 from gradtui.settings import RunSettings, SettingsError
+
+HANDOVER_SECONDS = 1.0
+"""A warm supervisor takes its run over in a few milliseconds; on a box under load it may take this long."""
 
 
 class DeviceSearchFailed(RuntimeError):
@@ -28,8 +33,15 @@ def environment() -> dict[str, str]:
 
 
 def start_supervisor(folder: RunFolder) -> subprocess.Popen[bytes]:
-    """Start a run that is laid out in ``folder``. It lives in a session of its own and outlives its starter."""
-    with open(folder.supervisor_log, "ab") as log, folder.alive() as alive:
+    """Start a run that is laid out in ``folder``. It lives in a session of its own and outlives its starter.
+
+    Raises HomeError.
+    """
+    with (
+        telling_of_the_home(folder.path),
+        open(folder.supervisor_log, "ab", opener=private) as log,
+        folder.starting() as starting,
+    ):
         return subprocess.Popen(
             [sys.executable, "-m", "gradtui.runs.supervisor", str(folder.path)],
             stdin=subprocess.DEVNULL,
@@ -38,7 +50,7 @@ def start_supervisor(folder: RunFolder) -> subprocess.Popen[bytes]:
             cwd=folder.path,
             env=environment(),
             start_new_session=True,
-            pass_fds=[alive],  # the lock goes on in the supervisor: at no moment does the run look lost
+            pass_fds=[starting],  # the lock goes on in the supervisor
         )
 
 
@@ -59,18 +71,44 @@ class WarmSupervisor:
     def start(self, folder: RunFolder) -> subprocess.Popen[bytes]:
         """Give it its run; from now on it outlives its starter. A dead one is replaced by a cold one."""
         assert self.process.stdin is not None
-        try:
-            self.process.stdin.write(f"{folder.path}\n".encode())
-            self.process.stdin.close()
-        except BrokenPipeError:
-            return start_supervisor(folder)
+        with folder.starting():  # until the supervisor has the run: at no moment does it look lost
+            try:
+                self.process.stdin.write(f"{folder.path}\n".encode())
+                self.process.stdin.close()
+            except BrokenPipeError:
+                return start_supervisor(folder)
+            deadline = time.monotonic() + HANDOVER_SECONDS
+            while folder.read().started is None and self.process.poll() is None and time.monotonic() < deadline:
+                time.sleep(0.002)
         return self.process
 
     def end(self) -> None:
-        """It is not needed."""
+        """It is not needed; it ends by itself when it has noticed."""
         assert self.process.stdin is not None
         self.process.stdin.close()
-        self.process.wait()
+
+
+class Starter:
+    """Starts runs; one at once where it was asked to :meth:`warm_up` before, whose cost is memory and no time."""
+
+    def __init__(self) -> None:
+        self._warm: WarmSupervisor | None = None
+
+    def warm_up(self) -> None:
+        """Have a supervisor and its workers ready for the next run."""
+        if self._warm is None:
+            self._warm = WarmSupervisor()
+
+    def start(self, folder: RunFolder) -> subprocess.Popen[bytes]:
+        """Start a run that is laid out in ``folder``; it outlives its starter."""
+        warm, self._warm = self._warm, None
+        return warm.start(folder) if warm is not None else start_supervisor(folder)
+
+    def end(self) -> None:
+        """No more runs will be started."""
+        if self._warm is not None:
+            self._warm.end()
+            self._warm = None
 
 
 def find_devices() -> dict[str, str]:

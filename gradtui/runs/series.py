@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, overload
@@ -20,11 +20,45 @@ class Places(Protocol):
     def __getitem__(self, at: slice, /) -> Sequence[float]: ...
 
 
+class Steps:
+    """Ascending whole numbers that mostly count up by one, read like an array; kept as stretches, a million in no space."""
+
+    def __init__(self) -> None:
+        self._starts: array[int] = array("Q")  # the place at which each stretch begins
+        self._firsts = array("d")  # and its first number
+        self._length = 0
+
+    def __len__(self) -> int:
+        return self._length
+
+    @overload
+    def __getitem__(self, at: int, /) -> float: ...
+    @overload
+    def __getitem__(self, at: slice, /) -> list[float]: ...
+    def __getitem__(self, at: int | slice, /) -> float | list[float]:
+        if isinstance(at, slice):
+            return [self[i] for i in range(self._length)[at]]
+        at = range(self._length)[at]
+        stretch = bisect_right(self._starts, at) - 1
+        return self._firsts[stretch] + at - self._starts[stretch]
+
+    def extend(self, numbers: Sequence[float]) -> None:
+        """Add numbers that go on ascending."""
+        if len(numbers) > 1 and numbers[-1] - numbers[0] != len(numbers) - 1:
+            for number in numbers:
+                self.extend([number])
+        elif numbers:
+            if not self._length or numbers[0] != self[-1] + 1:
+                self._starts.append(self._length)
+                self._firsts.append(numbers[0])
+            self._length += len(numbers)
+
+
 @dataclass
 class Series:
-    """A curve as it was recorded: ``xs`` ascending, ``ys`` any floats, nan and the infinities among them."""
+    """A curve as it was recorded: ``xs`` are steps, ``ys`` any floats, nan and the infinities among them."""
 
-    xs: array[float] = field(default_factory=lambda: array("d"))
+    xs: Steps = field(default_factory=Steps)
     ys: array[float] = field(default_factory=lambda: array("d"))
     low: float = math.inf
     high: float = -math.inf
@@ -94,37 +128,48 @@ class Thinned:
         self._columns = columns
         self._done: list[tuple[float, float]] = []  # of complete columns
         self._column = 0
-        self._at = bisect_left(xs, first)
+        self._open = _Column(bisect_left(xs, first))
 
     def points(self) -> list[tuple[float, float]]:
         """The points to draw; y is nan where there is a gap: where no value in a column is finite."""
         xs, ys = self._xs, self._ys
         while self._column < self._columns:
-            end = bisect_left(xs, self._first + (self._column + 1) * self._width, self._at)
+            end = bisect_left(xs, self._first + (self._column + 1) * self._width, self._open.end)
             if self._column == self._columns - 1:
                 end = len(xs)
-            extremes = _extremes(xs, ys, self._at, end)
+            self._open.extend(ys, end)
+            extremes = self._open.points(xs, ys)
             if end == len(xs):  # more may come into this column
                 return self._done + extremes
             self._done += extremes
-            self._column, self._at = self._column + 1, end
+            self._column, self._open = self._column + 1, _Column(end)
         return self._done
 
 
-def _extremes(xs: Places, ys: array[float], start: int, end: int) -> list[tuple[float, float]]:
-    if start >= end:
-        return []
-    values: Sequence[float] = ys[start:end]
-    if end - start <= 2:
-        return [(x, y if math.isfinite(y) else math.nan) for x, y in zip(xs[start:end], values, strict=True)]
-    if not math.isfinite(sum(values)):
-        finite = [y for y in values if math.isfinite(y)]
-        if not finite:
-            return [(xs[start], math.nan)]
-        low, high = min(finite), max(finite)
-    else:
-        low, high = min(values), max(values)
-    at_low, at_high = values.index(low), values.index(high)
-    if at_low == at_high:
-        return [(xs[start + at_low], low)]
-    return [(xs[start + at], ys[start + at]) for at in sorted((at_low, at_high))]
+class _Column:
+    """The lowest and the highest finite value from one place of a curve to another; each is looked at once."""
+
+    def __init__(self, start: int) -> None:
+        self.start = self.end = start
+        self._low, self._high = math.inf, -math.inf
+        self._at_low = self._at_high = start
+
+    def extend(self, ys: array[float], end: int) -> None:
+        """Go on to ``end``."""
+        values: Sequence[float] = ys[self.end : end]
+        finite = values if math.isfinite(sum(values)) else [y for y in values if math.isfinite(y)]
+        if finite:
+            low, high = min(finite), max(finite)
+            if low < self._low:
+                self._low, self._at_low = low, self.end + values.index(low)
+            if high > self._high:
+                self._high, self._at_high = high, self.end + values.index(high)
+        self.end = max(self.end, end)
+
+    def points(self, xs: Places, ys: array[float]) -> list[tuple[float, float]]:
+        """Both extremes in the order in which they came; all points where there are no more than two."""
+        if self.end - self.start <= 2:
+            return [(xs[i], ys[i] if math.isfinite(ys[i]) else math.nan) for i in range(self.start, self.end)]
+        if self._low > self._high:
+            return [(xs[self.start], math.nan)]
+        return [(xs[at], ys[at]) for at in sorted({self._at_low, self._at_high})]

@@ -3,26 +3,31 @@
 It starts a worker for each variant, hands out turns, does what the request files in the folder ask for, and writes
 run.json. Without a folder it is warm: its workers import torch and wait, and the folder is read from standard input;
 where that ends first, all of them end.
+
+A worker that hangs is told in run.json's ``note``, and no more: a step may take long. With ``schedule=turns`` it keeps
+its turn meanwhile, so the other variant waits: beside a process that may be computing its times would not compare.
+Whoever does not want to wait stops the run, which then ends the one that hangs by force and the other in order.
+
+A variant that fails (a full disk, no memory, a bug) leaves the other alone: it goes on, and fails by itself where it has
+the same trouble.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import selectors
 import signal
-import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from types import MappingProxyType
-from typing import IO, Any
+from typing import Any
 
-from gradtui.catalog import EXPERIMENTS
 from gradtui.runs.folder import RunFolder, RunState, now, with_variant
+from gradtui.runs.worker import ASK_SCRIPT_SECONDS, HANG_SECONDS, Worker
+
+SCRIPT_WORKER = "gradtui.training.script.worker"
 
 TURN_SECONDS = 0.08
 """Long, as the first steps of a turn are slow (caches cold, threads asleep); short enough to stop within 200 ms, and to
@@ -31,82 +36,7 @@ have rows on disk within 100 ms."""
 POLL_SECONDS = 0.03
 NO_LIMIT = 1_000_000_000
 STATE_SECONDS = 2.0
-"""How often run.json tells how far the variants are, beside every change of status."""
-
-
-class Worker:
-    """One variant's process, as its supervisor sees it."""
-
-    def __init__(
-        self, side: int, module: str = "gradtui.training.worker", environment: Mapping[str, str] = MappingProxyType({})
-    ) -> None:
-        """``module`` is what it runs; ``environment`` are variables that it gets beside this process's own."""
-        self.side = side
-        self.ready = False
-        self.computing = False
-        self.ended = False
-        self.told_to_stop = False
-        self._early_words = tempfile.TemporaryFile()  # noqa: SIM115 (what it prints before it knows its log)
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", module],
-            env={**os.environ, **environment},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._early_words,
-        )
-        self._partial = b""
-        self._not_before = 0.0
-        os.set_blocking(self.stdout.fileno(), False)
-
-    @property
-    def stdout(self) -> IO[bytes]:
-        assert self.process.stdout is not None
-        return self.process.stdout
-
-    @property
-    def idle(self) -> bool:
-        return self.ready and not self.computing and not self.ended
-
-    @property
-    def due(self) -> bool:
-        """Whether it may compute, now that its pace allows it."""
-        return self.idle and time.monotonic() >= self._not_before
-
-    def give_turn(self, seconds: float, steps: int, pace: float = 0) -> None:
-        """Let it compute for so long, at most so many steps; with a pace, the next turn is due when these are."""
-        self.computing = True
-        if pace:
-            self._not_before = max(self._not_before, time.monotonic() - 1 / pace) + steps / pace
-        self.send(turn=seconds, steps=steps)
-
-    def send(self, **message: object) -> None:
-        """Tell it something. A worker that has died is told in vain: the end of its output says so."""
-        assert self.process.stdin is not None
-        try:
-            self.process.stdin.write(json.dumps(message).encode() + b"\n")
-            self.process.stdin.flush()
-        except BrokenPipeError:
-            pass
-
-    def events(self) -> Iterator[dict[str, Any]]:
-        """The messages that have arrived; an empty one when there will be no more."""
-        chunk = os.read(self.stdout.fileno(), 65_536)
-        *lines, self._partial = (self._partial + chunk).split(b"\n")
-        yield from map(json.loads, lines)
-        if not chunk:
-            yield {}
-
-    def how_it_died(self, last_words: list[str]) -> str:
-        """Why a process that did not say so itself has ended; ``last_words`` are the last lines of its log."""
-        code = self.process.wait()
-        if code < 0:
-            return f"killed by {signal.Signals(-code).name}"
-        return last_words[-1] if last_words else f"its process ended with exit code {code}"
-
-    def save_early_words(self, log: Path) -> None:
-        self._early_words.seek(0)
-        with open(log, "ab") as file:
-            file.write(self._early_words.read())
+"""How often run.json tells how far the variants are, beside every change of status, and that the supervisor lives."""
 
 
 class Run:
@@ -127,6 +57,7 @@ class Run:
 
     def supervise(self) -> None:
         """Until both variants have ended."""
+        self.folder.reserve()
         with selectors.DefaultSelector() as selector:
             for worker in self.workers:
                 selector.register(worker.stdout, selectors.EVENT_READ, worker)
@@ -140,12 +71,14 @@ class Run:
                         selector.unregister(worker.stdout)
                 self._obey_requests()
                 self._hand_out_turns()
+                self._note_hangs()
                 if time.monotonic() - self._written > STATE_SECONDS:
                     self._write()
         statuses = {variant.status for variant in self.state.variants.values()}
         worst = next(status for status in ("failed", "stopped", "finished") if status in statuses)
         self.state = replace(self.state, status=worst, ended=now())
-        self._write()
+        self.folder.release()  # only now: before, the workers would have used it up
+        self.folder.write(self.state)
 
     def request_stop(self) -> None:
         self._stopping = True
@@ -162,22 +95,29 @@ class Run:
                     versions={**self.state.versions, "torch": event["torch"]},
                 )
             case "turn ended":
-                worker.computing = False
+                worker.end_turn()
                 self._change(name, steps=event["step"])
                 self._note_memory(name, event)
             case "ended":
-                worker.computing = False
+                worker.end_turn()
                 self._change(name, status=event["status"], reason=event["reason"])
                 self._note_memory(name, event)
             case None:  # its output has ended, and so has it
                 worker.ended, worker.computing = True, False
-                if not self.folder.log(name).exists():  # it died before it could open its log
-                    worker.save_early_words(self.folder.log(name))
-                died = worker.how_it_died(self.folder.last_log_lines(name))
+                died = worker.how_it_died(self.folder.log(name))
                 if self.state.variants[name].status == "running":
                     self._change(name, status="failed", reason=died)
                 self._change(name, pid=None, steps=self.folder.count_steps(name))
                 self._write()
+
+    def _note_hangs(self) -> None:
+        for worker in self.workers:
+            worker.look()
+        hanging = [self.names[worker.side] for worker in self.workers if worker.hangs]
+        note = "; ".join(f"{name}: no step for {HANG_SECONDS:g} s" for name in hanging) or None
+        if note != self.state.note:
+            self.state = replace(self.state, note=note)
+            self._write()
 
     def _note_memory(self, name: str, event: dict[str, Any]) -> None:
         first = self.state.variants[name].memory_first_mb or event["now_mb"]
@@ -195,12 +135,8 @@ class Run:
             self._write()
         if self._stopping:
             for worker, name in zip(self.workers, self.names, strict=True):
-                if worker.ready and not worker.told_to_stop:
-                    worker.told_to_stop = True  # one that computes hears of it when its turn ends, a script at once
-                    worker.send(stop=True)
-                elif not worker.ready and not worker.ended:  # it has no rows yet, and may be in a long import
+                if not worker.ended and worker.stop() and self.state.variants[name].status == "running":
                     self._change(name, status="stopped")
-                    worker.process.kill()
 
     def _hand_out_turns(self) -> None:
         if self._stopping:
@@ -235,20 +171,26 @@ class Run:
         return []
 
     def _write(self) -> None:
-        self.folder.write(self.state)
+        """Say how far the run is. Where the disk is full that waits: the workers may still find room, or fail by name."""
         self._written = time.monotonic()
+        self.folder.beat()
+        with suppress(OSError):
+            self.folder.write(self.state)
 
 
-def _workers_of(folder: RunFolder) -> list[Worker]:
+def _workers_of(folder: RunFolder, umask: int) -> list[Worker]:
+    """Cold workers. A user's script gets the user's own ``umask``."""
     settings = folder.read().settings
-    module = EXPERIMENTS[settings.experiment].worker
+    if settings.script is None:
+        return [Worker(0), Worker(1)]
     # Both sides see sets of strings in the same order; what a user has set himself stands.
     shared = {"PYTHONHASHSEED": os.environ.get("PYTHONHASHSEED") or str(settings.seed % 2**32)}
-    return [Worker(side, module, shared if settings.script is not None else {}) for side in (0, 1)]
+    return [Worker(side, SCRIPT_WORKER, shared, umask, ASK_SCRIPT_SECONDS) for side in (0, 1)]
 
 
 def main() -> None:
-    workers = _workers_of(RunFolder(Path(sys.argv[1]))) if len(sys.argv) > 1 else [Worker(0), Worker(1)]
+    umask = os.umask(0o077)  # run folders are their user's alone
+    workers = _workers_of(RunFolder(Path(sys.argv[1])), umask) if len(sys.argv) > 1 else [Worker(0), Worker(1)]
     path = sys.argv[1] if len(sys.argv) > 1 else sys.stdin.readline().rstrip("\n")
     if not path:
         return  # nobody needs us any more; the workers see their input end
@@ -257,7 +199,7 @@ def main() -> None:
         log = os.open(folder.supervisor_log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         os.dup2(log, 1)
         os.dup2(log, 2)
-    with folder.alive():  # also where the starter handed it down
+    with folder.alive():
         run = Run(folder, workers)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: run.request_stop())

@@ -20,7 +20,8 @@ from typing import Any
 from gradtui.catalog import EXPERIMENTS, OPTIMIZERS
 from gradtui.runs.atomic import replacing
 from gradtui.runs.claims import FAILS, HOLDS, UNKNOWN, Claim
-from gradtui.runs.folder import DamagedRun, UnknownRun, runs_directory
+from gradtui.runs.folder import LARGEST_STATE, DamagedRun, UnknownRun, runs_directory
+from gradtui.runs.regular import open_regular
 from gradtui.runs.wording import number, percent
 from gradtui.settings import SETTINGS, RunSettings, SettingsError, shown
 
@@ -122,11 +123,12 @@ class SweepFolder:
     def read(self) -> Sweep:
         """The sweep as it stands. Raises DamagedRun."""
         try:
-            document = json.loads((self.path / "sweep.json").read_text(encoding="utf-8"))
+            with open_regular(self.path / "sweep.json") as file:
+                document = json.loads(file.read(LARGEST_STATE))
             sweep = Sweep(**{**document, "outcomes": tuple(self._outcomes())})
             for cell in sweep.cells():
                 sweep.settings(cell)
-        except (OSError, ValueError, TypeError, KeyError) as error:
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise DamagedRun(f"sweep.json cannot be used ({type(error).__name__})") from None
         return sweep
 
@@ -149,7 +151,8 @@ class SweepFolder:
 
     def _outcomes(self) -> Iterator[Outcome]:
         try:
-            lines = self.csv.read_text(encoding="ascii", errors="replace").split("\n")[1:-1]  # a torn last line is not whole
+            with open_regular(self.csv) as file:
+                lines = file.read().decode("ascii", "replace").split("\n")[1:-1]  # a torn last line is not whole
         except OSError:
             return
         for line in lines:

@@ -52,6 +52,7 @@ def work_off(folder: SweepFolder) -> None:
             folder.add(outcome)
     if next_one is not None:
         next_one.end()
+        next_one.process.wait()
     left = folder.read().left_to_do()
     folder.write(replace(sweep, status="stopped" if left else "finished"))
 
@@ -59,12 +60,12 @@ def work_off(folder: SweepFolder) -> None:
 def _run(folder: SweepFolder, sweep: Sweep, cell: Cell, supervisor: WarmSupervisor) -> Outcome | None:
     """One run of the grid; None where it was stopped."""
     run = create_run(sweep.settings(cell))
-    with run.alive():  # the supervisor takes the lock too, a moment later
-        process = supervisor.start(run)
-        while process.poll() is None:
-            if folder.stop_requested:
-                run.request_stop()
-            time.sleep(POLL_SECONDS)
+    run.mark_seen()  # it is the sweep that is looked at
+    process = supervisor.start(run)
+    while process.poll() is None:
+        if folder.stop_requested:
+            run.request_stop()
+        time.sleep(POLL_SECONDS)
     return _outcome(sweep, cell, run)
 
 

@@ -10,14 +10,15 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import datetime, timezone
+from datetime import datetime
 from importlib import import_module
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 from gradtui.runs.export import ExportError
-from gradtui.runs.folder import EPOCH_COLUMNS, DamagedRun, RunFolder, RunState
+from gradtui.runs.folder import EPOCH_COLUMNS, RunFolder, RunState
+from gradtui.runs.lines import whole_lines
 
 STEP_SCALARS = ("loss", "grad_norm", "fresh_grad_norm", "cosine", "seconds")
 EPOCH_SCALARS = EPOCH_COLUMNS[2:]
@@ -106,29 +107,29 @@ def _write_variant(library: _Library, folder: RunFolder, variant: str, into: Pat
 
 
 def _rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, dict[str, float]]]:
-    """The step and the values of every whole row; empty fields, damaged rows and a torn last line are left out."""
-    try:
-        with open(path, encoding="ascii", errors="replace", newline="\n") as file:
-            header = file.readline().rstrip("\n").split(",")
-            if "step" not in header:
-                return
-            at_step = header.index("step")
-            places = [(name, header.index(name)) for name in columns if name in header]
-            last = 0
-            for line in file:
-                fields = line[:-1].split(",")
-                if not line.endswith("\n") or len(fields) != len(header) or not fields[at_step].isdecimal():
-                    continue
-                try:
-                    step = int(fields[at_step])
-                    values = {name: float(fields[place]) for name, place in places if fields[place]}
-                except ValueError:
-                    continue
-                if last < step < 1 << 63:
-                    last = step
-                    yield step, values
-    except FileNotFoundError:
+    """The step and the values of every whole row; empty fields, damaged rows and a torn last line are left out.
+
+    Raises DamagedRun.
+    """
+    lines = whole_lines(path)
+    header = next(lines, "").split(",")
+    if "step" not in header:
         return
+    at_step = header.index("step")
+    places = [(name, header.index(name)) for name in columns if name in header]
+    last = 0
+    for line in lines:
+        fields = line.split(",")
+        if len(fields) != len(header) or not fields[at_step].isdecimal():
+            continue
+        try:
+            step = int(fields[at_step])
+            values = {name: float(fields[place]) for name, place in places if fields[place]}
+        except ValueError:
+            continue
+        if last < step < 1 << 63:
+            last = step
+            yield step, values
 
 
 @contextmanager
@@ -163,10 +164,6 @@ def _is_empty_folder(path: Path) -> bool:
 
 
 def _started(state: RunState) -> float:
-    """When the run started (a run that never did: when it was set up), in seconds since 1970. Raises DamagedRun."""
+    """When the run started (a run that never did: when it was set up), in seconds since 1970."""
     text = state.started or state.created
-    try:
-        moment = datetime.fromisoformat(text.replace("Z", "+00:00"))  # Python 3.10 does not read the Z
-    except ValueError:
-        raise DamagedRun("its times cannot be read") from None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp()
+    return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()  # Python 3.10 does not read the Z

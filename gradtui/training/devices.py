@@ -51,6 +51,17 @@ def resolve(name: str) -> tuple[torch.device, str]:
     return torch.device(name), devices[name]
 
 
+NO_MEMORY = ("can't allocate memory", "out of memory", "std::bad_alloc", "_STATUS_ALLOC_FAILED")
+"""What torch says when an allocation fails and it has no class for it: its CPU allocator, MPS, C++, cuBLAS and cuDNN."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that the memory of a device, or of this machine, did not suffice."""
+    if isinstance(error, RuntimeError):
+        return isinstance(error, torch.OutOfMemoryError) or any(words in str(error) for words in NO_MEMORY)
+    return isinstance(error, MemoryError)
+
+
 def synchronize(device: torch.device) -> None:
     """Wait until the device has done all that was asked of it."""
     if device.type == "cuda":

@@ -11,7 +11,6 @@ import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import Protocol
 
@@ -21,6 +20,7 @@ from torch import Tensor
 from gradtui.runs.folder import EPOCH_COLUMNS, GRADIENT_COLUMNS, STEP_COLUMNS, TIMING_COLUMNS, RunFolder
 from gradtui.training.clock import clock_for
 from gradtui.training.gradients import norms
+from gradtui.training.rows import Rows
 
 CPU_STEPS = 1_000_000  # a CPU is never ahead of its clock: only the time ends its turn
 QUEUE_SECONDS = 0.05  # how much work a GPU's queue may hold: as much as a turn lasts
@@ -57,11 +57,11 @@ class Journal:
         self._device = device
         self._turns = turns
         self._clock = clock_for(device)
-        self._steps_file = _Rows(folder.steps_csv(variant), self.columns)
+        self._steps_file = Rows(folder.steps_csv(variant), self.columns)
         self._epochs_path = folder.epochs_csv(variant)
-        self._epochs_file: _Rows | None = None
+        self._epochs_file: Rows | None = None
         self._timing_path = folder.timing_csv(variant)
-        self._timing_file: _Rows | None = None
+        self._timing_file: Rows | None = None
         self._slices = 0
         self._step = 0
         self._epochs: list[int] = []
@@ -79,7 +79,7 @@ class Journal:
         if kind is None or issubclass(kind, Stopped):
             self._write_steps()
         else:
-            with suppress(RuntimeError):  # a device that has failed may not give its last losses
+            with suppress(RuntimeError, MemoryError):  # a device that has failed may not give its last losses
                 self._write_steps()
 
     def begin(self) -> None:
@@ -99,14 +99,14 @@ class Journal:
     def epoch(self, epoch: int, test_loss: float, accuracy: float) -> None:
         """An epoch ended and the model was tested. The time since the last step does not count as training."""
         if self._epochs_file is None:
-            self._epochs_file = _Rows(self._epochs_path, EPOCH_COLUMNS)
+            self._epochs_file = Rows(self._epochs_path, EPOCH_COLUMNS)
         self._epochs_file.write([f"{epoch},{self._step + len(self._losses)},{test_loss!r},{accuracy!r}\n"])
         self._clock.start()
 
     def time_slice(self, block: int, side: int, seconds_per_batch: float) -> None:
         """A slice of the timing probe."""
         if self._timing_file is None:
-            self._timing_file = _Rows(self._timing_path, TIMING_COLUMNS)
+            self._timing_file = Rows(self._timing_path, TIMING_COLUMNS)
         self._slices += 1
         self._timing_file.write([f"{self._slices},{block},{side},{seconds_per_batch!r}\n"])
 
@@ -129,11 +129,12 @@ class Journal:
         seconds = self._clock.drain()
         if not self._losses:
             return
-        losses = torch.stack(self._losses).tolist()
+        losses, epochs = torch.stack(self._losses).tolist(), self._epochs
         readings = torch.stack(list(self._gradients.values())).tolist() if self._gradients else []
         gradients = dict(zip(self._gradients, readings, strict=True))
+        self._losses, self._epochs, self._gradients = [], [], {}  # written once, also where that fails
         rows = []
-        for i, (epoch, loss, lap) in enumerate(zip(self._epochs, losses, seconds, strict=True)):
+        for i, (epoch, loss, lap) in enumerate(zip(epochs, losses, seconds, strict=True)):
             if i in gradients:
                 norm, fresh_norm, cosine = norms(gradients[i])
                 row = f"{self._step + i + 1},{epoch},{loss!r},{norm!r},{lap:.7f},{fresh_norm!r},{cosine:.6g}"
@@ -142,23 +143,10 @@ class Journal:
             rows.append(f"{row}{self.row_end(i)}\n")
         self._steps_file.write(rows)
         self._step += len(rows)
-        self._losses, self._epochs, self._gradients = [], [], {}
         if self._device.type != "cpu":
             # The host runs ahead of a GPU: what fits into a turn is known from how long the last steps took there.
             fitting = int(QUEUE_SECONDS * len(seconds) / max(sum(seconds), 1e-9))
             self._device_steps = max(1, min(fitting, self._device_steps * 4, CPU_STEPS))
-
-
-class _Rows:
-    """An append-only CSV file."""
-
-    def __init__(self, path: Path, columns: tuple[str, ...]) -> None:
-        self._file = open(path, "x", encoding="ascii", newline="\n")  # noqa: SIM115 (lives as long as the process)
-        self.write([",".join(columns) + "\n"])
-
-    def write(self, rows: list[str]) -> None:
-        self._file.write("".join(rows))
-        self._file.flush()
 
 
 def memory(device: torch.device) -> Memory:

@@ -23,6 +23,7 @@ import threading
 import time
 import traceback
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,7 @@ def main() -> None:
     warnings.filterwarnings("ignore", message="Failed to initialize NumPy")  # gradtui does without
     import torch  # takes a second: only after the pipes are watched
 
-    from gradtui.training import devices, journal, loop, preparation, timing
+    from gradtui.training import devices, journal, loop, preparation, rows, timing
 
     class SupervisedTurns:
         def wait(self, step: int, memory: journal.Memory) -> tuple[float, int]:
@@ -116,20 +117,25 @@ def main() -> None:
             torch.set_num_threads(max(1, torch.get_num_threads() // 2))
         training = preparation.prepare(settings, side, device)
         preparation.rehearse(training)
-        with journal.Journal(folder, variant, device, SupervisedTurns()) as rows:
+        with journal.Journal(folder, variant, device, SupervisedTurns()) as journaled:
             supervisor.send("ready", device=str(device), device_name=device_name, torch=torch.__version__)
-            loop.train(training, rows)
+            loop.train(training, journaled)
             if settings.timing_probe and settings.schedule == "turns":
                 try:
-                    timing.probe_times(training, rows)
+                    timing.probe_times(training, journaled)
                 except journal.Stopped:
                     pass  # the training has reached its end; only the probe is cut short
-                except RuntimeError:  # torch's errors; the other side's policy runs here too, and must not fail this one
+                except (RuntimeError, MemoryError):  # the other side's policy runs here too, and must not fail this one
                     traceback.print_exc()
     except journal.Stopped:
         status = "stopped"
-    except torch.OutOfMemoryError:
-        traceback.print_exc()
+    except rows.RowsNotWritten as error:
+        status, reason = "failed", str(error)  # nor could a traceback be written
+    except (RuntimeError, MemoryError) as error:
+        if not devices.is_out_of_memory(error):
+            raise
+        with suppress(OSError):
+            traceback.print_exc()
         status, reason = "failed", f"out of memory on {device}"
     # Any other error ends this process with a traceback in its log, whose last line the supervisor gives as the reason.
     supervisor.send("ended", status=status, reason=reason, **vars(journal.memory(device)))

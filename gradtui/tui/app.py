@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")  # read when textual is imported; over SSH every frame costs
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding
+from textual.filter import LineFilter
 from textual.screen import Screen
 from textual.theme import Theme
 
 from gradtui.runs.folder import RunFolder
+from gradtui.runs.launch import Starter
 from gradtui.tui import keys
+from gradtui.tui.characters import CHARACTERS, CharacterFilter, choose
 from gradtui.tui.screens.help import HelpScreen
 from gradtui.tui.screens.leave import LeaveDialog
 from gradtui.tui.screens.run import RunScreen
@@ -61,9 +64,11 @@ class GradtuiApp(App[int]):
     ]
     NOTIFICATION_TIMEOUT = 8
 
-    def __init__(self, folder: RunFolder | None = None) -> None:
+    def __init__(self, folder: RunFolder | None = None, starter: Starter | None = None) -> None:
         super().__init__()
         self._attached = folder
+        self._starter = starter or Starter()
+        self._characters = CharacterFilter(choose(os.environ))
 
     def on_mount(self) -> None:
         self.register_theme(DARK)
@@ -71,8 +76,19 @@ class GradtuiApp(App[int]):
         self.theme = DARK.name
         for hang_up in (signal.SIGHUP, signal.SIGTERM):  # the link is gone: the run goes on, the terminal is put right
             asyncio.get_running_loop().add_signal_handler(hang_up, self.exit, None, 128 + hang_up)
-        self._main = RunScreen(self._attached)
+        self._main = RunScreen(self._starter, self._attached)
         self.push_screen(self._main)
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        return [*super().get_line_filters(), self._characters]
+
+    def action_characters(self) -> None:
+        following = CHARACTERS.index(self._characters.characters) + 1
+        self._characters.characters = CHARACTERS[following % len(CHARACTERS)]
+        self.refresh_css(animate=False)  # also forgets the lines that were drawn
+
+    def on_unmount(self) -> None:
+        self._starter.end()
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         if screen is self._main:

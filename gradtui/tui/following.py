@@ -6,12 +6,15 @@ import time
 from array import array
 from bisect import bisect_left
 from collections import deque
+from itertools import accumulate, islice
 
-from gradtui.runs.folder import RunFolder
-from gradtui.runs.results import RunReader, RunResults
+from gradtui.runs.folder import STEP_COLUMNS, RunFolder, RunState
+from gradtui.runs.results import RunReader, RunResults, last_step
 from gradtui.runs.series import Series, Smoothed
 from gradtui.runs.tail import Columns
 from gradtui.tui.instruments import QUANTITIES, Quantity
+
+NEEDED_COLUMNS = tuple(name for name in STEP_COLUMNS if name != "epoch")
 
 SPEED_SECONDS = 4.0
 """Steps per second are those of the last so many seconds."""
@@ -28,21 +31,19 @@ class Curves:
 
     def add_steps(self, rows: Columns) -> None:
         steps = rows.values["step"]
+        measured = rows.filled("grad_norm")
+        at = array("d", [steps[i] for i in measured])
         for quantity in QUANTITIES:
             if quantity.per_epoch:
                 continue
             values = rows.values[quantity.column]
             if quantity.column == "loss":
                 self.series[quantity].extend(steps, values)
-            else:  # measured on some steps only: the others are empty, which is no gap in the curve
-                measured = [i for i, norm in enumerate(rows.values["grad_norm"]) if norm == norm]
-                if measured:
-                    self.series[quantity].extend([steps[i] for i in measured], [values[i] for i in measured])
-        clock = self._clock
-        for seconds in rows.values["seconds"]:
-            clock += seconds
-            self.seconds.append(clock)
-        self._clock = clock
+            elif measured:  # on some steps only: the others are empty, which is no gap in the curve
+                self.series[quantity].extend(at, [values[i] for i in measured])
+        clocks = [*accumulate(rows.values["seconds"], initial=self._clock)]
+        self._clock = clocks[-1]
+        self.seconds.extend(islice(clocks, 1, None))
 
     def add_epochs(self, rows: Columns) -> None:
         for quantity in QUANTITIES:
@@ -74,7 +75,7 @@ class FollowedRun:
 
     def __init__(self, folder: RunFolder) -> None:
         self.folder = folder
-        self._reader = RunReader(folder)
+        self._reader = RunReader(folder, NEEDED_COLUMNS)
         self.settings = self._reader.state.settings
         self.curves = {name: Curves() for name in self.settings.variants}
         self._speed: deque[tuple[float, int]] = deque()
@@ -88,17 +89,35 @@ class FollowedRun:
             self.curves[name].add_epochs(rows)
         return bool(steps or epochs)
 
-    def observe(self) -> RunResults:
-        """The state of the run and its numbers so far."""
-        self._reader.refresh_state()
-        results = self._reader.results()
-        done = sum(variant.steps for variant in results.variants.values())
+    @property
+    def state(self) -> RunState:
+        """The state as it was observed last."""
+        return self._reader.state
+
+    @property
+    def steps(self) -> dict[str, int]:
+        """How many steps of each variant were read."""
+        return {name: evidence.steps for name, evidence in self._reader.evidence.items()}
+
+    @property
+    def last_step(self) -> int:
+        """Where the axis of steps ends."""
+        return last_step(self.state, max(self.steps.values()))
+
+    def results(self) -> RunResults:
+        """The numbers so far."""
+        return self._reader.results()
+
+    def observe(self) -> RunState:
+        """Look at the run again; its state."""
+        state = self._reader.refresh_state()
+        done = sum(self.steps.values())
         now = time.monotonic()
         if not self._speed or self._speed[-1][1] != done:
             self._speed.append((now, done))
-        while len(self._speed) > 2 and self._speed[0][0] < now - SPEED_SECONDS:
+        while len(self._speed) > 2 and self._speed[0][0] < self._speed[-1][0] - SPEED_SECONDS:
             self._speed.popleft()
-        return results
+        return state
 
     @property
     def steps_per_second(self) -> float | None:

@@ -14,6 +14,7 @@ SPECIAL = {
     "left": "←",
     "right": "→",
     "escape": "Esc",
+    "enter": "Enter",
 }
 
 
@@ -26,10 +27,18 @@ class Key:
     word: str
     help: str
     footer: bool = True
+    priority: bool = False
+    """Before the widget that has the focus sees it."""
 
     def binding(self) -> Binding:
         return Binding(
-            ",".join(self.keys), self.action, self.word, show=self.footer, key_display=shown(self.keys[0]), tooltip=self.help
+            ",".join(self.keys),
+            self.action,
+            self.word,
+            show=self.footer,
+            key_display=shown(self.keys[0]),
+            tooltip=self.help,
+            priority=self.priority,
         )
 
     def shown_keys(self) -> str:
@@ -42,6 +51,9 @@ def shown(key: str) -> str:
     return SPECIAL.get(key, key.upper() if key[0] == "f" and key[1:].isdecimal() else key)
 
 
+LOOKING = ("log_scale", "quantity", "smoothing", "x_axis", "zoom", "cursor", "rate")
+"""The actions that change how charts are looked at: they are on every screen with charts."""
+
 ON_RUN_SCREEN = (
     Key("start", ("f5", "r"), "start", "Start a run with the settings of the form"),
     Key("pause", ("f6", "p"), "pause", "Pause the run, or go on with it"),
@@ -49,8 +61,10 @@ ON_RUN_SCREEN = (
     Key("export", ("f8", "e"), "export", "Export the run: CSV, TensorBoard, a picture"),
     Key("setup", ("f2", "f"), "form", "Show or fold the setup form"),
     Key("sweep", ("f9", "w"), "sweep", "A grid of optimizers, learning rates and seeds"),
-    Key("next_view", ("f4", "v"), "view", "Below the charts: results, claims, or the code of both sides"),
-    Key("log_scale", ("f3", "l"), "log y", "Logarithmic y axis"),
+    Key("history", ("f10", "h"), "runs", "All saved runs: open, run again, compare, export, delete"),
+    Key("open_offered", ("o",), "open", "Open the run that goes on, or ended while nobody looked", footer=False),
+    Key("next_view", ("f4", "v"), "view", "Below the charts: results, claims, the code of both sides, what they printed"),
+    Key("log_scale", ("f3", "l"), "log y", "Logarithmic y axis", footer=False),
     Key("quantity", ("m",), "quantity", "What is drawn: loss, test loss, accuracy, gradient norms", footer=False),
     Key("smoothing", ("s",), "smooth", "Smooth the curves; the raw ones stay, dimmed", footer=False),
     Key("x_axis", ("a",), "x axis", "Over steps, epochs or seconds of training", footer=False),
@@ -59,6 +73,9 @@ ON_RUN_SCREEN = (
     Key("cursor(-1)", ("left",), "cursor back", "Cursor back", footer=False),
     Key("no_cursor", ("escape",), "no cursor", "Put the cursor away", footer=False),
     Key("step", ("n",), "one step", "While paused: take one step", footer=False),
+    Key("copy", ("y",), "copy", "Copy the results table to your own machine's clipboard", footer=False),
+    Key("rate", ("d",), "draw rate", "Draw 4, 10 or 1 times a second: less on a slow link", footer=False),
+    Key("app.characters", ("c",), "characters", "Draw with braille, blocks or ASCII", footer=False),
     Key("scroll_panel(1)", ("pagedown",), "scroll", "Scroll what is below the charts", footer=False),
     Key("scroll_panel(-1)", ("pageup",), "scroll back", "Scroll it back", footer=False),
 )
@@ -66,6 +83,24 @@ ON_RUN_SCREEN = (
 EVERYWHERE = (
     Key("help", ("f1", "question_mark"), "help", "Show the keys and what the screen means"),
     Key("quit", ("q", "ctrl+q"), "quit", "Leave; asks first where a run goes on"),
+)
+
+ON_COMPARE_SCREEN = (
+    *(key for key in ON_RUN_SCREEN if key.action.split("(")[0] in LOOKING),
+    Key("close", ("escape",), "back", "Back to the saved runs"),
+)
+
+ON_HISTORY_SCREEN = (
+    Key("open", ("enter",), "open", "Open the run", priority=True),
+    Key("again", ("f5",), "run again", "Its settings in the form, to run them again or change them"),
+    Key("compare", ("f4",), "compare", "Mark a run; on another one: compare the two on the same axes"),
+    Key("export", ("f8",), "export", "Export the run"),
+    Key("delete", ("f9",), "delete", "Delete the run; asks first"),
+    Key("move(-1)", ("up",), "up", "", footer=False, priority=True),
+    Key("move(1)", ("down",), "down", "", footer=False, priority=True),
+    Key("move(-2)", ("pageup",), "page up", "", footer=False, priority=True),
+    Key("move(2)", ("pagedown",), "page down", "", footer=False, priority=True),
+    Key("close", ("escape",), "back", "Back to the charts"),
 )
 
 ON_SWEEP_SCREEN = (

@@ -65,6 +65,10 @@ class Terminal:
             # A lone escape is told from the beginning of a longer key by what does not follow it.
             self.read(0.2 if key == "Escape" else 0.02)
 
+    def send(self, text: str) -> None:
+        """Type ``text`` and wait for nothing."""
+        os.write(self.descriptor, text.encode())
+
     def read(self, seconds: float) -> bool:
         """Feed the emulator with what comes within so long; False when the other end is closed."""
         deadline = time.monotonic() + seconds

@@ -7,8 +7,17 @@ from collections.abc import Awaitable, Callable
 
 from textual.pilot import Pilot
 
+from gradtui.runs.launch import Starter
 from gradtui.tui.app import GradtuiApp
 from gradtui.tui.screens.run import RunScreen
+
+
+class Cold(Starter):
+    """Starts runs without a warm supervisor: most tests start none."""
+
+    def warm_up(self) -> None:
+        pass
+
 
 Scenario = Callable[[Pilot[int], RunScreen], Awaitable[None]]
 
@@ -17,7 +26,7 @@ def drive(scenario: Scenario, size: tuple[int, int] = (120, 40)) -> None:
     """Open the app, let it find the devices, play the scenario."""
 
     async def play() -> None:
-        app = GradtuiApp()
+        app = GradtuiApp(starter=Cold())
         async with app.run_test(size=size) as pilot:
             await app.workers.wait_for_complete()
             await pilot.pause()

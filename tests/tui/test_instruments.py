@@ -76,6 +76,9 @@ def test_the_panel_shows_results_claims_and_the_code_of_both_sides() -> None:
         assert code.count("loss.backward()") == 2
         await pilot.press("v")
         await pilot.pause()
+        assert "WITHOUT zero_grad()  printed nothing" in text_of(screen, "PanelLines")
+        await pilot.press("v")
+        await pilot.pause()
         assert "final loss" in text_of(screen, "PanelLines")
 
     drive(scenario)

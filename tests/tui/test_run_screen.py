@@ -104,7 +104,8 @@ def test_a_run_from_form_to_table() -> None:
         assert "epoch 20/20" in text_of(screen, "#status")
         assert "WITH lower" in text_of(screen, "PanelLines")
         for key in keys.ALL:
-            assert screen.check_action(key.action.partition("(")[0], ()) in (True, None)
+            known = screen.check_action(key.action.partition("(")[0], ())
+            assert known is not False or key.action == "open_offered"
 
     drive(scenario)
 
@@ -132,7 +133,7 @@ def test_nothing_is_drawn_again_that_has_not_changed() -> None:
         for chart in charts:
             curve = chart._curve
             chart._curve = lambda *args, curve=curve: drawings.append(args) or curve(*args)  # type: ignore[method-assign, func-returns-value]
-        screen._draw()
+        screen.redraw()
         await pilot.pause()
         assert drawings == []
 

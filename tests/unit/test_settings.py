@@ -91,3 +91,7 @@ def test_every_setting_has_a_label_a_help_and_a_default_that_it_allows() -> None
 
 def test_control_characters_in_a_value_do_not_reach_the_message() -> None:
     assert "\x1b" not in problem("experiment", "\x1b[31mred")
+
+
+def test_a_number_of_more_digits_than_python_writes_is_refused_as_any_other() -> None:
+    assert problem("epochs", 10**5000).startswith("got a huge int; takes a whole number from 1")

@@ -4,38 +4,39 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 from textual import on, work
 from textual.app import ComposeResult, SystemCommand
 from textual.containers import Horizontal, Vertical
 from textual.events import Resize
 from textual.reactive import var
-from textual.screen import Screen
 from textual.widgets import Footer, Static
 
 from gradtui.cifar10.files import download_place
-from gradtui.runs import launch
+from gradtui.runs import launch, table
 from gradtui.runs.folder import HomeError, RunFolder, create_run
-from gradtui.runs.results import RunResults
+from gradtui.runs.history import Offer, news
 from gradtui.settings import RunSettings, SettingsError
 from gradtui.tui import keys
 from gradtui.tui.following import FollowedRun
-from gradtui.tui.instruments import Instruments
+from gradtui.tui.screens.looking import LookingScreen
 from gradtui.tui.widgets.chart_pair import ChartPair
 from gradtui.tui.widgets.panel import Panel
 from gradtui.tui.widgets.setup_form import SetupForm
 from gradtui.tui.widgets.status_line import StatusLine, progress
 
-DRAWINGS_PER_SECOND = 4
+if TYPE_CHECKING:  # each screen is loaded when it is wanted
+    from gradtui.tui.screens.history import Choice
+
 SMALLEST = (60, 20)
 NARROW = 100
 """Below so many columns the form lies over the charts, and is folded when a run starts."""
 
 
-class RunScreen(Screen[None]):
+class RunScreen(LookingScreen):
     """Set up a run, watch it, control it."""
 
     CSS_PATH = "run.tcss"
@@ -47,13 +48,15 @@ class RunScreen(Screen[None]):
     form_shown = var(True, toggle_class="-form")
     status = var("", bindings=True)
 
-    def __init__(self, attached: RunFolder | None = None) -> None:
+    def __init__(self, starter: launch.Starter, attached: RunFolder | None = None) -> None:
         """``attached`` is a run to show at once."""
         super().__init__()
         self._attached = attached
         self._run: FollowedRun | None = None
         self._supervisor: subprocess.Popen[bytes] | None = None
         self._settings: RunSettings | None = None
+        self._starter = starter
+        self._offered: Offer | None = None
 
     def compose(self) -> ComposeResult:
         yield StatusLine(id="status")
@@ -66,13 +69,13 @@ class RunScreen(Screen[None]):
         yield Static("", id="too-small", markup=False)
 
     def on_mount(self) -> None:
-        self._ticks = self.set_interval(1 / DRAWINGS_PER_SECOND, self._tick, pause=True)
         self.form_shown = self.app.size.width >= NARROW
         if self._attached is not None:
             self.open_run(self._attached)
         if self.form_shown:
             self.query_one(SetupForm).focus_first()
         self.set_timer(0.1, self._find_devices)  # not before the first paint: importing torch would hold it up
+        self.set_timer(0.1, self._look_for_news)
 
     def on_resize(self, event: Resize) -> None:
         width, height = event.size
@@ -81,7 +84,7 @@ class RunScreen(Screen[None]):
         self.query_one("#too-small", Static).update(
             f"This terminal has {width}x{height} characters.\ngradtui needs {SMALLEST[0]}x{SMALLEST[1]}."
         )
-        self.call_after_refresh(self._draw)
+        self.call_after_refresh(self.redraw)
 
     @work(thread=True, group="devices", exit_on_error=True)
     def _find_devices(self) -> None:
@@ -92,12 +95,20 @@ class RunScreen(Screen[None]):
             self.app.call_from_thread(form.cannot_know_devices, str(error))
         else:
             self.app.call_from_thread(form.know_devices, devices)
+            self.app.call_from_thread(self._starter.warm_up)
+
+    def _look_for_news(self) -> None:
+        """Offer a run that goes on, or that ended while nobody looked."""
+        if self._run is None:
+            self._offered = news()
+            self.redraw()
+            self.refresh_bindings()
 
     @on(SetupForm.Changed)
     def _form_changed(self, event: SetupForm.Changed) -> None:
         self._settings = event.settings
         if self._run is None:
-            self._draw()
+            self.redraw()
         self.refresh_bindings()
 
     # Commands
@@ -111,9 +122,15 @@ class RunScreen(Screen[None]):
             return True if live else None
         if action == "step":
             return True if self.status == "paused" else None
-        if action == "export":
+        if action in ("export", "copy"):
             return True if self._run is not None else None
+        if action == "open_offered":
+            return self._offered is not None
         return True
+
+    @property
+    def runs(self) -> Sequence[FollowedRun]:
+        return (self._run,) if self._run else ()
 
     @property
     def is_live(self) -> bool:
@@ -156,7 +173,7 @@ class RunScreen(Screen[None]):
     def _start(self, settings: RunSettings) -> None:
         try:
             folder = create_run(settings)
-            self._supervisor = launch.start_supervisor(folder)
+            self._supervisor = self._starter.start(folder)
         except (HomeError, OSError) as error:
             self.notify(str(error), title="The run cannot be started", severity="error", markup=False)
             return
@@ -200,6 +217,32 @@ class RunScreen(Screen[None]):
         if form.settings is not None:
             self.app.push_screen(SweepScreen(form.settings))
 
+    def action_open_offered(self) -> None:
+        if self._offered is not None:
+            self.open_run(self._offered.folder)
+
+    def action_history(self) -> None:
+        from gradtui.tui.screens.history import HistoryScreen
+
+        self.app.push_screen(HistoryScreen(), self._leave_history)
+
+    def _leave_history(self, choice: Choice | None) -> None:
+        """What the history screen was left with."""
+        if choice is None:
+            return
+        if choice.what == "open":
+            self.open_run(choice.folder)
+        else:
+            self.form_shown = True
+            self.query_one(SetupForm).load(choice.folder.read().settings)
+
+    def action_copy(self) -> None:
+        if self._run is not None:
+            results = self._run.results()
+            self.app.copy_to_clipboard(f"{results.state.id}\n{table.as_text(results)}\n")
+            words = "The table was sent to your clipboard (OSC 52; many terminals drop it). The rows, as CSV, are in"
+            self.notify(f"{words} {self._run.folder.path}", markup=False)
+
     # What is looked at, and how
 
     def action_scroll_panel(self, pages: int) -> None:
@@ -208,41 +251,7 @@ class RunScreen(Screen[None]):
 
     def action_next_view(self) -> None:
         self.query_one(Panel).next_view()
-        self._draw()
-
-    def action_log_scale(self) -> None:
-        self._use(self._instruments.other_scale())
-
-    def action_quantity(self) -> None:
-        self._use(self._instruments.next_quantity())
-
-    def action_smoothing(self) -> None:
-        self._use(self._instruments.next_smoothing())
-
-    def action_x_axis(self) -> None:
-        self._use(self._instruments.next_x_axis())
-
-    def action_zoom(self) -> None:
-        self._use(self._instruments.next_zoom())
-
-    def action_cursor(self, direction: int) -> None:
-        if self._run is None:
-            return
-        last = max(len(curves.seconds) for curves in self._run.curves.values())
-        stride = max(1, round(last * self._instruments.zoom / 200))  # across the chart in at most some 200 presses
-        at = self._instruments.cursor
-        self._use(replace(self._instruments, cursor=max(1, min(last, last if at is None else at + direction * stride))))
-
-    def action_no_cursor(self) -> None:
-        self._use(replace(self._instruments, cursor=None))
-
-    @property
-    def _instruments(self) -> Instruments:
-        return self.query_one(ChartPair).instruments
-
-    def _use(self, instruments: Instruments) -> None:
-        self.query_one(ChartPair).use(instruments)
-        self._draw()
+        self.redraw()
 
     def system_commands(self) -> Iterator[SystemCommand]:
         """The commands of this screen for the palette."""
@@ -255,53 +264,47 @@ class RunScreen(Screen[None]):
 
     def open_run(self, folder: RunFolder) -> None:
         """Show a run, from its first step, and follow it."""
+        self._offered = None
         self._run = FollowedRun(folder)
         self.query_one(ChartPair).clear()
-        self.status = "running"
-        self._draw()
-        self._ticks.resume()
+        self.redraw()
+        self._follow(self._run)
 
-    async def _tick(self) -> None:
-        if self._run is None:
-            self._ticks.pause()
-            return
-        run = self._run
-        if self._supervisor is not None:
-            self._supervisor.poll()  # reaped, so that it does not stay as a zombie
-        results = run.observe()
-        while run.advance():
-            await asyncio.sleep(0)  # keys are answered between the chunks
-            if self._run is not run:
-                return
-        results = run.observe() if results.state.live else results
-        self._draw()
-        if not results.state.live:
-            self._ticks.pause()
+    @work(group="follow", exclusive=True)
+    async def _follow(self, run: FollowedRun) -> None:
+        """Read and draw a run until its end is drawn. Keys are answered between the chunks that are read."""
+        ended = False
+        while not ended:
+            ended = not run.observe().live  # asked before the last rows are read: they are all there then
+            await self.read_new(run)
+            self.redraw()
+            if self._supervisor is not None:
+                self._supervisor.poll()  # reaped, so that it does not stay as a zombie
+            if not ended:
+                await asyncio.sleep(1 / self.drawings_per_second)
+        run.folder.mark_seen()
+        self._starter.warm_up()
 
-    def _draw(self) -> None:
-        if not self.is_mounted or self.has_class("-too-small"):
+    def redraw(self) -> None:
+        if not self.is_mounted or self.has_class("-too-small") or self.waits_for_link():
             return
         if self._run is None:
             self._draw_before_run()
         else:
-            results = self._run.observe()
-            while not results.state.live and self._run.advance():
-                results = self._run.observe()
-            self.status = results.state.status
-            self._draw_status(results)
-            self.query_one(ChartPair).draw(self._run, results)
-            self.query_one(Panel).draw(results, None)
+            self.status = self._run.state.status
+            self._draw_status(self._run)
+            self.query_one(ChartPair).draw(self._run)
+            self.query_one(Panel).draw(self._run)
 
     def _draw_before_run(self) -> None:
         settings = self._settings
         self.query_one(StatusLine).draw(settings.summary() if settings else "", "ready" if settings else "see the form")
         self.query_one(ChartPair).announce(settings)
-        self.query_one(Panel).draw(None, settings)
+        self.query_one(Panel).announce(settings, self._offered)
 
-    def _draw_status(self, results: RunResults) -> None:
-        assert self._run is not None
-        settings = results.state.settings
-        device = results.state.device or settings.device
+    def _draw_status(self, run: FollowedRun) -> None:
+        settings = run.settings
+        device = run.state.device or settings.device
         summary = settings.summary().replace(f"· {settings.device}", f"· {device}")
         wide = self.size.width >= NARROW
-        self.query_one(StatusLine).draw(summary, results.state.status, progress(results, self._run.steps_per_second, wide=wide))
+        self.query_one(StatusLine).draw(summary, run.state.status, progress(run, wide=wide))

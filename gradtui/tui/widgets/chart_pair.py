@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from array import array
+from collections.abc import Sequence
 from typing import overload
 
 from textual.app import ComposeResult
@@ -11,8 +12,7 @@ from textual.containers import Horizontal
 
 from gradtui.runs.axes import UNIT_AXIS, Axis, linear_axis, log_axis, round_up
 from gradtui.runs.picture import MARKS
-from gradtui.runs.results import RunResults
-from gradtui.runs.series import Series, Thinned
+from gradtui.runs.series import Places, Series, Steps, Thinned
 from gradtui.settings import RunSettings
 from gradtui.tui.following import Curves, FollowedRun
 from gradtui.tui.instruments import Instruments
@@ -24,7 +24,7 @@ SIDES = ("left", "right")
 class ChartPair(Horizontal):
     """The two charts of a run."""
 
-    def __init__(self, *, id: str) -> None:
+    def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.instruments = Instruments()
         self._axis: Axis | None = None
@@ -66,19 +66,20 @@ class ChartPair(Horizontal):
     def _charts(self) -> list[LossChart]:
         return [self.query_one(f"#{side}", LossChart) for side in SIDES]
 
-    def draw(self, run: FollowedRun, results: RunResults) -> None:
-        """Show a run as it stands."""
-        look, settings = self.instruments, results.state.settings
-        last_step = results.last_step
+    def draw(self, run: FollowedRun, among: Sequence[FollowedRun] = ()) -> None:
+        """Show a run as it stands, on axes that have room for all runs ``among`` which it is shown."""
+        among = among or (run,)
+        look, settings = self.instruments, run.settings
+        last_step = max(one.last_step for one in among)
         first_step = max(1, math.floor(last_step * (1 - look.zoom)) + 1)
-        axis = self._shared_axis(run, first_step)
+        axis = self._shared_axis(among, first_step)
         for side, (chart, name) in enumerate(zip(self._charts, settings.variants, strict=True)):
             title = f"{MARKS[side]} {settings.titles[side]}"
             if chart.border_title != title:
                 chart.border_title = title
-            curves, state = run.curves[name], results.state.variants[name]
+            curves, state = run.curves[name], run.state.variants[name]
             series = curves.series[look.quantity]
-            first, last, per_unit = self._x_range(run, settings, side, first_step, last_step)
+            first, last, per_unit = self._x_range(among, settings, side, first_step, last_step)
             smooth = curves.smoothed(look.quantity, look.smoothing) if look.smoothing else None
             failure = (f"failed: {state.reason}", *run.folder.last_log_lines(name)) if state.status == "failed" else ()
             chart.draw(
@@ -106,11 +107,11 @@ class ChartPair(Horizontal):
         return step if step is None or self.instruments.x_axis != "seconds" else curves.seconds_at(step)
 
     def _x_range(
-        self, run: FollowedRun, settings: RunSettings, side: int, first_step: int, last_step: int
+        self, runs: Sequence[FollowedRun], settings: RunSettings, side: int, first_step: int, last_step: int
     ) -> tuple[float, float, float]:
         """The first and the last x, and how much x one unit of the labels is. Axes stay put: they grow in round steps."""
         if self.instruments.x_axis == "seconds":
-            end = max(curves.seconds_at(1e18) for curves in run.curves.values())
+            end = max(curves.seconds_at(1e18) for run in runs for curves in run.curves.values())
             if end > self._end:
                 self._end = round_up(end)
             return self._end * (1 - self.instruments.zoom), max(self._end, 1e-6), 1.0
@@ -120,42 +121,55 @@ class ChartPair(Horizontal):
     def _points(
         self, key: object, curves: Curves, series: Series, first: float, last: float, columns: int
     ) -> list[tuple[float, float]]:
+        xs = _InSeconds(series.xs, curves) if self.instruments.x_axis == "seconds" else series.xs
+        return self._view(key, xs, series.ys, first, last, columns).points()
+
+    def _part(self, series: Series, first: float, last: float) -> list[tuple[float, float]]:
+        return self._view(("axis", id(series)), series.xs, series.ys, first, last, AXIS_COLUMNS).points()
+
+    def _view(self, key: object, xs: Places, ys: array[float], first: float, last: float, columns: int) -> Thinned:
+        """The one view of a curve: an older one, of another range or width, is of no use any more."""
         whole = (key, first, last, columns)
         if whole not in self._views:
-            # One view a curve: an older one, of another range or width, is of no use any more.
             self._views = {old: view for old, view in self._views.items() if old[0] != key}
-            in_seconds = self.instruments.x_axis == "seconds"
-            xs = _InSeconds(series.xs, curves) if in_seconds else series.xs
-            self._views[whole] = Thinned(xs, series.ys, first, last, columns)
-        return self._views[whole].points()
+            self._views[whole] = Thinned(xs, ys, first, last, columns)
+        return self._views[whole]
 
-    def _shared_axis(self, run: FollowedRun, first_step: int) -> Axis:
-        series = [curves.series[self.instruments.quantity] for curves in run.curves.values()]
-        if self.instruments.zoom < 1:
-            series = [_part(one, first_step) for one in series]
-        high = max(one.high for one in series)
+    def _shared_axis(self, runs: Sequence[FollowedRun], first_step: int) -> Axis:
+        look = self.instruments
+        extents = [_extent(curves.series[look.quantity]) for run in runs for curves in run.curves.values()]
+        if look.zoom < 1:
+            last = max(run.last_step for run in runs)
+            extents = [
+                _extent_of(self._part(curves.series[look.quantity], first_step, last))
+                for run in runs
+                for curves in run.curves.values()
+            ]
+        low, low_positive, high = (f(values) for f, values in zip((min, min, max), zip(*extents, strict=True), strict=True))
         if high == -math.inf:  # nothing to draw yet
             return UNIT_AXIS
-        if self.instruments.log:
-            self._axis = log_axis(min(one.low_positive for one in series), high, self._axis)
-        else:
-            self._axis = linear_axis(min(one.low for one in series), high, self._axis)
+        self._axis = log_axis(low_positive, high, self._axis) if look.log else linear_axis(low, high, self._axis)
         return self._axis
 
 
-def _part(series: Series, first_step: int) -> Series:
-    """The end of a series, from a step on."""
-    at = next((i for i in range(len(series.xs) - 1, -1, -1) if series.xs[i] < first_step), -1) + 1
-    part = Series()
-    if at < len(series.xs):
-        part.extend(series.xs[at:], series.ys[at:])
-    return part
+AXIS_COLUMNS = 100
+"""The part of a curve that is zoomed in on is looked through for its extremes in so many columns, each only once."""
+
+
+def _extent(series: Series) -> tuple[float, float, float]:
+    """The lowest value, the lowest positive one, the highest; of finite ones."""
+    return series.low, series.low_positive, series.high
+
+
+def _extent_of(points: Sequence[tuple[float, float]]) -> tuple[float, float, float]:
+    ys = [y for _, y in points if math.isfinite(y)]
+    return min(ys, default=math.inf), min((y for y in ys if y > 0), default=math.inf), max(ys, default=-math.inf)
 
 
 class _InSeconds:
     """Steps as the training time at which they ended; read like an array."""
 
-    def __init__(self, steps: array[float], curves: Curves) -> None:
+    def __init__(self, steps: Steps, curves: Curves) -> None:
         self._steps = steps
         self._curves = curves
 

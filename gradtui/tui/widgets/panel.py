@@ -1,8 +1,9 @@
-"""The panel below the charts: the results, the claims, or the code of both sides."""
+"""The panel below the charts: the results, the claims, the code of both sides, or what they printed."""
 
 from __future__ import annotations
 
 import textwrap
+import time
 
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
@@ -10,11 +11,14 @@ from textual.containers import VerticalScroll
 from gradtui.policies import POLICIES
 from gradtui.runs import table
 from gradtui.runs.claims import HOLDS, UNKNOWN, Claim
+from gradtui.runs.folder import RunFolder
+from gradtui.runs.history import Offer
 from gradtui.runs.results import RunResults
 from gradtui.settings import RunSettings
+from gradtui.tui.following import FollowedRun
 from gradtui.tui.widgets.lines import Line, Lines
 
-VIEWS = ("Results", "Claims", "Code")
+VIEWS = ("Results", "Claims", "Code", "Log")
 
 ABOUT_SCRIPTS = (
     "Your script, as it stands.",
@@ -22,8 +26,11 @@ ABOUT_SCRIPTS = (
     "WITHOUT: zero_grad() of its optimizers and modules does nothing.",
 )
 
-LABEL, VALUE = 17, 16
+LABEL, VALUE, VALUE_NARROW = 17, 18, 13
 """Fixed widths, so that a new number moves nothing."""
+NARROW = 70
+LOG_LINES = 50
+DRAW_SECONDS = 1.0
 
 
 class PanelLines(Lines):
@@ -48,54 +55,74 @@ class PanelLines(Lines):
 
 
 class Panel(VerticalScroll):
-    """One of three views of a run; a key goes to the next."""
+    """One of the views of a run; a key goes to the next."""
 
     can_focus = False
 
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
         self.view = VIEWS[0]
+        self._drawn = 0.0
         self.border_title = self.view
 
     def compose(self) -> ComposeResult:
         yield PanelLines()
 
     def next_view(self) -> None:
-        """The next of the three views."""
+        """The next of the views."""
         self.view = VIEWS[(VIEWS.index(self.view) + 1) % len(VIEWS)]
         self.border_title = self.view
         self.scroll_home(animate=False)
+        self._drawn = 0.0
 
-    def draw(self, results: RunResults | None, settings: RunSettings | None) -> None:
-        """Show a run, or the settings of the next one."""
-        width = max(40, self.size.width - 2)
+    def announce(self, settings: RunSettings | None, offer: Offer | None) -> None:
+        """Before there is a run: the code of the next one, and what run could be opened."""
+        lines: list[Line] = [[(f" The {self.view.lower()} of the run will stand here.", "note")]]
         if self.view == "Code":
-            lines = code_lines(results.state.settings if results else settings, width)
-        elif results is None:
-            lines = [[(" The results of the run will stand here.", "note")]]
-        elif self.view == "Claims":
-            lines = claim_lines(results, width)
-        else:
-            lines = result_lines(results) + _notes(results, width)
+            lines = code_lines(settings, self._width)
+        elif offer is not None:
+            lines += [[], [(f" {offer.words}: ", "holds"), ("press o to open it, F10 for all runs.", "")]]
         self.query_one(PanelLines).show(lines)
+
+    def draw(self, run: FollowedRun) -> None:
+        """Show a run as it stands; while it trains, not more often than its numbers can be read."""
+        now = time.monotonic()
+        if run.state.status == "running" and now - self._drawn < DRAW_SECONDS:
+            return
+        self._drawn = now
+        results = run.results()
+        if self.view == "Code":
+            lines = code_lines(results.state.settings, self._width)
+        elif self.view == "Claims":
+            lines = claim_lines(results, self._width)
+        elif self.view == "Log":
+            lines = log_lines(results, run.folder, self._width)
+        else:
+            lines = result_lines(results, self._width) + _notes(results, self._width)
+        self.query_one(PanelLines).show(lines)
+
+    @property
+    def _width(self) -> int:
+        return max(40, self.size.width - 2)
 
 
 def _notes(results: RunResults, width: int) -> list[Line]:
     return [[(f" {line}", "note")] for note in results.notes for line in textwrap.wrap(note, width - 1)]
 
 
-def result_lines(results: RunResults) -> list[Line]:
+def result_lines(results: RunResults, width: int) -> list[Line]:
     """A line per quantity: both sides' values, and their difference or ratio."""
     left, right = results.state.settings.shorts
-    head: Line = [(f" {'':<{LABEL}}{left:>{VALUE}}{right:>{VALUE}}   difference", "head")]
-    return [head] + [_line(row) for row in table.rows(results)]
+    space = VALUE if width >= NARROW else VALUE_NARROW
+    head: Line = [(f" {'':<{LABEL}}{left:>{space}}{right:>{space}}   difference", "head")]
+    return [head] + [_line(row, space) for row in table.rows(results)]
 
 
-def _line(row: table.Row) -> Line:
+def _line(row: table.Row, space: int) -> Line:
     return [
         (f" {row.label:<{LABEL}}", "label"),
-        (f"{row.left:>{VALUE}}", "left"),
-        (f"{row.right:>{VALUE}}", "right"),
+        (f" {row.left:>{space - 1}}", "left"),
+        (f" {row.right:>{space - 1}}", "right"),
         (f"   {row.difference}", "difference"),
     ]
 
@@ -115,6 +142,16 @@ def _claim(claim: Claim, width: int) -> list[Line]:
     head: Line = [(f" {claim.verdict:<14}", role), (f" {claim.claim}", ""), (f"  article {claim.article}", "note")]
     said = "; ".join(filter(None, (claim.measured, claim.why)))
     return [head, *([(f"{'':<16}{part}", "note")] for part in textwrap.wrap(said, width - 17))]
+
+
+def log_lines(results: RunResults, folder: RunFolder, width: int) -> list[Line]:
+    """What both sides printed last; long lines go on in the next."""
+    lines: list[Line] = []
+    for role, name, title in zip(("left", "right"), results.variants, results.state.settings.titles, strict=True):
+        printed = folder.last_log_lines(name, LOG_LINES)
+        lines.append([(f" {title}", role), ("" if printed else "  printed nothing", "note")])
+        lines += [[(f"   {part}", "code")] for line in printed for part in textwrap.wrap(line, width - 4)]
+    return lines
 
 
 def code_lines(settings: RunSettings | None, width: int) -> list[Line]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from gradtui.runs.results import RunResults
 from gradtui.runs.wording import count, duration, number
+from gradtui.tui.following import FollowedRun
 from gradtui.tui.widgets.lines import Line, Lines
 
 
@@ -38,20 +38,23 @@ class StatusLine(Lines):
         self.show([line])
 
 
-def progress(results: RunResults, steps_per_second: float | None, *, wide: bool) -> str:
+def progress(run: FollowedRun, *, wide: bool) -> str:
     """How far a run is: ``epoch 12/20``, and with room its steps per second and the time that is left."""
-    settings = results.state.settings
-    sides = [(side, variant) for side, variant in enumerate(results.variants.values()) if variant.status != "failed"]
+    settings, state = run.settings, run.state
+    if state.note and state.live:
+        return state.note
+    sides = [(side, run.steps[name]) for side, name in enumerate(run.steps) if state.variants[name].status != "failed"]
     if settings.script is None:
-        epoch = min((variant.steps // (settings.steps_per_epoch(side) or 1) for side, variant in sides), default=0)
+        epoch = min((steps // (settings.steps_per_epoch(side) or 1) for side, steps in sides), default=0)
         parts = [f"epoch {count(epoch)}/{count(settings.epochs)}"]
     else:  # a script alone knows its epochs
-        step = min((variant.steps for _, variant in sides), default=0)
+        step = min((steps for _, steps in sides), default=0)
         parts = [f"step {count(step)}/{count(settings.steps)}" if settings.steps else f"step {count(step)}"]
-    if steps_per_second and results.state.live:
-        parts.append(f"{number(steps_per_second)} steps/s")
-        if wide:
-            left = sum((settings.planned_steps(side) or 0) - variant.steps for side, variant in sides)
-            if left > 0:
-                parts.append(f"{duration(left / steps_per_second)} left")
+    left = sum((settings.planned_steps(side) or steps) - steps for side, steps in sides)
+    if sides and not left and state.live and settings.script is None:
+        parts.append("measuring the times")
+    elif run.steps_per_second and state.status == "running":
+        parts.append(f"{number(run.steps_per_second)} steps/s")
+        if wide and left > 0:
+            parts.append(f"{duration(left / run.steps_per_second)} left")
     return "  ".join(parts)

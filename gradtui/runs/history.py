@@ -1,0 +1,80 @@
+"""The saved runs: what a list of them says, and what of them is news."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+
+from gradtui.runs.folder import DamagedRun, HomeError, RunFolder, RunState, all_runs
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One run in a list; of a damaged one only what is wrong with it. The losses are the last ones written."""
+
+    folder: RunFolder
+    state: RunState | None
+    problem: str
+    losses: tuple[float | None, float | None] = (None, None)
+
+    @property
+    def status(self) -> str:
+        return self.state.status if self.state else "damaged"
+
+    @property
+    def words(self) -> str:
+        """What was run, or what is wrong."""
+        return self.state.settings.summary() if self.state else self.problem
+
+
+def summarize(folder: RunFolder) -> Summary:
+    """What a list says of a run."""
+    try:
+        state = folder.observe()
+    except DamagedRun as error:
+        return Summary(folder, None, str(error))
+    left, right = (_last_loss(folder, name) for name in state.variants)
+    return Summary(folder, state, "", (left, right))
+
+
+def _last_loss(folder: RunFolder, variant: str) -> float | None:
+    row = folder.last_row(variant)
+    try:
+        return float(row[2]) if row else None
+    except ValueError:
+        return None
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A run that somebody who opens the app wants to know of."""
+
+    folder: RunFolder
+    words: str
+
+
+def news() -> Offer | None:
+    """The newest run, where it goes on, or where it ended and its end was shown to nobody."""
+    try:
+        newest = next(iter(all_runs()), None)
+        state = newest.observe() if newest is not None else None
+    except (HomeError, DamagedRun):
+        return None
+    if newest is None or state is None or (newest.seen and not state.live):
+        return None
+    return Offer(newest, f"{newest.id} is {state.status}" if state.live else f"{newest.id} ended meanwhile: {state.status}")
+
+
+def delete(folder: RunFolder) -> None:
+    """Remove a run and nothing else. Raises OSError; ValueError where it goes on."""
+    try:
+        if folder.observe().live:
+            raise ValueError(f"{folder.id} goes on; stop it first")
+    except DamagedRun:
+        pass
+    if folder.path.is_symlink():  # what it points to is not ours
+        folder.path.unlink()
+        return
+    condemned = folder.path.with_name(f".deleted-{folder.id}"[:255])
+    folder.path.rename(condemned)  # gone at once, or not at all
+    shutil.rmtree(condemned)

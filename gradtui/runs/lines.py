@@ -1,0 +1,32 @@
+"""The lines of a run's CSV files, for whoever takes them home."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from gradtui.runs.folder import DamagedRun
+from gradtui.runs.regular import open_regular
+
+LONGEST_LINE = 4096
+"""In bytes; ours have some 60."""
+
+
+def whole_lines(path: Path) -> Iterator[str]:
+    """The lines of a CSV file, without their ends; none where there is no file. Raises DamagedRun.
+
+    Those that cannot be ours are left out: a torn last one, and those that are too long.
+    """
+    try:
+        with open_regular(path) as file:
+            torn = False
+            while line := file.readline(LONGEST_LINE):
+                within, torn = torn, not line.endswith(b"\n")
+                if not (within or torn):
+                    yield line[:-1].decode("ascii", "replace")
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        why = os.strerror(error.errno) if error.errno else "not a file"
+        raise DamagedRun(f"{path.name} cannot be read ({why})") from None

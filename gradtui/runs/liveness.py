@@ -1,0 +1,98 @@
+"""Whether the supervisor of a run lives.
+
+Under one kernel a lock tells: whoever holds it lives, as the kernel takes it from a process that ends, in whatever way, and
+from all of them at a reboot. Process numbers tell nothing: they are used again.
+
+Another machine that shares the home may not see the lock: many network file systems keep it to themselves. So the
+supervisor also touches the file every few seconds, and how long ago that was is read off the file server's clock, by
+touching another file now. No machine's own clock counts, nor does it matter when one jumps.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import platform
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import lru_cache
+from pathlib import Path
+
+from gradtui.runs.regular import open_regular
+
+STALE_SECONDS = 30.0
+"""A supervisor of another machine that has not touched its file for so long is taken for dead. It does so every 2 s."""
+
+
+@lru_cache(maxsize=1)
+def boot_id() -> str | None:
+    """This start of this kernel, by the name that the kernel gives it; all containers on it share it."""
+    with suppress(OSError):
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    with suppress(OSError):
+        asked = subprocess.run(["sysctl", "-n", "kern.bootsessionuuid"], capture_output=True, text=True, check=False)
+        return asked.stdout.strip() or None
+    return None
+
+
+def private(path: str, flags: int) -> int:
+    """An opener: the file, where it is new, is its user's alone."""
+    return os.open(path, flags, 0o600)
+
+
+@contextmanager
+def held(path: Path) -> Iterator[int]:
+    """Be alive; the file descriptor that holds the lock can be handed down to a process that goes on."""
+    with open(path, "a+", opener=private) as file:
+        with suppress(OSError):  # a file system without locks: the heartbeat must do
+            fcntl.flock(file, fcntl.LOCK_EX)  # waits for a reader that is just looking
+        beat(path)
+        yield file.fileno()
+
+
+def beat(path: Path) -> None:
+    """Still alive. Takes no room on the disk."""
+    with suppress(OSError):
+        os.utime(path)
+
+
+def lives(path: Path, started_by: Path, boot: str | None, host: str | None) -> bool:
+    """Whether the supervisor lives whose file ``path`` is, or whoever is starting it, under that boot of that host."""
+    same_kernel = boot == boot_id() if boot and boot_id() else host == platform.node()
+    held = _is_held(path) if same_kernel else None
+    return _beats(path) if held is None else held or bool(_is_held(started_by))
+
+
+def _is_held(path: Path) -> bool | None:
+    """Whether somebody holds the lock; None where that cannot be told. Readers do not get into each other's way."""
+    try:
+        with open(path, "r+", opener=_at_once) as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    except OSError:
+        return None
+    return False
+
+
+def _at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
+def _beats(path: Path) -> bool:
+    try:
+        with open_regular(path) as file:  # to open it asks the server; a look at it may be answered from memory
+            last = os.fstat(file.fileno()).st_mtime
+    except OSError:
+        return False
+    try:
+        with tempfile.NamedTemporaryFile(prefix=".now-", dir=path.parent) as file:
+            os.utime(file.fileno())
+            now = os.fstat(file.fileno()).st_mtime
+    except OSError:
+        return True  # a home that one may only read: what run.json says stands
+    return abs(now - last) < STALE_SECONDS  # also where the server's clock was set back

@@ -1,0 +1,41 @@
+"""Read the files of a run folder, whatever somebody has put in their place: nothing blocks, nothing grows without bound."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import BinaryIO
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """A file opened for reading. Raises OSError, also where it is no regular file: a pipe would be waited for."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(f"{path} is not a file")
+        return open(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def last_bytes(path: Path, count: int = 16_384) -> bytes:
+    """The end of a file; nothing where it cannot be read."""
+    try:
+        with open_regular(path) as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - count))
+            return file.read(count)
+    except OSError:
+        return b""
+
+
+def printable(text: str, instead: str = " ") -> str:
+    """Fit for a screen: without control characters."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else instead for c in text)
+
+
+def printable_lines(text: bytes) -> list[str]:
+    """The lines of a log, fit for a screen: no control characters, no blank lines."""
+    clean = (printable(line).rstrip() for line in text.decode("utf-8", "replace").splitlines())
+    return [line for line in clean if line]

@@ -1,0 +1,89 @@
+"""What screens with charts have in common: the instruments that they are looked at through, each on a key."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+from textual.screen import Screen
+
+from gradtui.tui.following import FollowedRun
+from gradtui.tui.instruments import Instruments
+from gradtui.tui.link import is_behind
+from gradtui.tui.widgets.chart_pair import ChartPair
+
+DRAWINGS_PER_SECOND = (4, 10, 1)
+"""The first, and those that a key goes on to."""
+
+
+class LookingScreen(Screen[None]):
+    """All its chart pairs are seen through the same instruments."""
+
+    drawings_per_second = DRAWINGS_PER_SECOND[0]
+
+    @property
+    def runs(self) -> Sequence[FollowedRun]:
+        """The runs on the screen, as many as there are chart pairs, or none."""
+        raise NotImplementedError
+
+    def redraw(self) -> None:
+        """Draw everything as it stands."""
+        raise NotImplementedError
+
+    def waits_for_link(self) -> bool:
+        """Whether the link is too slow to draw now; then it is tried again soon."""
+        if is_behind(self.app):
+            self.set_timer(1 / self.drawings_per_second, self.redraw)
+            return True
+        return False
+
+    async def read_new(self, run: FollowedRun) -> None:
+        """Read what is new of a run. Keys are answered between the chunks; what takes long is drawn on the way."""
+        drawn = time.monotonic()
+        while run.advance():
+            await asyncio.sleep(0)
+            if time.monotonic() - drawn > 1 / self.drawings_per_second:
+                self.redraw()
+                drawn = time.monotonic()
+
+    @property
+    def _instruments(self) -> Instruments:
+        return self.query(ChartPair).first().instruments
+
+    def _use(self, instruments: Instruments) -> None:
+        for pair in self.query(ChartPair):
+            pair.use(instruments)
+        self.redraw()
+
+    def action_log_scale(self) -> None:
+        self._use(self._instruments.other_scale())
+
+    def action_quantity(self) -> None:
+        self._use(self._instruments.next_quantity())
+
+    def action_smoothing(self) -> None:
+        self._use(self._instruments.next_smoothing())
+
+    def action_x_axis(self) -> None:
+        self._use(self._instruments.next_x_axis())
+
+    def action_zoom(self) -> None:
+        self._use(self._instruments.next_zoom())
+
+    def action_cursor(self, direction: int) -> None:
+        last = max((len(curves.seconds) for run in self.runs for curves in run.curves.values()), default=0)
+        if not last:
+            return
+        stride = max(1, round(last * self._instruments.zoom / 200))  # across the chart in at most some 200 presses
+        at = self._instruments.cursor
+        self._use(replace(self._instruments, cursor=max(1, min(last, last if at is None else at + direction * stride))))
+
+    def action_no_cursor(self) -> None:
+        self._use(replace(self._instruments, cursor=None))
+
+    def action_rate(self) -> None:
+        rates = DRAWINGS_PER_SECOND
+        self.drawings_per_second = rates[(rates.index(self.drawings_per_second) + 1) % len(rates)]
+        self.notify(f"Drawn {self.drawings_per_second} times a second", timeout=2)

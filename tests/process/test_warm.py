@@ -1,0 +1,72 @@
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from gradtui.runs.folder import create_run, find_run
+from gradtui.runs.launch import Starter, WarmSupervisor
+from gradtui.settings import RunSettings
+from tests.conftest import processes_of, wait_until
+
+WARM_APP = """
+import sys, time
+from gradtui.runs.launch import Starter
+starter = Starter()
+starter.warm_up()
+print("ready", flush=True)
+time.sleep(600)
+"""
+
+
+def test_a_warm_supervisor_takes_a_run_over_and_it_never_looks_lost() -> None:
+    starter = Starter()
+    starter.warm_up()
+    folder = create_run(RunSettings.parse({"epochs": 300}))
+    supervisor = starter.start(folder)
+    statuses = []
+
+    def ended() -> bool:
+        statuses.append(folder.observe().status)
+        return statuses[-1] not in ("running", "paused")
+
+    assert wait_until(ended)
+    assert set(statuses) == {"running", "finished"}
+    assert supervisor.wait() == 0
+    starter.end()
+
+
+def test_a_dead_warm_supervisor_is_replaced_by_a_cold_one() -> None:
+    warm = WarmSupervisor()
+    warm.process.kill()
+    warm.process.wait()
+    folder = create_run(RunSettings.parse({}))
+    supervisor = warm.start(folder)
+    assert wait_until(lambda: folder.observe().status == "finished")
+    assert supervisor.wait() == 0
+
+
+def test_warm_processes_end_with_whoever_keeps_them(home: Path) -> None:
+    app = subprocess.Popen([sys.executable, "-c", WARM_APP], stdout=subprocess.PIPE)
+    assert app.stdout is not None
+    assert app.stdout.readline() == b"ready\n"
+    assert wait_until(lambda: len(processes_of(home)) >= 4), "the app, a supervisor and two workers"
+    os.kill(app.pid, signal.SIGKILL)
+    app.wait()
+    app.stdout.close()
+    assert wait_until(lambda: not processes_of(home), seconds=10)
+
+
+def test_a_run_outlives_whoever_gave_it_to_a_warm_supervisor() -> None:
+    code = (
+        "from gradtui.runs.folder import create_run; from gradtui.settings import RunSettings\n"
+        "from gradtui.runs.launch import Starter\n"
+        "starter = Starter(); starter.warm_up(); folder = create_run(RunSettings.parse({'epochs': 2000}))\n"
+        "starter.start(folder); print(folder.path)\n"
+        "import os, signal; os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert result.returncode == -signal.SIGKILL
+    run = find_run("last")
+    assert wait_until(lambda: run.observe().status == "finished")
+    assert run.count_steps("with_zero_grad") == 2000
