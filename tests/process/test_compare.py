@@ -244,7 +244,7 @@ def test_a_run_of_a_script_is_paused_stepped_and_stopped_like_any_other(tmp_path
     began = time.monotonic()
     run.folder.request_stop()
     run.wait_for_end()
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 8
     state = run.folder.read()
     assert state.status == "stopped"
     assert [variant.steps for variant in state.variants.values()] == list(run.steps)
