@@ -20,7 +20,7 @@ class Experiment:
     their defaults; ``notes`` say what must be known with its results, by the setting and value that they belong to.
     ``many_cores`` is whether a step is so large that more than one core makes it faster. ``title`` is what it is called on
     the screen, where that is not its name; ``lacks`` are the settings of other runs that it does not have ("optimizer": that
-    and all that optimizers have); ``worker`` is the module that a worker of it runs.
+    and all that optimizers have).
     """
 
     help: str
@@ -32,7 +32,6 @@ class Experiment:
     many_cores: bool = False
     title: str = ""
     lacks: frozenset[str] = frozenset()
-    worker: str = "gradtui.training.worker"
 
 
 @dataclass(frozen=True)
@@ -98,7 +97,6 @@ EXPERIMENTS: Mapping[str, Experiment] = {
         defaults={},
         options={"script": "", "arguments": "", "directory": "", "steps": 0},
         lacks=frozenset((*_OF_A_TRAINING, *_OF_A_MODEL)),
-        worker="gradtui.training.script.worker",
     ),
 }
 

@@ -84,9 +84,12 @@ class RunResults:
 
 
 def last_step(state: RunState, taken: int) -> int:
-    """Where the axis of steps ends. Where nobody knows before how many there will be: round numbers, until the run ends."""
-    planned = [state.settings.planned_steps(side) for side in (0, 1)]
-    return max(step or (round(round_up(taken)) if state.live else taken) for step in planned)
+    """Where the axis of steps ends when so many were taken: at the last one planned.
+
+    Where nobody knows before how many there will be, at a round number while the run goes on.
+    """
+    unplanned = round(round_up(taken)) if state.live else taken
+    return max(state.settings.planned_steps(side) or unplanned for side in (0, 1))
 
 
 def _json_number(value: object) -> object:
@@ -104,7 +107,7 @@ class RunReader:
         self.state = folder.observe()
         names = self.state.settings.variants
         self.evidence = {name: Evidence() for name in names}
-        extra = (*GRADIENT_COLUMNS, *SCRIPT_COLUMNS)
+        extra = (*GRADIENT_COLUMNS, *(SCRIPT_COLUMNS if self.state.settings.script is not None else ()))
         self._steps = {name: CsvTail(folder.steps_csv(name), columns, extra) for name in names}
         self._epochs = {name: CsvTail(folder.epochs_csv(name), EPOCH_COLUMNS) for name in names}
 

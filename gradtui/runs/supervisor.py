@@ -24,9 +24,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from gradtui.catalog import EXPERIMENTS
 from gradtui.runs.folder import RunFolder, RunState, now, with_variant
-from gradtui.runs.worker import HANG_SECONDS, Worker
+from gradtui.runs.worker import ASK_SCRIPT_SECONDS, HANG_SECONDS, Worker
+
+SCRIPT_WORKER = "gradtui.training.script.worker"
 
 TURN_SECONDS = 0.08
 """Long, as the first steps of a turn are slow (caches cold, threads asleep); short enough to stop within 200 ms, and to
@@ -177,17 +178,19 @@ class Run:
             self.folder.write(self.state)
 
 
-def _workers_of(folder: RunFolder) -> list[Worker]:
+def _workers_of(folder: RunFolder, umask: int) -> list[Worker]:
+    """Cold workers. A user's script gets the user's own ``umask``."""
     settings = folder.read().settings
-    module = EXPERIMENTS[settings.experiment].worker
+    if settings.script is None:
+        return [Worker(0), Worker(1)]
     # Both sides see sets of strings in the same order; what a user has set himself stands.
     shared = {"PYTHONHASHSEED": os.environ.get("PYTHONHASHSEED") or str(settings.seed % 2**32)}
-    return [Worker(side, module, shared if settings.script is not None else {}) for side in (0, 1)]
+    return [Worker(side, SCRIPT_WORKER, shared, umask, ASK_SCRIPT_SECONDS) for side in (0, 1)]
 
 
 def main() -> None:
-    os.umask(0o077)  # run folders are their user's alone
-    workers = _workers_of(RunFolder(Path(sys.argv[1]))) if len(sys.argv) > 1 else [Worker(0), Worker(1)]
+    umask = os.umask(0o077)  # run folders are their user's alone
+    workers = _workers_of(RunFolder(Path(sys.argv[1])), umask) if len(sys.argv) > 1 else [Worker(0), Worker(1)]
     path = sys.argv[1] if len(sys.argv) > 1 else sys.stdin.readline().rstrip("\n")
     if not path:
         return  # nobody needs us any more; the workers see their input end

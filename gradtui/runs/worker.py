@@ -20,8 +20,9 @@ from gradtui.runs.regular import last_bytes, printable_lines
 HANG_SECONDS = 10.0
 """A worker that computes for so long and ends no turn is said to hang. A single step may take that long: it is only said."""
 
-ASK_SECONDS, TERMINATE_SECONDS = 1.0, 5.0
-"""How long a worker that was asked to stop may take before SIGTERM, and after that before SIGKILL."""
+ASK_SECONDS, TERMINATE_SECONDS, ASK_SCRIPT_SECONDS = 1.0, 5.0, 4.0
+"""How long a worker that was asked to stop may take before SIGTERM, and after that before SIGKILL. One that runs a
+user's script ends it by itself: the script may have something to put in order."""
 
 LONGEST_REASON = 300
 """Characters of a last line that are given as the reason; the whole of it is in the log."""
@@ -31,10 +32,19 @@ class Worker:
     """One variant's process. ``hangs`` says that no turn of it came to its end for HANG_SECONDS."""
 
     def __init__(
-        self, side: int, module: str = "gradtui.training.worker", environment: Mapping[str, str] = MappingProxyType({})
+        self,
+        side: int,
+        module: str = "gradtui.training.worker",
+        environment: Mapping[str, str] = MappingProxyType({}),
+        umask: int = -1,
+        ask_seconds: float = ASK_SECONDS,
     ) -> None:
-        """``module`` is what it runs; ``environment`` are variables that it gets beside this process's own."""
+        """``module`` is what it runs; ``environment`` are variables that it gets beside this process's own; ``umask`` is its
+        own, where that is not -1; ``ask_seconds`` is how long it may take to stop before it is made to.
+        """
         self.side = side
+        self._ask_seconds = ask_seconds
+        self._asked = False
         self.ready = False
         self.computing = False
         self.ended = False
@@ -43,6 +53,7 @@ class Worker:
         self.process = subprocess.Popen(
             [sys.executable, "-m", module],
             env={**os.environ, **environment},
+            umask=umask,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._early_words,
@@ -51,7 +62,6 @@ class Worker:
         self._not_before = 0.0
         self._turn_began = 0.0
         self._stop_began = 0.0
-        self._told_to_stop = False
         os.set_blocking(self.stdout.fileno(), False)
 
     @property
@@ -94,15 +104,15 @@ class Worker:
         self._stop_began = self._stop_began or now
         if not self.ready:
             self.process.kill()
-        elif not self._told_to_stop:  # one that computes hears of it when its turn ends, a script at once
-            self._told_to_stop = True
+        elif not self._asked:
+            self._asked = True
             if self.idle:
                 self.computing, self._turn_began = True, now  # with its end
-            self.send(stop=True)
+            self.send(stop=True)  # one that computes hears of it when its turn ends; one that runs a script, at once
             return False
-        elif now - self._stop_began > ASK_SECONDS + TERMINATE_SECONDS:
+        elif now - self._stop_began > self._ask_seconds + TERMINATE_SECONDS:
             self.process.kill()
-        elif now - self._stop_began > ASK_SECONDS:
+        elif now - self._stop_began > self._ask_seconds:
             self.process.terminate()
         else:
             return False

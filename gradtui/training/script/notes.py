@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -15,5 +16,5 @@ class Notes:
     def add(self, note: str) -> None:
         if note not in self._told:
             self._told.add(note)
-            with open(self._path, "a", encoding="utf-8") as file:
+            with suppress(OSError), open(self._path, "a", encoding="utf-8") as file:  # a full disk: told by the rows
                 file.write(" ".join(note.split()) + "\n")

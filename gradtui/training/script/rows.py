@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 
 import torch
 from torch import Tensor
 
 from gradtui.runs.folder import SCRIPT_COLUMNS, RunFolder
-from gradtui.training.journal import Journal, Memory, Stopped, memory
+from gradtui.training.journal import Journal, Memory, memory
+from gradtui.training.rows import RowsNotWritten
 from gradtui.training.script.turns import EndScript, ScriptTurns
 
 FLUSH_SECONDS = 0.1
@@ -27,7 +27,7 @@ class ScriptJournal(Journal):
         self._optimizers: list[int] = []
 
     def step_of(self, optimizer: int, loss: Tensor, gradients: Tensor | None) -> None:
-        """A step was taken. Raises Stopped."""
+        """A step was taken. Raises EndScript, RowsNotWritten."""
         self._optimizers.append(optimizer)
         self.step(1, loss, gradients)
 
@@ -39,8 +39,10 @@ class ScriptJournal(Journal):
         self._write_steps()
 
     def _write_steps(self) -> None:
-        super()._write_steps()
-        self._optimizers.clear()
+        try:
+            super()._write_steps()
+        finally:
+            self._optimizers.clear()
 
 
 class Rows:
@@ -54,6 +56,8 @@ class Rows:
         self.recording = True
         """False where steps are no longer this run's: it has ended, or this is a process that the script has forked."""
         self.limit_reached = False
+        self.failure: str | None = None
+        """Why rows could not be written, if so."""
         self._where = folder, variant
         self._turns = turns
         self._limit = limit
@@ -87,8 +91,10 @@ class Rows:
         try:
             with self._lock:
                 journal.step_of(optimizer, loss.to(journal.device), gradients)
-        except Stopped:
-            raise EndScript from None
+        except RowsNotWritten as error:
+            self._fail(error)
+        if self.failure is not None:
+            raise EndScript
         if self.count == self._limit:
             self.limit_reached = self._turns.ending = True
             raise EndScript
@@ -97,8 +103,16 @@ class Rows:
         """Write what is left."""
         self.recording = False
         if self._journal is not None and self._lock.acquire(timeout=1):
-            with suppress(RuntimeError):  # a device that has failed may not give its last losses
+            try:
                 self._journal.flush()
+            except RowsNotWritten as error:
+                self._fail(error)
+            except (RuntimeError, MemoryError):
+                pass  # a device that has failed may not give its last losses
+
+    def _fail(self, error: RowsNotWritten) -> None:
+        """The disk is full, say: the next step ends the script."""
+        self.failure, self._turns.ending = self.failure or str(error), True
 
     def memory(self) -> Memory:
         return memory(self._journal.device if self._journal is not None else torch.device("cpu"))
@@ -111,7 +125,9 @@ class Rows:
             wake.wait(FLUSH_SECONDS)
             if self._lock.acquire(blocking=False):
                 try:
-                    if self.recording:
+                    if self.recording and self.failure is None:
                         self._journal.flush()
+                except RowsNotWritten as error:
+                    self._fail(error)
                 finally:
                     self._lock.release()

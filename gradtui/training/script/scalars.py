@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from gradtui.runs.folder import EPOCH_COLUMNS, RunFolder
@@ -46,5 +47,5 @@ def _append(path: Path, columns: tuple[str, ...], row: tuple[object, ...]) -> No
     if not path.exists():
         writer.writerow(columns)
     writer.writerow(row)
-    with open(path, "a", encoding="utf-8", newline="") as file:
+    with suppress(OSError), open(path, "a", encoding="utf-8", newline="") as file:  # a full disk: told by the rows
         file.write(text.getvalue())

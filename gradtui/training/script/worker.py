@@ -74,7 +74,9 @@ class Side:
             rows.close()
         self._write_notes()
         status, reason = "finished", None
-        if self._supervisor.stopped.is_set() and not (rows is not None and rows.limit_reached):
+        if rows is not None and rows.failure is not None:
+            status, reason = "failed", rows.failure
+        elif self._supervisor.stopped.is_set() and not (rows is not None and rows.limit_reached):
             status = "stopped"
         elif ending.code != 0:
             status, reason = "failed", (ending.reason or "")[:LONGEST_REASON]

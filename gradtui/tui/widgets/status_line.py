@@ -50,12 +50,11 @@ def progress(run: FollowedRun, *, wide: bool) -> str:
     else:  # a script alone knows its epochs
         step = min((steps for _, steps in sides), default=0)
         parts = [f"step {count(step)}/{count(settings.steps)}" if settings.steps else f"step {count(step)}"]
-    planned = [settings.planned_steps(side) for side, _ in sides]
-    left = sum(max(0, (one or 0) - steps) for one, (_, steps) in zip(planned, sides, strict=True))
-    if planned and all(planned) and not left and state.live:
+    left = sum((settings.planned_steps(side) or steps) - steps for side, steps in sides)
+    if sides and not left and state.live and settings.script is None:
         parts.append("measuring the times")
     elif run.steps_per_second and state.status == "running":
         parts.append(f"{number(run.steps_per_second)} steps/s")
-        if wide and left:
+        if wide and left > 0:
             parts.append(f"{duration(left / run.steps_per_second)} left")
     return "  ".join(parts)
