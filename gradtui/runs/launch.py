@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import gradtui
-from gradtui.catalog import EXPERIMENTS, Experiment
 from gradtui.cifar10 import DataMissing
 from gradtui.cifar10 import files as cifar10_files
 from gradtui.runs.folder import RunFolder, runs_directory, telling_of_the_home
@@ -104,8 +103,8 @@ class Starter:
 
     def start(self, folder: RunFolder) -> subprocess.Popen[bytes]:
         """Start a run that is laid out in ``folder``; it outlives its starter."""
-        if self._warm is None or EXPERIMENTS[folder.read().settings.experiment].worker != Experiment.worker:
-            return start_supervisor(folder)  # what is warm are the workers that most experiments have
+        if self._warm is None or folder.read().settings.script is not None:
+            return start_supervisor(folder)  # a script has workers of its own, which nobody can warm up
         warm, self._warm = self._warm, None
         return warm.start(folder)
 
