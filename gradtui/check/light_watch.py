@@ -264,7 +264,12 @@ class LightWatch:
             for parameter, history in self._live:
                 if parameter.grad is not None:
                     history.resume(weakref.ref(parameter.grad), version_of(parameter.grad))
-        elif not self.gliding:
+        elif self.gliding:
+            # It was seen to be cleared: a tensor that is there again came back, as those of DistributedDataParallel do.
+            for parameter, history in self._live:
+                if parameter.grad is not None:
+                    history.resume(weakref.ref(parameter.grad))
+        else:
             for (_, history), applied in zip(self._live, self._applied, strict=True):
                 history.resume(applied)
             both = zip(self._suspected, self._in_place(), strict=True)
