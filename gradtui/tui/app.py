@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 from collections.abc import Iterable, Sequence
 
 os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")  # read when textual is imported; over SSH every frame costs
@@ -19,6 +18,7 @@ from gradtui.runs.folder import RunFolder
 from gradtui.runs.launch import Starter
 from gradtui.tui import keys
 from gradtui.tui.characters import CHARACTERS, CharacterFilter, choose
+from gradtui.tui.link import call_when_gone
 from gradtui.tui.screens.help import HelpScreen
 from gradtui.tui.screens.leave import LeaveDialog
 from gradtui.tui.screens.run import RunScreen
@@ -74,8 +74,7 @@ class GradtuiApp(App[int]):
         self.register_theme(DARK)
         self.register_theme(LIGHT)
         self.theme = DARK.name
-        for hang_up in (signal.SIGHUP, signal.SIGTERM):  # the link is gone: the run goes on, the terminal is put right
-            asyncio.get_running_loop().add_signal_handler(hang_up, self.exit, None, 128 + hang_up)
+        self._loop_of_events = asyncio.get_running_loop()
         self._main = RunScreen(self._starter, self._attached)
         self.push_screen(self._main)
 
@@ -86,6 +85,10 @@ class GradtuiApp(App[int]):
         following = CHARACTERS.index(self._characters.characters) + 1
         self._characters.characters = CHARACTERS[following % len(CHARACTERS)]
         self.refresh_css(animate=False)  # also forgets the lines that were drawn
+
+    def leave_soon(self, code: int) -> None:
+        """End in order, with an exit code; may be called from anywhere. A run goes on."""
+        self._loop_of_events.call_soon_threadsafe(self.exit, None, code)
 
     def on_unmount(self) -> None:
         self._starter.end()
@@ -120,5 +123,6 @@ class GradtuiApp(App[int]):
 def open_app(folder: RunFolder | None = None) -> int:
     """Open the app on this terminal, on a run where one is given; the exit code when it is left."""
     app = GradtuiApp(folder)
+    call_when_gone(app.leave_soon)
     app.run(mouse=True)
     return app.return_code or 0

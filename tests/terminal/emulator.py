@@ -52,7 +52,13 @@ class Terminal:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+
+    def hang_up(self) -> None:
+        """The link is cut."""
         os.close(self.descriptor)
+        self.descriptor = -1
 
     def resize(self, columns: int, rows: int) -> None:
         fcntl.ioctl(self.descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
