@@ -51,6 +51,7 @@ class Offer:
 
     folder: RunFolder
     words: str
+    live: bool
 
 
 def news() -> Offer | None:
@@ -62,7 +63,8 @@ def news() -> Offer | None:
         return None
     if newest is None or state is None or (newest.seen and not state.live):
         return None
-    return Offer(newest, f"{newest.id} is {state.status}" if state.live else f"{newest.id} ended meanwhile: {state.status}")
+    words = f"is {state.status}" if state.live else f"ended meanwhile: {state.status}"
+    return Offer(newest, f"{newest.label} {words}", state.live)
 
 
 def delete(folder: RunFolder) -> None:

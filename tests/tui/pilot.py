@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from unittest.mock import patch
 
 from textual.pilot import Pilot
 
+from gradtui.runs import launch
 from gradtui.runs.launch import Starter
 from gradtui.tui.app import GradtuiApp
 from gradtui.tui.screens.run import RunScreen
@@ -23,7 +25,7 @@ Scenario = Callable[[Pilot[int], RunScreen], Awaitable[None]]
 
 
 def drive(scenario: Scenario, size: tuple[int, int] = (120, 40)) -> None:
-    """Open the app, let it find the devices, play the scenario."""
+    """Open the app, let it find the devices (made up: a real search imports torch), play the scenario."""
 
     async def play() -> None:
         app = GradtuiApp(starter=Cold())
@@ -33,7 +35,8 @@ def drive(scenario: Scenario, size: tuple[int, int] = (120, 40)) -> None:
             assert isinstance(app.screen, RunScreen)
             await scenario(pilot, app.screen)
 
-    asyncio.run(play())
+    with patch.object(launch, "find_devices", lambda: {"cpu": "a processor"}):
+        asyncio.run(play())
 
 
 async def until(pilot: Pilot[int], condition: Callable[[], object], seconds: float = 30) -> None:

@@ -31,6 +31,8 @@ from gradtui.tui.widgets.status_line import StatusLine, progress
 if TYPE_CHECKING:  # each screen is loaded when it is wanted
     from gradtui.tui.screens.history import Choice
 
+READY_SECONDS = 1.0
+"""So long after the end of a run the next one is made ready for: first its end is to be seen."""
 SMALLEST = (60, 20)
 NARROW = 100
 """Below so many columns the form lies over the charts, and is folded when a run starts."""
@@ -74,7 +76,8 @@ class RunScreen(LookingScreen):
             self.open_run(self._attached)
         if self.form_shown:
             self.query_one(SetupForm).focus_first()
-        self.set_timer(0.1, self._find_devices)  # not before the first paint: importing torch would hold it up
+        if self._attached is None:
+            self.set_timer(0.1, self._get_ready)  # not before the first paint: importing torch would hold it up
         self.set_timer(0.1, self._look_for_news)
 
     def on_resize(self, event: Resize) -> None:
@@ -86,15 +89,18 @@ class RunScreen(LookingScreen):
         )
         self.call_after_refresh(self.redraw)
 
-    @work(thread=True, group="devices", exit_on_error=True)
-    def _find_devices(self) -> None:
+    @work(thread=True, group="ready", exclusive=True, exit_on_error=True)
+    def _get_ready(self) -> None:
+        """Find the devices and warm the next run up; importing torch takes cores, so not while a run trains on them."""
         form = self.query_one(SetupForm)
-        try:
-            devices = launch.find_devices()
-        except launch.DeviceSearchFailed as error:
-            self.app.call_from_thread(form.cannot_know_devices, str(error))
-        else:
+        if form.devices is None:
+            try:
+                devices = launch.find_devices()
+            except launch.DeviceSearchFailed as error:
+                self.app.call_from_thread(form.cannot_know_devices, str(error))
+                return
             self.app.call_from_thread(form.know_devices, devices)
+        if not self.is_live and not (self._offered and self._offered.live):
             self.app.call_from_thread(self._starter.warm_up)
 
     def _look_for_news(self) -> None:
@@ -283,7 +289,8 @@ class RunScreen(LookingScreen):
             if not ended:
                 await asyncio.sleep(1 / self.drawings_per_second)
         run.folder.mark_seen()
-        self._starter.warm_up()
+        await asyncio.sleep(READY_SECONDS)
+        self._get_ready()
 
     def redraw(self) -> None:
         if not self.is_mounted or self.has_class("-too-small") or self.waits_for_link():
