@@ -227,6 +227,7 @@ def test_what_must_be_known_is_told_and_an_exception_is_the_users_own(tmp_path: 
     assert "not deterministic" in verdicts["training may diverge without"][1]
 
 
+@pytest.mark.slow
 def test_a_run_of_a_script_is_paused_stepped_and_stopped_like_any_other(tmp_path: Path) -> None:
     run = Comparison(
         tmp_path,

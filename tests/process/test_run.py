@@ -129,7 +129,7 @@ def _rests(folder: RunFolder, names: list[str]) -> bool:
     return not wait_until(lambda: [folder.count_steps(name) for name in names] != before, seconds=0.25)
 
 
-@pytest.mark.parametrize("victim", ["with_zero_grad", "without_zero_grad"])
+@pytest.mark.parametrize("victim", [pytest.param("with_zero_grad", marks=pytest.mark.slow), "without_zero_grad"])
 @pytest.mark.parametrize("schedule", ["turns", pytest.param("parallel", marks=pytest.mark.slow)])
 def test_a_killed_worker_fails_by_name_and_the_other_finishes(victim: str, schedule: str) -> None:
     run = Started(epochs=20_000, schedule=schedule)

@@ -196,7 +196,7 @@ def test_an_existing_file_is_replaced_only_after_asking(tmp_path: Path, monkeypa
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.csv", "home"]
 
 
-@pytest.mark.parametrize("hang_up", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("hang_up", [pytest.param(signal.SIGTERM, marks=pytest.mark.slow), signal.SIGHUP])
 def test_a_dropped_link_ends_the_app_and_not_the_run(hang_up: signal.Signals) -> None:
     with Terminal(120, 40) as terminal:
         terminal.wait_for("ready")

@@ -79,6 +79,7 @@ def apps_of(home: Path) -> list[int]:
     return found
 
 
+@pytest.mark.slow
 def test_a_link_that_breaks_loses_nothing(link: list[str], home: Path, tmp_path: Path) -> None:
     with Terminal(120, 40, (*link, gradtui(home, tmp_path))) as terminal:
         terminal.wait_for("ready")
