@@ -112,7 +112,7 @@ def test_pause_and_stop_by_keyboard() -> None:
         terminal.press("F6")
         terminal.wait_for("running")
         terminal.press("F7")
-        terminal.wait_for("stopped")
+        terminal.wait_for("stopped epoch")
         terminal.press("F5")
         terminal.wait_for("running")
         terminal.press("q")

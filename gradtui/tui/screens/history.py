@@ -96,7 +96,7 @@ class HistoryScreen(Screen[Choice]):
         mark = "A" if summary.folder.id == self._marked else ""
         return [
             Text(mark),
-            Text(printable(summary.folder.id)),
+            Text(summary.folder.label),
             Text(summary.status),
             *(Text(loss, justify="right") for loss in losses),
             Text(printable(summary.words)),
@@ -181,7 +181,7 @@ class HistoryScreen(Screen[Choice]):
         summary = self._chosen
         if summary is None:
             return
-        question = f"Delete {printable(summary.folder.id)} and its rows for ever?"
+        question = f"Delete {summary.folder.label} and its rows for ever?"
 
         def answered(yes: bool | None) -> None:
             if yes:
@@ -196,13 +196,13 @@ class HistoryScreen(Screen[Choice]):
         except ValueError as error:
             self._say(str(error), bad=True)
         except OSError as error:
-            self._say(f"{printable(name)} cannot be deleted ({error.strerror})", bad=True)
+            self._say(f"{summary.folder.label} cannot be deleted ({error.strerror})", bad=True)
         else:
             del self._runs[name]
             self._table.remove_row(name)
             self._marked = None if self._marked == name else self._marked
             self._tell_count()
-            self._say(f"{printable(name)} was deleted")
+            self._say(f"{summary.folder.label} was deleted")
 
     def action_close(self) -> None:
         self.dismiss(None)

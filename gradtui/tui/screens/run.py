@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -190,14 +190,18 @@ class RunScreen(LookingScreen):
 
     def action_pause(self) -> None:
         if self._run is not None:
-            if self.status == "paused":
-                self._run.folder.request_resume()
-            else:
-                self._run.folder.request_pause()
+            self._ask(self._run.folder.request_resume if self.status == "paused" else self._run.folder.request_pause)
 
     def action_stop(self) -> None:
         if self._run is not None:
-            self._run.folder.request_stop()
+            self._ask(self._run.folder.request_stop)
+
+    def _ask(self, request: Callable[[], None]) -> None:
+        """Ask the run for something; where its folder takes no request, say so."""
+        try:
+            request()
+        except OSError as error:
+            self.notify(str(error), severity="error", markup=False)
 
     def action_export(self) -> None:
         from gradtui.tui.screens.export import ExportDialog
@@ -214,7 +218,7 @@ class RunScreen(LookingScreen):
 
     def action_step(self) -> None:
         if self._run is not None:
-            self._run.folder.request_step()
+            self._ask(self._run.folder.request_step)
 
     def action_sweep(self) -> None:
         from gradtui.tui.screens.sweep import SweepScreen

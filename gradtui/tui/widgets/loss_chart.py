@@ -132,7 +132,8 @@ class LossChart(Lines):
         figure.ylim(0, 1)
         y_ticks = picture.axis.ticks(most=max(2, height // 3))
         figure.yticks([place for place, _ in y_ticks], [f"{label:>{LABEL_WIDTH}}" for _, label in y_ticks])
-        x_ticks = _x_ticks(picture, most=max(2, width // 12))
+        widest = len(f"{picture.x_name} {math.ceil(picture.last / picture.x_unit):,}")
+        x_ticks = _x_ticks(picture, most=max(2, width // max(12, widest + 2)))  # plotext drops one of two that overlap
         figure.xticks([x for x, _ in x_ticks], [label for _, label in x_ticks])
         return [row.ljust(width) for row in figure.build().replace("\x1b[0m", "").split("\n")[:height]]
 

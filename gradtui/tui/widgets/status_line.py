@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 from gradtui.runs.wording import count, duration, number
 from gradtui.tui.following import FollowedRun
 from gradtui.tui.widgets.lines import Line, Lines
+
+DRAW_SECONDS = 1.0
 
 
 class StatusLine(Lines):
@@ -22,8 +26,19 @@ class StatusLine(Lines):
     }
     """
 
+    def __init__(self, *, id: str) -> None:
+        super().__init__(id=id)
+        self._drawn = (0.0, "", "")
+
     def draw(self, summary: str, status: str, progress: str = "") -> None:
-        """Show the summary of the settings at the left, the status and the progress at the right."""
+        """Show the summary of the settings at the left, the status and the progress at the right.
+
+        While the status is ``running`` the progress changes once a second: every change is sent over the link.
+        """
+        now = time.monotonic()
+        if status == "running" and self._drawn[1:] == (summary, status) and now - self._drawn[0] < DRAW_SECONDS:
+            return
+        self._drawn = (now, summary, status)
         width = self.size.width
         name = " gradtui "
         right = f"{progress} " if progress else ""
