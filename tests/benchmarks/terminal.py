@@ -213,6 +213,7 @@ def long_runs() -> None:
                 terminal.read(0.25)
             frames[length] = (cpu_seconds(terminal.process.pid) - before) / 80
             memory[length] = resident_mb(terminal.process.pid)
+        terminal.read(3)
         sent, cpu = rates(terminal, 5)
     say("a frame at 1,000 steps", f"{1000 * frames[1_000]:.1f} ms")
     say("a frame at 1,000,000 steps", f"{1000 * frames[1_000_000]:.1f} ms")
