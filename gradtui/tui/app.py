@@ -13,6 +13,7 @@ from textual.binding import Binding
 from textual.filter import LineFilter
 from textual.screen import Screen
 from textual.theme import Theme
+from textual.widget import Widget
 
 from gradtui.runs.folder import RunFolder
 from gradtui.runs.launch import Starter
@@ -84,7 +85,9 @@ class GradtuiApp(App[int]):
     def action_characters(self) -> None:
         following = CHARACTERS.index(self._characters.characters) + 1
         self._characters.characters = CHARACTERS[following % len(CHARACTERS)]
-        self.refresh_css(animate=False)  # also forgets the lines that were drawn
+        for screen in self.screen_stack:
+            for widget in screen.walk_children(Widget, with_self=True):
+                widget.refresh()  # also forgets its lines as they were drawn
 
     def leave_soon(self, code: int) -> None:
         """End in order, with an exit code; may be called from anywhere. A run goes on."""
