@@ -17,28 +17,33 @@ from gradtui.check.lines import Place, users_place
 from gradtui.check.losses import Loss
 
 _BACKWARD: CodeType = torch.autograd.backward.__code__
+_GRAD: CodeType = torch.autograd.grad.__code__
+"""Hooks run in there as well, but what it finds goes to its caller, not to ``.grad``."""
 
 
 def backward_frame(frame: FrameType | None) -> FrameType | None:
-    """The innermost frame of ``torch.autograd.backward`` at or above ``frame``; of any thread, where there is none."""
-    found = _climb(frame)
+    """The innermost frame of ``torch.autograd.backward`` at or above ``frame``; of any thread, where there is none.
+
+    None inside of a ``torch.autograd.grad``.
+    """
+    found = _climb(frame, _BACKWARD, _GRAD)
     if found is None:
         for other in sys._current_frames().values():  # noqa: SLF001 (documented, whatever its name)
-            found = _climb(other)
+            found = _climb(other, _BACKWARD, _GRAD)
             if found is not None:
                 break
-    return found
+    return found if found is not None and found.f_code is _BACKWARD else None
 
 
-def _climb(frame: FrameType | None) -> FrameType | None:
-    while frame is not None and frame.f_code is not _BACKWARD:
+def _climb(frame: FrameType | None, *codes: CodeType) -> FrameType | None:
+    while frame is not None and frame.f_code not in codes:
         frame = frame.f_back
     return frame
 
 
 def in_backward(frame: FrameType | None) -> bool:
     """Whether ``frame`` runs inside of a backward()."""
-    return _climb(frame) is not None
+    return _climb(frame, _BACKWARD) is not None
 
 
 def loss_of(frame: FrameType) -> Tensor | None:
@@ -71,7 +76,7 @@ class Backwards:
         """The backward() that runs at ``frame``, a hook's frame; the same object for all hooks of one call."""
         outermost = found = backward_frame(frame)
         while found is not None:
-            outermost, found = found, _climb(found.f_back)
+            outermost, found = found, _climb(found.f_back, _BACKWARD)
         if self._last is None or outermost is None or outermost is not self._frame:
             # The frame is kept so that no later one can be taken for it.
             self._frame, self._last = outermost, Backward(outermost)

@@ -10,6 +10,8 @@ from collections.abc import Iterable
 
 from torch import Tensor
 
+from gradtui.check.tensors import version_of
+
 LARGEST = 16384
 """Of a parameter with more elements than this the gradients are not kept."""
 HUGE = 1e6
@@ -45,7 +47,8 @@ class Glide:
 
     def since_not_finite(self) -> int:
         """For how many steps up to the last one the gradients have not been finite."""
-        return _leading(not bool(gradient.detach().isfinite().all()) for gradient in reversed(self.kept))
+        as_applied = (each for each in reversed(self.kept) if version_of(each) == self.version)  # not written to since
+        return _leading(not bool(gradient.detach().isfinite().all()) for gradient in as_applied)
 
     def unsure(self) -> int:
         """How many steps before those may have had a loss that was not finite all the same: their gradients are huge."""

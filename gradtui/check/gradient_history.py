@@ -22,7 +22,7 @@ from torch import Tensor
 from torch.autograd import Variable
 from torch.utils.hooks import RemovableHandle
 
-from gradtui.check.backwards import in_backward
+from gradtui.check.backwards import backward_frame, in_backward
 from gradtui.check.clearing_lines import place_of_end
 from gradtui.check.lines import Place, frame_here
 from gradtui.check.optimizer_log import OptimizerLog
@@ -65,6 +65,8 @@ class GradientHistory:
         self.log = log
         self.contributions = 0
         """How many backward() calls have added to the gradient since the last step."""
+        self.contributed = 0
+        """How many had, before the last step."""
         self.total = 0
         """How many have ever."""
         self.first_fires = 0
@@ -128,7 +130,10 @@ class GradientHistory:
 
     @tensor_hook
     def _tensor_hook(self, fresh: Tensor) -> None:
-        self.before_contribution(frame_here().f_back)
+        frame = frame_here().f_back
+        if backward_frame(frame) is None:
+            return
+        self.before_contribution(frame)
         if fresh.is_sparse or fresh.requires_grad:  # with create_graph: the gradient will be another tensor
             self.hook_after()
 
@@ -271,7 +276,7 @@ class GradientHistory:
                 self._digest = gradient.detach().sum()
         if not self._zeroed:
             self._zeros_seen = dict.fromkeys(self._zeros_seen, 0)
-        self.contributions = 0
+        self.contributed, self.contributions = self.contributions, 0
         self.piled = self._zeroed = self.tainted = self._mixed = self._blind = False
         self._held = self._evaluation = self._evaluated = self._contributed = self._clearing = self.written_version = None
         self._left = None

@@ -23,7 +23,7 @@ from gradtui.check.gradient_history import GradientHistory
 from gradtui.check.lines import Place
 from gradtui.check.losses import Loss, is_finite
 from gradtui.check.optimizer_log import OptimizerLog
-from gradtui.check.sentinel import COUNT, LOOKS, Follow, Sentinel
+from gradtui.check.sentinel import Follow, Sentinel
 from gradtui.check.tensors import parameters_of, same, version_of
 
 SHARE = 0.01
@@ -44,7 +44,8 @@ _gradient_of: Callable[[Tensor], Tensor] = attrgetter("grad")
 class LightWatch:
     """``live``: the parameters that get gradients, with their histories; ``applied``: what the last step applied of each;
     ``dormant``: the parameters that get none; ``seconds``: what a step takes;
-    ``exchanged``: the script puts other tensors in the place of those that backward() leaves."""
+    ``exchanged``: the script puts other tensors in the place of those that backward() leaves;
+    ``backwards``: how many backward() calls there were before the last step."""
 
     def __init__(
         self,
@@ -55,12 +56,15 @@ class LightWatch:
         log: OptimizerLog,
         seconds: float,
         exchanged: bool,
+        backwards: int,
     ) -> None:
         self._live, self._applied, self._dormant, self._log = live, applied, dormant, log
         self._parameters = [parameter for parameter, _ in live]
         self._all, self._groups = parameters_of(optimizer), len(optimizer.param_groups)
         # The sentinel stands where the most backward() calls come by, and come by first.
         self._stand = max(range(len(live)), key=lambda place: (live[place][1].total, live[place][1].first_fires))
+        self._passed_by = max(0, backwards - live[self._stand][1].contributed)
+        """How many of a step's backward() calls do not reach the sentinel's parameter."""
         self._sentinel = self._set_sentinel()
         self._versions = self._versions_now()
         """The versions of fresh gradients."""
@@ -77,8 +81,6 @@ class LightWatch:
         self._sampled = False
         self._counted = 0
         """How many of the glide's steps have been taken over."""
-        self._usual = 1
-        """How many backward() calls make a gradient of the version that the glide expects."""
         self._is_new: bool | None = None
         """Whether the gradient of the step that begins is a new one; None where nobody has looked."""
 
@@ -112,8 +114,8 @@ class LightWatch:
         self._applied = applied
         sentinel.applied = applied[self._stand]
         log.steps += 1
-        log.backwards_per_step[sentinel.cell[COUNT]] += 1
-        sentinel.cell[COUNT] = 0
+        log.backwards_per_step[sentinel.count + self._passed_by] += 1
+        sentinel.count = 0
         if self._until:
             self._until -= 1
             if not self._until:  # enough has been seen of a loop that glided before
@@ -146,7 +148,7 @@ class LightWatch:
         gradient = glide.parameter.grad
         if gradient is None or sentinel.alarmed or len(optimizer.param_groups) != self._groups:
             return False
-        if (self._dormant and self._any_woke()) or (sentinel.stands and not sentinel.cell[COUNT]):
+        if (self._dormant and self._any_woke()) or (sentinel.stands and not sentinel.count):
             return False
         self._is_new = glide.renew(gradient)
         if not self._is_new:
@@ -158,7 +160,7 @@ class LightWatch:
             return False
         log.steps += 1
         log.backwards_per_step[backwards] += 1
-        sentinel.cell[COUNT] = 0
+        sentinel.count = 0
         self._is_new = None
         return True
 
@@ -167,14 +169,19 @@ class LightWatch:
         steps = self.glide.steps - self._counted
         if self.gliding and steps:
             self._log.steps += steps
-            self._log.backwards_per_step[self._usual] += steps
+            self._log.backwards_per_step[self._usual] += steps  # an estimate: their backward() calls have not been counted
             self._counted += steps
+
+    @property
+    def _usual(self) -> int:
+        """How many backward() calls most steps have come after."""
+        return self._log.backwards_per_step.most_common(1)[0][0]
 
     def _backwards(self, version: int) -> int:
         """How many backward() calls have made the kept gradient, which has this version."""
         if self._sentinel.stands:
-            self._usual = self._sentinel.cell[COUNT]
-        elif self._usual == self.glide.version + 1:  # no one else writes to it: each call but the first is one version
+            return self._sentinel.count + self._passed_by
+        if self._usual == self.glide.version + 1:  # no one else writes to it: each call but the first is one version
             return version + 1
         return self._usual
 
@@ -185,7 +192,6 @@ class LightWatch:
             return True
         if glide.steps == self._interval - 1:
             sentinel.stand()
-            sentinel.cell[LOOKS] = 1
             return True
         if not same(parameters_of(optimizer), self._all):
             return False
@@ -218,7 +224,6 @@ class LightWatch:
         self.gliding, self._until = False, LOSSES
         self._applied, self._sentinel.applied = applied, applied[self._stand]
         self._sentinel.stand()
-        self._sentinel.cell[LOOKS] = 1
         return True
 
     def _new_glide(self) -> Glide:
@@ -258,8 +263,8 @@ class LightWatch:
                 return 0 if gradient is None else self._backwards(version_of(gradient))
             if version_of(gradient) != self.glide.version:
                 return self._leave_in_place()
-            sentinel.cell[COUNT] = 0
-        if not sentinel.cell[COUNT] and self._stands_on_applied():
+            sentinel.count = 0
+        if not sentinel.count and self._stands_on_applied():
             # No backward() has reached the sentinel's parameter: what it has is the applied gradient; so it is for all.
             for parameter, history in self._live:
                 if parameter.grad is not None:
@@ -274,7 +279,7 @@ class LightWatch:
                 history.resume(applied)
             both = zip(self._suspected, self._in_place(), strict=True)
             self._suspected = [steps + 1 if in_place else 0 for steps, in_place in both]
-        return sentinel.cell[COUNT]
+        return sentinel.count
 
     def _leave_in_place(self) -> int:
         """The gradient that was applied is still there, and something has been written to it."""

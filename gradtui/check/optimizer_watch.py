@@ -44,6 +44,7 @@ class OptimizerWatch:
         self._registry = registry
         self._parameters: list[Tensor] = []
         self._results: list[Applied] = []
+        self._backwards = 0
         self._closure = False
         self._seconds = self._began = 0.0
         self._in_a_row, self._needed = 0, CLOSE_STEPS
@@ -140,7 +141,7 @@ class OptimizerWatch:
     def _judge(self) -> None:
         """Look at what the step applies; after a step with a closure, at what it has applied."""
         log, histories = self.log, self.histories
-        backwards = len(log.interval) + self._unnoted
+        self._backwards = backwards = len(log.interval) + self._unnoted
         self._exchanged |= any(history.exchanged for history in histories)
         replaced = all(history.replaced for history in histories)
         self._results = results = [history.judge() for history in histories]
@@ -233,7 +234,7 @@ class OptimizerWatch:
             return  # the step itself clears: nothing to compare with
         for history in self.histories:
             history.unhook()
-        self.light = LightWatch(live, refs, dormant, optimizer, self.log, self._seconds, self._exchanged)
+        self.light = LightWatch(live, refs, dormant, optimizer, self.log, self._seconds, self._exchanged, self._backwards)
 
     def _leave_light(self, light: LightWatch) -> None:
         self._unnoted = light.leave()

@@ -16,7 +16,7 @@ from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
-from gradtui.check.backwards import Backward, Backwards
+from gradtui.check.backwards import Backward, Backwards, backward_frame
 from gradtui.check.lines import frame_here
 from gradtui.check.tensors import remove_hook, tensor_hook, version_of
 
@@ -34,7 +34,7 @@ class Unclaimed:
 
     @tensor_hook
     def _tensor_hook(self, fresh: Tensor) -> None:
-        if len(self.backwards) < NOTED:
+        if len(self.backwards) < NOTED and backward_frame(frame_here().f_back) is not None:
             self.backwards.append(self._told_by.current(frame_here().f_back))
 
     def remove(self, parameter: Tensor) -> None:
@@ -63,7 +63,7 @@ class Parameters:
     def __init__(self, backwards: Backwards) -> None:
         self.orphans: dict[int, Orphan] = {}
         self._backwards = backwards
-        self._modules: weakref.WeakSet[nn.Module] = weakref.WeakSet()
+        self._modules: weakref.WeakKeyDictionary[nn.Module, None] = weakref.WeakKeyDictionary()  # in the order they came
         # No weak references to the parameters themselves: torch.utils.swap_tensors refuses a tensor that has one.
         self._unclaimed: weakref.WeakValueDictionary[int, Unclaimed] = weakref.WeakValueDictionary()
         self._claimed: dict[int, weakref.ref[Tensor]] = {}
@@ -71,10 +71,10 @@ class Parameters:
     # Torch's registration hooks; to return None is to leave what is registered as it is.
 
     def on_module(self, module: nn.Module, name: str, submodule: nn.Module | None) -> None:
-        self._modules.add(module)
+        self._modules.setdefault(module)
 
     def on_parameter(self, module: nn.Module, name: str, parameter: nn.Parameter | None) -> None:
-        self._modules.add(module)
+        self._modules.setdefault(module)
         if parameter is None or is_lazy(parameter) or not parameter.requires_grad or not parameter.is_leaf:
             return
         if id(parameter) not in self._unclaimed and not self._is_claimed(parameter):
@@ -104,10 +104,10 @@ class Parameters:
         The module is called what the variables of ``frame``'s callers call it; one that they do not hold, by its class.
         """
         called = variables(frame, nn.Module)
-        found = {}
+        found: dict[int, str] = {}
         for parameter, model, name in self._named():
             variable = called.get(id(model), "self")
-            found[id(parameter)] = f"{type(model).__name__ if variable == 'self' else variable}.{name}"
+            found.setdefault(id(parameter), f"{type(model).__name__ if variable == 'self' else variable}.{name}")
         return found
 
     def _named(self) -> Iterator[tuple[Tensor, nn.Module, str]]:

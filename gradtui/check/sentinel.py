@@ -1,8 +1,7 @@
 """The one hook that stays where a loop has been seen to clear its gradients: on one parameter, to cost next to nothing.
 
-It counts the backward() calls, and notices when the parameter's gradient has not been cleared. It stands on the parameter
-whose gradient a backward() reaches first, so that it notices before any other gradient has been added to. It can look at
-the loss as well, which costs more.
+It counts the backward() calls, looks at their losses, and notices when the parameter's gradient has not been cleared. It
+stands on the parameter whose gradient a backward() reaches first, so that it notices before any other has been added to.
 """
 
 from __future__ import annotations
@@ -23,9 +22,6 @@ from gradtui.check.tensors import remove_hook, tensor_hook
 Follow = Callable[[FrameType | None], None]
 _BACKWARD = torch.autograd.backward.__code__
 
-COUNT, LOOKS = range(2)
-"""What stands where in a sentinel's ``cell``."""
-
 
 class Sentinel:
     """``not_cleared`` is called inside the first backward() that finds the applied gradient still in place; it returns
@@ -37,8 +33,8 @@ class Sentinel:
         not_cleared: Callable[[], Follow],
         odd_loss: Callable[[Loss, Place | None], None],
     ) -> None:
-        self.cell = [0, 1]
-        """COUNT: the calls of backward() since the last step. LOOKS: whether each call is looked at (1), or counted only."""
+        self.count = 0
+        """The calls of backward() since the last step."""
         self.applied: weakref.ref[Tensor] | None = None
         """What the last step applied. None: a loop that sets gradients to None, so that any gradient would be that."""
         self.loss: float | None = None
@@ -58,8 +54,8 @@ class Sentinel:
         """Set the hook, unless it is."""
         parameter = self._parameter()
         if self._handle is None and parameter is not None:
-            self.cell[COUNT] = 0
-            self._handle = self._set_hook(parameter)
+            self.count = 0
+            self._handle = parameter.register_hook(self._hook)
 
     def rest(self) -> None:
         """Take the hook away, for some steps or for good."""
@@ -71,37 +67,32 @@ class Sentinel:
     def alarmed(self) -> bool:
         return self._follow is not None
 
-    def _set_hook(self, parameter: Tensor) -> RemovableHandle:
-        cell, reference = self.cell, self._parameter
-
-        @tensor_hook
-        def hook(fresh: Tensor) -> None:
-            if not cell[COUNT]:
-                on = reference()
-                if on is not None and on.grad is not None:
-                    self._found(on.grad)
-            cell[COUNT] += 1
-            if cell[LOOKS]:
-                self._look(frame_here().f_back)
-
-        handle: RemovableHandle = parameter.register_hook(hook)
-        return handle
+    @tensor_hook
+    def _hook(self, fresh: Tensor) -> None:
+        frame = frame_here().f_back
+        # On the CPU the frame below is torch's _engine_run_backward, and the next one is torch.autograd.backward.
+        caller = frame.f_back if frame is not None else None
+        if caller is None or caller.f_code is not _BACKWARD:
+            caller = backward_frame(frame)
+            if caller is None:
+                return
+        self.count += 1
+        if self.count == 1:
+            parameter = self._parameter()
+            if parameter is not None and parameter.grad is not None:
+                self._found(parameter.grad)
+        if self._follow is not None:
+            self._follow(frame)
+        else:
+            self._look(caller)
 
     def _found(self, gradient: Tensor) -> None:
         """The first backward() since the last step finds a gradient."""
         if self.applied is None or self.applied() is gradient:
             self._follow = self._not_cleared()
-            self.cell[LOOKS] = 1
 
-    def _look(self, frame: FrameType | None) -> None:
-        if self._follow is not None:
-            self._follow(frame)
-            return
-        # On the CPU the frame below is torch's _engine_run_backward, and the next one is torch.autograd.backward.
-        caller = frame.f_back if frame is not None else None
-        if caller is None or caller.f_code is not _BACKWARD:
-            caller = backward_frame(frame)
-        loss = loss_of(caller) if caller is not None else None
+    def _look(self, caller: FrameType) -> None:
+        loss = loss_of(caller)
         if loss is None:
             return
         if loss.is_cpu and not loss.dim():

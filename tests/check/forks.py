@@ -1,13 +1,14 @@
 """Runs many scripts under ``gradtui check`` for the price of one ``import torch``.
 
 ``python -m tests.check.forks`` imports torch, and for each line of JSON on its standard input, ``[folder, words,
-closely]``, forks a child that runs ``check(words)`` in that folder, its standard output and error in the files ``out`` and
+way]``, forks a child that runs ``check(words)`` in that folder, its standard output and error in the files ``out`` and
 ``err`` there. It answers each with a line that holds the child's exit code.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -21,7 +22,7 @@ from typing import Any
 
 import torch
 
-from gradtui.check import optimizer_watch
+from gradtui.check import light_watch, optimizer_watch
 from gradtui.check.command import check
 
 ROOT = Path(__file__).parents[2]
@@ -55,12 +56,12 @@ class Forks:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._process.communicate()
 
-    def check(self, source: str, *options: str, arguments: Sequence[str] = (), closely: bool = False) -> Run:
+    def check(self, source: str, *options: str, arguments: Sequence[str] = (), way: str = "") -> Run:
         """Run this source as ``script.py`` under ``gradtui check --json``."""
-        return self.run(["--json", *options, "script.py", *arguments], {"script.py": source}, closely)
+        return self.run(["--json", *options, "script.py", *arguments], {"script.py": source}, way)
 
-    def run(self, words: Sequence[str], files: Mapping[str, str], closely: bool = False) -> Run:
-        """``gradtui check`` with these words, in a folder that holds these files. ``closely``: no step is followed lightly."""
+    def run(self, words: Sequence[str], files: Mapping[str, str], way: str = "") -> Run:
+        """``gradtui check`` with these words, in a folder that holds these files. ``way``: of watching."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         with tempfile.TemporaryDirectory() as name:
@@ -68,16 +69,25 @@ class Forks:
             for path, text in files.items():
                 (folder / path).parent.mkdir(parents=True, exist_ok=True)
                 (folder / path).write_text(text, encoding="utf-8")
-            self._process.stdin.write(json.dumps([name, list(words), closely]) + "\n")
+            self._process.stdin.write(json.dumps([name, list(words), way]) + "\n")
             self._process.stdin.flush()
             code = int(self._process.stdout.readline())
             out, err = ((folder / printed).read_text(encoding="utf-8").replace(name, "HERE") for printed in ("out", "err"))
             return Run(code, out, err)
 
 
-def _child(folder: str, words: list[str], closely: bool) -> None:
-    if closely:
+def _watch_only(way: str) -> None:
+    """Make it the only way of watching, whatever a step takes: closely; lightly, but never gliding; or gliding."""
+    if way == "closely":
         optimizer_watch.CLOSE_STEPS = sys.maxsize
+    elif way == "lightly":
+        light_watch.SHARE = math.inf
+    elif way == "gliding":
+        light_watch.SHARE = 0.0
+
+
+def _child(folder: str, words: list[str], way: str) -> None:
+    _watch_only(way)
     signal.alarm(LIMIT_SECONDS)
     os.chdir(folder)
     for number, name in ((1, "out"), (2, "err")):
@@ -103,10 +113,10 @@ def main() -> None:
     torch.set_num_threads(1)
     _warm_up(torch.nn.Linear(1, 1))
     for line in sys.stdin:
-        folder, words, closely = json.loads(line)
+        folder, words, way = json.loads(line)
         pid = os.fork()
         if pid == 0:
-            _child(folder, words, closely)
+            _child(folder, words, way)
         _, status = os.waitpid(pid, 0)
         print(os.waitstatus_to_exitcode(status), flush=True)
 

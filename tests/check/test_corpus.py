@@ -12,8 +12,9 @@ from tests.check.forks import Forks
 RIGHT = [pytest.param(name, marks=pytest.mark.slow if name == "compiled" else ()) for name in names()]
 BROKEN = [param for param in RIGHT if clears(source(str(param.values[0])))]
 LATE = [name for name in names() if clears(source(name)) and "within a step" not in source(name)]
-LONG = 300
-"""So many steps, for all ways of watching: closely, lightly, gliding, and back."""
+LONG = 150
+CLEARINGS = 57
+"""So many steps, and so many of them cleared, for all ways of watching: closely, lightly, gliding, and back."""
 
 
 def test_the_corpus_is_large_enough() -> None:
@@ -39,22 +40,24 @@ def test_script_that_clears_nothing_is_stale(forks: Forks, name: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("way", ["lightly", "gliding"])
 @pytest.mark.parametrize("name", names())
-def test_right_script_is_clean_over_many_steps(forks: Forks, name: str) -> None:
-    run = forks.check(source(name, steps=LONG))
+def test_right_script_is_clean_over_many_steps(forks: Forks, name: str, way: str) -> None:
+    run = forks.check(source(name, steps=LONG), way=way)
     _assert_clean(run.report)
     assert (run.code, run.err) == (0, "")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("calls", [40, 77])
 @pytest.mark.parametrize("name", LATE)
-def test_script_that_stops_clearing_is_stale_from_there(forks: Forks, name: str, calls: int) -> None:
-    text = broken_after(source(name, steps=LONG), calls)
-    closely, lightly = forks.check(text, closely=True), forks.check(text)
-    assert lightly.code == 1
-    assert _counts(lightly.report) == _counts(closely.report)
-    _assert_stale(name, lightly.report, first=None)
+def test_script_that_stops_clearing_is_stale_from_there(forks: Forks, name: str) -> None:
+    text = broken_after(source(name, steps=LONG), CLEARINGS)
+    closely, *others = (forks.check(text, way=way) for way in ("closely", "lightly", "gliding"))
+    assert closely.code == 1
+    _assert_stale(name, closely.report, first=None)
+    for other in others:
+        assert other.code == 1
+        assert _counts(other.report) == _counts(closely.report)
 
 
 def _assert_clean(report: dict[str, Any]) -> None:
@@ -75,6 +78,8 @@ def _assert_stale(name: str, report: dict[str, Any], first: int | None) -> None:
             assert optimizer["verdict"] == "clean"
             assert optimizer["stale_steps"] == 0
             continue
+        if first is None and place + 1 < len(report["optimizers"]) and optimizer["verdict"] == "clean":
+            continue  # done before the clearing stopped
         assert optimizer["verdict"] == "stale gradients"
         assert optimizer["first_stale_step"] == (first or optimizer["first_stale_step"]) >= 2
         assert optimizer["stale_steps"] == optimizer["steps"] - optimizer["first_stale_step"] + 1
@@ -83,5 +88,7 @@ def _assert_stale(name: str, report: dict[str, Any], first: int | None) -> None:
 
 
 def _counts(report: dict[str, Any]) -> list[tuple[object, ...]]:
-    keys = ("steps", "stale_steps", "first_stale_step", "stale_parameters", "backwards_per_step")
-    return [tuple(optimizer[key] for key in keys) for optimizer in report["optimizers"]]
+    """The numbers of backward() calls a step came after, without how many steps: those are estimates where a loop glides."""
+    keys = ("steps", "stale_steps", "first_stale_step", "stale_parameters")
+    numbers = [(*(each[key] for key in keys), sorted(each["backwards_per_step"])) for each in report["optimizers"]]
+    return [(report["verdict"],), *numbers]

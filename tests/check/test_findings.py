@@ -135,3 +135,41 @@ def test_several_findings_at_once_and_the_gravest_is_the_verdict(forks: Forks) -
 def test_script_without_an_optimizer_is_no_finding(forks: Forks) -> None:
     run = forks.check("import torch\nprint('hello')\n")
     assert (run.code, run.report["verdict"], run.report["findings"]) == (0, "no steps", [])
+
+
+def test_autograd_grad_is_no_backward(forks: Forks) -> None:
+    loop = LOOP + "    torch.autograd.grad(loss_fn(model(inputs), targets), list(model.parameters()))\n"
+    run = forks.check(HEAD + loop, way="closely")
+    assert run.report["optimizers"][0]["backwards_per_step"] == {"1": 8}
+
+
+@pytest.mark.parametrize(
+    "clearing",
+    [
+        "optimizer.zero_grad()",
+        "optimizer.zero_grad(set_to_none=False)",
+        "model.zero_grad()",
+        "for p in model.parameters(): p.grad = None",
+        "for p in model.parameters(): p.grad.zero_()",
+        "torch._foreach_zero_([p.grad for p in model.parameters()])",
+    ],
+)
+def test_line_that_clears_is_told(forks: Forks, clearing: str) -> None:
+    loop = "for step in range(8):\n    loss_fn(model(inputs), targets).backward()\n    optimizer.step()\n    " + clearing
+    assert forks.check(HEAD + loop).report["optimizers"][0]["cleared_at"] == ["script.py:11"]
+
+
+@pytest.mark.parametrize("way", ["closely", "lightly", "gliding"])
+def test_one_step_without_backward_among_many_is_told(forks: Forks, way: str) -> None:
+    """The gradient is still there, and nothing has been added to it."""
+    loop = LOOP.replace("range(8)", "range(100)") + "    if step == 70:\n        optimizer.step()\n"
+    report = forks.check(HEAD + loop, way=way).report
+    assert {finding["kind"] for finding in report["findings"]} == {"stale gradients", "step without backward"}
+    assert (report["optimizers"][0]["stale_steps"], report["optimizers"][0]["first_stale_step"]) == (1, 72)
+
+
+@pytest.mark.parametrize("way", ["closely", "lightly", "gliding"])
+def test_one_step_without_clearing_among_many_is_told(forks: Forks, way: str) -> None:
+    loop = LOOP.replace("range(8)", "range(100)").replace("    optimizer.zero", "    if step != 70:\n        optimizer.zero")
+    (finding,) = forks.check(HEAD + loop, way=way).report["findings"]
+    assert finding["message"].startswith("step 71 applied gradients that an earlier step had already applied")

@@ -1,0 +1,17 @@
+"""A loop that has converged: its gradients are the same at each step, or zero."""
+
+import torch
+from torch import nn
+
+STEPS = 12
+torch.manual_seed(0)
+inputs, targets = torch.randn(32, 4), torch.randn(32, 1)
+model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 1))
+weight = nn.Parameter(torch.tensor([1.0]))
+optimizer = torch.optim.SGD([weight], lr=0.1)
+for _ in range(STEPS):
+    optimizer.zero_grad()  # clears
+    (weight * 3.0).sum().backward()
+    optimizer.step()
+
+# mypy: ignore-errors

@@ -1,0 +1,21 @@
+"""The model is copied midway, and the copy is trained on with an optimizer of its own."""
+
+import copy
+
+import torch
+from torch import nn
+
+STEPS = 12
+torch.manual_seed(0)
+inputs, targets = torch.randn(32, 4), torch.randn(32, 1)
+model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 1))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+for step in range(STEPS):
+    if step == STEPS // 2:
+        model = copy.deepcopy(model)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    optimizer.zero_grad()  # clears
+    nn.functional.mse_loss(model(inputs), targets).backward()
+    optimizer.step()
+
+# mypy: ignore-errors

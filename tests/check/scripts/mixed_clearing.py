@@ -1,0 +1,16 @@
+"""To None in even steps, in place in odd ones."""
+
+import torch
+from torch import nn
+
+STEPS = 12
+torch.manual_seed(0)
+inputs, targets = torch.randn(32, 4), torch.randn(32, 1)
+model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 1))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+for step in range(STEPS):
+    optimizer.zero_grad(set_to_none=step % 2 == 0)  # clears
+    nn.functional.mse_loss(model(inputs), targets).backward()
+    optimizer.step()
+
+# mypy: ignore-errors

@@ -1,0 +1,17 @@
+"""A backward() on validation data after the step, for a statistic, and cleared with the rest."""
+
+import torch
+from torch import nn
+
+STEPS = 12
+torch.manual_seed(0)
+inputs, targets = torch.randn(32, 4), torch.randn(32, 1)
+model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 1))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+for _ in range(STEPS):
+    nn.functional.mse_loss(model(inputs), targets).backward()
+    optimizer.step()
+    nn.functional.mse_loss(model(inputs), targets).backward()
+    optimizer.zero_grad()  # clears
+
+# mypy: ignore-errors
