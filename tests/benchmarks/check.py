@@ -3,7 +3,8 @@
 Twice. First in one process, on the very same model and optimizer: slices of plain and of watched steps alternate (order
 ABBA), so what differs is the watching alone. Then as a user would see it: ``python loop.py`` and ``gradtui check loop.py``
 in turns, each a process of its own that times its own loop; two such processes differ by some percent for as long as
-they live, watched or not, so this needs many.
+they live, watched or not, so this needs many. Seconds are those of the process itself, on one thread: what else runs on
+the machine counts for less.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import sys
 import time
 from collections.abc import Callable
 
-LOOPS = {"digits": 400, "linear": 1000}
+LOOPS = {"digits": 512, "linear": 1024}
 """The loops, and the steps of a slice."""
 SOURCE = """
 import os, sys
@@ -27,9 +28,9 @@ steps = prepared({loop!r})
 steps({steps})
 rounds = []
 for _ in range(15):
-    start = time.perf_counter()
+    start = time.process_time()
     steps({steps})
-    rounds.append((time.perf_counter() - start) / {steps})
+    rounds.append((time.process_time() - start) / {steps})
 print("seconds", sorted(rounds)[len(rounds) // 2])
 """
 
@@ -66,7 +67,7 @@ def in_one_process(loop: str, rounds: int) -> tuple[float, float]:
     """Microseconds a step: plain, and what watching adds; medians over the rounds."""
     from gradtui.check.watcher import Watcher
 
-    steps, count = prepared(loop), LOOPS[loop] // 4
+    steps, count = prepared(loop), LOOPS[loop] // 2
     steps(LOOPS[loop])
     plain, added = [], []
     for _ in range(rounds):
@@ -75,10 +76,10 @@ def in_one_process(loop: str, rounds: int) -> tuple[float, float]:
             watcher = Watcher()
             if watched:
                 watcher.start()
-                steps(20)  # the first steps are followed closely; a run has them once
-            start = time.perf_counter()
+            steps(120)  # the first steps are followed more closely; a run has them once
+            start = time.process_time()
             steps(count)
-            seconds.append((time.perf_counter() - start) / count)
+            seconds.append((time.process_time() - start) / count)
             if watched:
                 watcher.stop()
         first, second, third, fourth = seconds

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from gradtui.training.script.applied import AppliedGradients, Clears, SeesClearing
+from gradtui.training.script.losses import BackwardLosses
 from gradtui.training.script.rows import Rows
 from gradtui.training.script.steps import Steps
 from gradtui.training.script.void import make_zero_grad_void
@@ -83,12 +84,13 @@ def _child(source: str, side: str, answer: int) -> None:
     signal.alarm(LIMIT_SECONDS)
     os.dup2(2, 1)
     seen = Seen()
-    applied: AppliedGradients = Clears() if side == "with" else SeesClearing()
     if side == "without":
         make_zero_grad_void()
     rows = CollectedRows(seen)
+    losses = BackwardLosses(rows.begin)
+    applied: AppliedGradients = Clears(losses) if side == "with" else SeesClearing(losses)
     if side != "plain":
-        Steps(rows, applied).watch()
+        Steps(rows, losses, applied).watch()
     names: dict[str, object] = {"__name__": "__main__"}
     torch.manual_seed(1)
     with tempfile.TemporaryDirectory() as folder:

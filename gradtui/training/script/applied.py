@@ -2,7 +2,8 @@
 
 After a step, every ``.grad`` of its optimizer is marked. A tensor hook on the parameter then runs before the next
 contribution is added: a script that clears its gradients has put None, another tensor or zeros there by then. Gradients
-that no step has applied yet are never touched: adding them up is on purpose.
+that no step has applied yet are never touched: adding them up is on purpose. The hook runs for torch.autograd.grad() too,
+which adds to no ``.grad``: only what runs in a backward() counts.
 """
 
 from __future__ import annotations
@@ -13,8 +14,11 @@ from operator import attrgetter
 
 import torch
 from torch import Tensor
+from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
 from torch.utils.hooks import unserializable_hook
+
+from gradtui.training.script.losses import BackwardLosses
 
 LOOKS = 3
 """So many times the values of a parameter's gradient are looked at, to learn whether the script overwrites it with zeros.
@@ -26,7 +30,7 @@ _version_of: Callable[[Tensor], int] = attrgetter("_version")
 class Mark:
     """One parameter's gradient. The parameter's own hook keeps this alive, and nothing else."""
 
-    def __init__(self, parameter: Tensor, found: Callable[[Mark, Tensor, Tensor | None], None]) -> None:
+    def __init__(self, parameter: Tensor, losses: BackwardLosses, found: Callable[[Mark, Tensor, Tensor | None], None]) -> None:
         self._parameter = weakref.ref(parameter)
         self._found = found
         self._applied: weakref.ref[Tensor] | None = None
@@ -40,7 +44,8 @@ class Mark:
         self._fed = False
 
         def before_contribution(fresh: Tensor) -> None:
-            self._before_contribution()
+            if losses.in_backward:
+                self._before_contribution()
 
         parameter.register_hook(unserializable_hook(before_contribution))
 
@@ -71,7 +76,7 @@ class Mark:
 
     def clear(self, parameter: Tensor, gradient: Tensor) -> None:
         """Clear the applied gradient for the script, which has left it as it is, so far."""
-        self._cleared_for_script = not self.is_zeroed(gradient)
+        self._cleared_for_script = not (self._was_zero or self.is_zeroed(gradient))
         if gradient.grad_fn is not None:  # of backward(create_graph=True): not to be written to
             parameter.grad = None
         else:  # zeros in place: where the script has put zeros itself that changes nothing, nor does it cut views off
@@ -112,26 +117,27 @@ def _is_zero(gradient: Tensor) -> bool:
 class AppliedGradients:
     """The marks of all parameters of all optimizers. What a side does about them is its subclass's."""
 
-    def __init__(self) -> None:
+    def __init__(self, losses: BackwardLosses) -> None:
+        self._losses = losses
         self._marks: weakref.WeakValueDictionary[int, Mark] = weakref.WeakValueDictionary()
         self._called: weakref.WeakKeyDictionary[Optimizer, int] = weakref.WeakKeyDictionary()
 
     def found(self, mark: Mark, parameter: Tensor, gradient: Tensor | None) -> None:
         """A backward() is about to add to ``gradient``, which a step has applied; None: it has been taken away."""
 
-    def before_step(self, optimizer: Optimizer, backward_calls: int) -> None:
-        """The optimizer is about to step; there have been so many calls of backward() by now."""
+    def before_step(self, optimizer: Optimizer) -> None:
+        """The optimizer is about to step."""
 
-    def after_step(self, optimizer: Optimizer, backward_calls: int) -> None:
+    def after_step(self, optimizer: Optimizer) -> None:
         """The optimizer has stepped: what it has applied is marked."""
-        self._called[optimizer] = backward_calls
+        self._called[optimizer] = self._losses.calls
         self.mark(optimizer)
 
     def know(self, optimizer: Optimizer) -> None:
-        """Follow its parameters, all but frozen ones: they take no hook, and no backward() reaches them."""
+        """Follow its parameters, all but those that take no hook: frozen ones, and lazy ones before their first batch."""
         for parameter in parameters_of(optimizer):
-            if parameter.requires_grad and id(parameter) not in self._marks:
-                self._marks[id(parameter)] = Mark(parameter, self.found)
+            if parameter.requires_grad and not is_lazy(parameter) and id(parameter) not in self._marks:
+                self._marks[id(parameter)] = Mark(parameter, self._losses, self.found)
 
     def mark(self, optimizer: Optimizer) -> None:
         """What it has applied is marked."""
@@ -145,23 +151,23 @@ class AppliedGradients:
 class Clears(AppliedGradients):
     """WITH: what has been applied is cleared where the script would not."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, losses: BackwardLosses) -> None:
+        super().__init__(losses)
         self.steps_left_uncleared = 0
 
     def found(self, mark: Mark, parameter: Tensor, gradient: Tensor | None) -> None:
         if gradient is not None:
             mark.clear(parameter, gradient)
 
-    def after_step(self, optimizer: Optimizer, backward_calls: int) -> None:
+    def after_step(self, optimizer: Optimizer) -> None:
         known = [self._marks.get(id(parameter)) for parameter in parameters_of(optimizer)]
         stale = [mark.would_be_stale() for mark in known if mark is not None]  # all are asked: each begins anew with it
         self.steps_left_uncleared += any(stale)
-        super().after_step(optimizer, backward_calls)
+        super().after_step(optimizer)
 
-    def before_step(self, optimizer: Optimizer, backward_calls: int) -> None:
+    def before_step(self, optimizer: Optimizer) -> None:
         """A parameter that the last backward() calls have not reached would have its applied gradient applied again."""
-        if self._called.get(optimizer, backward_calls) == backward_calls:
+        if self._called.get(optimizer, self._losses.calls) == self._losses.calls:
             return  # a second step on the same gradients is what the script wants
         for parameter in parameters_of(optimizer):
             mark = self._marks.get(id(parameter))
@@ -172,8 +178,8 @@ class Clears(AppliedGradients):
 class SeesClearing(AppliedGradients):
     """WITHOUT: zero_grad() is void, so that whatever is cleared is cleared by other means."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, losses: BackwardLosses) -> None:
+        super().__init__(losses)
         self.cleared_otherwise = False
 
     def found(self, mark: Mark, parameter: Tensor, gradient: Tensor | None) -> None:

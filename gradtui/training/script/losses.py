@@ -27,7 +27,8 @@ class BackwardLosses:
         self._sum: Tensor | None = None
         self._count = 0
         self._stepped = True
-        self._inside = False
+        self.in_backward = False
+        """Whether one runs now; a torch.autograd.grad() is none."""
         self._in_step = False
 
     def watch(self) -> None:
@@ -40,14 +41,14 @@ class BackwardLosses:
                 each for each in (tensors if isinstance(tensors, (list, tuple)) else [tensors]) if isinstance(each, Tensor)
             ]
             # Gradient checkpointing runs one within another.
-            if self._inside or not several or not self._begin(several[0].device):
+            if self.in_backward or not several or not self._begin(several[0].device):
                 backward(tensors, *args, **kwargs)
                 return
-            self._inside = True
+            self.in_backward = True
             try:
                 backward(tensors, *args, **kwargs)
             finally:
-                self._inside = False
+                self.in_backward = False
             self._add(several)
 
         torch.autograd.backward = watched

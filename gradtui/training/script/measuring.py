@@ -9,20 +9,25 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
 
 from gradtui.training.gradients import GradientProbe, measured_steps
+from gradtui.training.script.losses import BackwardLosses
 
 
 class ScriptProbe(GradientProbe):
     """Also of gradients that are cleared between two backward() calls; gradients of other kinds are not measured."""
 
-    def __init__(self, optimizer: Optimizer) -> None:
+    def __init__(self, optimizer: Optimizer, losses: BackwardLosses) -> None:
         super().__init__(optimizer)
-        self._parameters = [parameter for parameter in self._parameters if parameter.requires_grad]  # frozen: takes no hook
+        self._losses = losses
+        self._parameters = [each for each in self._parameters if each.requires_grad and not is_lazy(each)]  # they take no hook
         self._fit = True
 
     def _add_fresh(self, parameter: Tensor, fresh: Tensor) -> None:
+        if not self._losses.in_backward:  # torch.autograd.grad() adds to no gradient
+            return
         self._fit = self._fit and _is_plain(fresh)
         if not self._fit:
             return
@@ -54,7 +59,8 @@ class _Schedule:
 class Measuring:
     """Measures every optimizer's steps, from its second on, until when nobody knows it."""
 
-    def __init__(self) -> None:
+    def __init__(self, losses: BackwardLosses) -> None:
+        self._losses = losses
         self._schedules: weakref.WeakKeyDictionary[Optimizer, _Schedule] = weakref.WeakKeyDictionary()
 
     def after_step(self, optimizer: Optimizer) -> Tensor | None:
@@ -70,6 +76,6 @@ class Measuring:
         while schedule.next_one <= schedule.steps:
             schedule.next_one = next(schedule.to_measure)
         if schedule.next_one == schedule.steps + 1:
-            schedule.probe = ScriptProbe(optimizer)
+            schedule.probe = ScriptProbe(optimizer, self._losses)
             schedule.probe.__enter__()
         return probe.reading if probe is not None else None

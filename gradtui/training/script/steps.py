@@ -24,12 +24,12 @@ from gradtui.training.script.rows import Rows
 class Steps:
     """What happens at every step. ``applied`` does what makes this side of the run what it is."""
 
-    def __init__(self, rows: Rows, applied: AppliedGradients) -> None:
+    def __init__(self, rows: Rows, losses: BackwardLosses, applied: AppliedGradients) -> None:
         self.without_loss = 0
         self._rows = rows
         self._applied = applied
-        self._losses = BackwardLosses(rows.begin)
-        self._measuring = Measuring()
+        self._losses = losses
+        self._measuring = Measuring(losses)
         self._stepping: list[Optimizer] = []
         self._numbers: weakref.WeakKeyDictionary[Optimizer, int] = weakref.WeakKeyDictionary()
         self._count = 0
@@ -38,6 +38,7 @@ class Steps:
         """Set the hooks."""
         self._losses.watch()
         self._watch_parameters()
+        self._watch_skipped_steps()
         register_optimizer_step_pre_hook(self._before_step)
         register_optimizer_step_post_hook(self._after_step)
 
@@ -46,7 +47,7 @@ class Steps:
             return None
         self._enter(optimizer)
         self._losses.step_begins()
-        self._applied.before_step(optimizer, self._losses.calls)
+        self._applied.before_step(optimizer)
         if isinstance(self._applied, Clears):
             return self._with_marking_closure(optimizer, args, kwargs)
         return None
@@ -55,7 +56,7 @@ class Steps:
         if not self._rows.recording or optimizer not in self._stepping:
             return
         del self._stepping[self._stepping.index(optimizer) :]
-        self._applied.after_step(optimizer, self._losses.calls)
+        self._applied.after_step(optimizer)
         gradients = self._measuring.after_step(optimizer)
         if self._stepping:
             return
@@ -76,6 +77,19 @@ class Steps:
                 self._applied.know(optimizer)
 
         Optimizer.add_param_group = watched  # type: ignore[method-assign, assignment]
+
+    def _watch_skipped_steps(self) -> None:
+        """A GradScaler skips a step whose gradients are not finite: they are done with as if it had applied them."""
+        step = torch.amp.GradScaler.step
+
+        @functools.wraps(step)
+        def watched(scaler: Any, optimizer: Optimizer, *args: Any, **kwargs: Any) -> Any:
+            result = step(scaler, optimizer, *args, **kwargs)
+            if self._rows.recording and isinstance(optimizer, Optimizer):
+                self._applied.mark(optimizer)
+            return result
+
+        torch.amp.GradScaler.step = watched  # type: ignore[method-assign]
 
     def _enter(self, optimizer: Optimizer) -> None:
         """A step begins. One inside of which it cannot be, as they share no parameter, was left by an error."""

@@ -88,6 +88,7 @@ class Side:
         import torch
 
         from gradtui.training.script.applied import Clears, SeesClearing
+        from gradtui.training.script.losses import BackwardLosses
         from gradtui.training.script.rows import Rows
         from gradtui.training.script.steps import Steps
         from gradtui.training.script.void import make_zero_grad_void
@@ -97,8 +98,9 @@ class Side:
         if self._side == 1:
             make_zero_grad_void()
         self._rows = Rows(self._folder, self._variant, self._turns, self._settings.steps or 0, self._say_device)
-        self._applied = Clears() if self._side == 0 else SeesClearing()
-        self._steps = Steps(self._rows, self._applied)
+        losses = BackwardLosses(self._rows.begin)
+        self._applied = Clears(losses) if self._side == 0 else SeesClearing(losses)
+        self._steps = Steps(self._rows, losses, self._applied)
         self._steps.watch()
         self._supervisor.send("ready", device=None, device_name=None, torch=torch.__version__)
         self._turns.take_first()
