@@ -89,7 +89,7 @@ class Steps:
                 self._applied.mark(optimizer)
             return result
 
-        torch.amp.GradScaler.step = watched  # type: ignore[method-assign]
+        torch.amp.GradScaler.step = watched  # type: ignore[method-assign, assignment]
 
     def _enter(self, optimizer: Optimizer) -> None:
         """A step begins. One inside of which it cannot be, as they share no parameter, was left by an error."""
