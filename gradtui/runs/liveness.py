@@ -15,6 +15,7 @@ import os
 import platform
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
@@ -62,7 +63,9 @@ def lives(path: Path, started_by: Path, boot: str | None, host: str | None) -> b
     """Whether the supervisor lives whose file ``path`` is, or whoever is starting it, under that boot of that host."""
     same_kernel = boot == boot_id() if boot and boot_id() else host == platform.node()
     held = _is_held(path) if same_kernel else None
-    return _beats(path) if held is None else held or bool(_is_held(started_by))
+    if held is not None:
+        return held or bool(_is_held(started_by))
+    return _beats(path, STALE_SECONDS if host != platform.node() else min(STALE_SECONDS, _uptime()))
 
 
 def _is_held(path: Path) -> bool | None:
@@ -83,7 +86,13 @@ def _at_once(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NONBLOCK)
 
 
-def _beats(path: Path) -> bool:
+def _uptime() -> float:
+    """Seconds since this machine was booted: who has not beaten since then, here, did not outlive it."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
+def _beats(path: Path, stale_seconds: float) -> bool:
+    """Whether the file was touched less than so long ago."""
     try:
         with open_regular(path) as file:  # to open it asks the server; a look at it may be answered from memory
             last = os.fstat(file.fileno()).st_mtime
@@ -95,4 +104,4 @@ def _beats(path: Path) -> bool:
             now = os.fstat(file.fileno()).st_mtime
     except OSError:
         return True  # a home that one may only read: what run.json says stands
-    return abs(now - last) < STALE_SECONDS  # also where the server's clock was set back
+    return abs(now - last) < stale_seconds  # also where the server's clock was set back

@@ -44,14 +44,15 @@ class Steps:
 
     def extend(self, numbers: Sequence[float]) -> None:
         """Add numbers that go on ascending."""
-        if len(numbers) > 1 and numbers[-1] - numbers[0] != len(numbers) - 1:
-            for number in numbers:
-                self.extend([number])
-        elif numbers:
-            if not self._length or numbers[0] != self[-1] + 1:
-                self._starts.append(self._length)
-                self._firsts.append(numbers[0])
-            self._length += len(numbers)
+        if not numbers:
+            return
+        if numbers[-1] - numbers[0] != len(numbers) - 1:  # each is a stretch of its own
+            self._starts.extend(range(self._length, self._length + len(numbers)))
+            self._firsts.extend(numbers)
+        elif not self._length or numbers[0] != self[-1] + 1:
+            self._starts.append(self._length)
+            self._firsts.append(numbers[0])
+        self._length += len(numbers)
 
 
 @dataclass

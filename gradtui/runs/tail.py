@@ -6,6 +6,8 @@ import math
 from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import compress
+from operator import eq
 from pathlib import Path
 
 from gradtui.runs.regular import open_regular
@@ -34,7 +36,8 @@ class Columns:
     def filled(self, name: str) -> list[int]:
         """The rows in which a column has a number."""
         if name not in self._filled:
-            self._filled[name] = [i for i, value in enumerate(self.values[name]) if value == value]  # nan is not itself
+            values = self.values[name]
+            self._filled[name] = [*compress(range(len(values)), map(eq, values, values))]  # nan is not itself
         return self._filled[name]
 
 
@@ -114,13 +117,12 @@ class CsvTail:
             return self._counted_up(texts)
         if name in TIMES:
             return array("d", map(self._times.__getitem__, texts))
-        if texts.count("") * 2 > len(texts):
-            values = array("d", (math.nan,)) * len(texts)
-            for i, text in enumerate(texts):
-                if text:
-                    values[i] = float(text)
-            return values
-        return array("d", map(float, texts) if "" not in texts else map(_number, texts))
+        if "" not in texts:
+            return array("d", map(float, texts))
+        values = array("d", (math.nan,)) * len(texts)
+        for i in compress(range(len(texts)), texts):  # mostly empty: gradients are measured on some steps
+            values[i] = float(texts[i])
+        return values
 
     def _counted_up(self, texts: list[str]) -> array[float]:
         """Whole numbers that count up by one, from any number on above the last one read."""

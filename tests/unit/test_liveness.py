@@ -75,6 +75,15 @@ def test_after_a_reboot_the_run_is_lost(folder: RunFolder) -> None:
     assert of_another_machine(folder, touched_seconds_ago=31, host=host).observe().status == "lost"
 
 
+def test_right_after_a_reboot_too(folder: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    host = folder.read().host
+    assert host is not None
+    of_another_machine(folder, touched_seconds_ago=10, host=host)
+    assert folder.observe().status == "running"  # a machine of the same name may be another one
+    monkeypatch.setattr(time, "clock_gettime", lambda clock: 8.0)
+    assert folder.observe().status == "lost"
+
+
 @pytest.mark.parametrize(
     ("seconds_ago", "status"), [(0, "running"), (20, "running"), (31, "lost"), (86_400, "lost"), (-86_400, "lost")]
 )
@@ -149,20 +158,3 @@ def test_two_readers_do_not_take_each_other_for_a_supervisor(folder: RunFolder) 
             for _ in range(3)
         ]
         assert [reader.communicate(timeout=60)[0] for reader in readers] == ["{'lost'}\n"] * 3
-
-
-def test_a_thousand_ended_runs_are_observed_at_once(folder: RunFolder) -> None:
-    folder.write(replace(folder.read(), status="finished"))
-    text = (folder.path / "run.json").read_text()
-    runs = []
-    for number in range(1000):
-        run = RunFolder(folder.path.parent / f"{folder.id}-{number}")
-        run.path.mkdir()
-        (run.path / "run.json").write_text(text.replace(folder.id, run.id))
-        runs.append(run)
-    took = []
-    for _ in range(3):
-        began = time.perf_counter()
-        assert {run.observe().status for run in runs} == {"finished"}
-        took.append(time.perf_counter() - began)
-    assert min(took) < 0.3, took

@@ -261,7 +261,7 @@ class RunScreen(LookingScreen):
 
     def action_next_view(self) -> None:
         self.query_one(Panel).next_view()
-        self.redraw()
+        self._draw_panel()
 
     def system_commands(self) -> Iterator[SystemCommand]:
         """The commands of this screen for the palette."""
@@ -305,13 +305,19 @@ class RunScreen(LookingScreen):
             self.status = self._run.state.status
             self._draw_status(self._run)
             self.query_one(ChartPair).draw(self._run)
+        self._draw_panel()
+
+    def _draw_panel(self) -> None:
+        """By itself, as its keys need not wait for the charts."""
+        if self._run is None:
+            self.query_one(Panel).announce(self._settings, self._offered)
+        else:
             self.query_one(Panel).draw(self._run)
 
     def _draw_before_run(self) -> None:
         settings = self._settings
         self.query_one(StatusLine).draw(settings.summary() if settings else "", "ready" if settings else "see the form")
         self.query_one(ChartPair).announce(settings)
-        self.query_one(Panel).announce(settings, self._offered)
 
     def _draw_status(self, run: FollowedRun) -> None:
         settings = run.settings
