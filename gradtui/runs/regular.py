@@ -20,6 +20,15 @@ def open_regular(path: Path) -> BinaryIO:
         raise
 
 
+def first_bytes(path: Path, count: int) -> bytes:
+    """The beginning of a file; nothing where it cannot be read."""
+    try:
+        with open_regular(path) as file:
+            return file.read(count)
+    except OSError:
+        return b""
+
+
 def last_bytes(path: Path, count: int = 16_384) -> bytes:
     """The end of a file; nothing where it cannot be read."""
     try:

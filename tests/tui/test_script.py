@@ -51,5 +51,6 @@ def test_a_script_is_named_checked_run_and_shown(tmp_path: Path) -> None:
         await pilot.press("f4", "f4")
         await pilot.pause()
         assert "Your script, as it stands" in text_of(screen, "PanelLines")
+        assert "   4   optimizer = torch.optim.SGD([weight], lr=0.1)" in text_of(screen, "PanelLines")
 
     drive(scenario)

@@ -8,7 +8,6 @@ import time
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 
-from gradtui.policies import POLICIES
 from gradtui.runs import table
 from gradtui.runs.claims import HOLDS, UNKNOWN, Claim
 from gradtui.runs.folder import RunFolder
@@ -16,15 +15,10 @@ from gradtui.runs.history import Offer
 from gradtui.runs.results import RunResults
 from gradtui.settings import RunSettings
 from gradtui.tui.following import FollowedRun
+from gradtui.tui.widgets.code_lines import code_lines
 from gradtui.tui.widgets.lines import Line, Lines
 
 VIEWS = ("Results", "Claims", "Code", "Log")
-
-ABOUT_SCRIPTS = (
-    "Your script, as it stands.",
-    "WITH: what a step has applied is cleared before a backward() adds to it, where the script does not clear it itself.",
-    "WITHOUT: zero_grad() of its optimizers and modules does nothing.",
-)
 
 LABEL, VALUE, VALUE_NARROW = 17, 18, 13
 """Fixed widths, so that a new number moves nothing."""
@@ -152,31 +146,3 @@ def log_lines(results: RunResults, folder: RunFolder, width: int) -> list[Line]:
         lines.append([(f" {title}", role), ("" if printed else "  printed nothing", "note")])
         lines += [[(f"   {part}", "code")] for line in printed for part in textwrap.wrap(line, width - 4)]
     return lines
-
-
-def code_lines(settings: RunSettings | None, width: int) -> list[Line]:
-    """The training step of each side as it runs, side by side where there is room, the clearing line marked."""
-    if settings is None:
-        return []
-    if settings.script is not None:
-        return [[(f" {line}", "note")] for text in ABOUT_SCRIPTS for line in textwrap.wrap(text, width - 1)]
-    sources = [POLICIES[name].source() for name in settings.policies]
-    titles = settings.titles
-    half = width // 2
-    if max(len(line) + 4 for source in sources for line in source) > half:
-        lines: list[Line] = []
-        for role, title, source in zip(("left", "right"), titles, sources, strict=True):
-            lines += [[(f" {title}", role)], *([*_code(line, 0)] for line in source), []]
-        return lines
-    rows: list[Line] = [[(f" {titles[0]}".ljust(half), "left"), (f" {titles[1]}", "right")]]
-    for i in range(max(map(len, sources))):
-        left, right = (source[i] if i < len(source) else "" for source in sources)
-        rows.append([*_code(left, half), *_code(right, 0)])
-    return rows
-
-
-def _code(line: str, width: int) -> Line:
-    text = f"   {line}"
-    if "zero_grad(" in line:
-        return [(" ▸ ", ""), (line, "clears"), (" " * max(0, width - len(text)), "")]
-    return [(text.ljust(width), "code")]

@@ -1,0 +1,54 @@
+"""The code that both sides run, as it is: the clearing lines are marked."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+
+from gradtui.policies import POLICIES
+from gradtui.runs.regular import first_bytes, printable
+from gradtui.settings import RunSettings
+from gradtui.tui.widgets.lines import Line
+
+ABOUT_SCRIPTS = (
+    "Your script, as it stands.",
+    "WITH: what a step has applied is cleared before a backward() adds to it, where the script does not clear it itself.",
+    "WITHOUT: zero_grad() of its optimizers and modules does nothing.",
+)
+LONGEST_SOURCE = 1 << 18
+TAB = 4
+
+
+def code_lines(settings: RunSettings | None, width: int) -> list[Line]:
+    """The training step of each side, side by side where there is room; or the user's script, whole."""
+    if settings is None:
+        return []
+    if settings.script is not None:
+        return _script_lines(settings, width)
+    sources = [POLICIES[name].source() for name in settings.policies]
+    titles = settings.titles
+    half = width // 2
+    if max(len(line) + 4 for source in sources for line in source) > half:
+        lines: list[Line] = []
+        for role, title, source in zip(("left", "right"), titles, sources, strict=True):
+            lines += [[(f" {title}", role)], *([*_code(line, 0)] for line in source), []]
+        return lines
+    rows: list[Line] = [[(f" {titles[0]}".ljust(half), "left"), (f" {titles[1]}", "right")]]
+    for i in range(max(map(len, sources))):
+        left, right = (source[i] if i < len(source) else "" for source in sources)
+        rows.append([*_code(left, half), *_code(right, 0)])
+    return rows
+
+
+def _code(line: str, width: int) -> Line:
+    text = f"   {line}"
+    if "zero_grad(" in line:
+        return [(" ▸ ", ""), (line, "clears"), (" " * max(0, width - len(text)), "")]
+    return [(text.ljust(width), "code")]
+
+
+def _script_lines(settings: RunSettings, width: int) -> list[Line]:
+    about: list[Line] = [[(f" {line}", "note")] for text in ABOUT_SCRIPTS for line in textwrap.wrap(text, width - 1)]
+    source = first_bytes(Path(settings.directory or ".", settings.script or ""), LONGEST_SOURCE).decode("utf-8", "replace")
+    numbered = enumerate(source.expandtabs(TAB).splitlines(), 1)
+    return [*about, [], *([(f" {number:>4}", "note"), *_code(printable(line), 0)] for number, line in numbered)]
