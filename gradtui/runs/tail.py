@@ -41,41 +41,16 @@ class Columns:
         return self._filled[name]
 
 
-class CsvTail:
-    """Gives the rows that were added since it was last asked.
+class NewLines:
+    """The lines that were added to a file since it was last asked; a torn last one is read again when it is whole."""
 
-    Only whole lines count: a torn last line is read again when it is whole. Every field is a number; counts are whole,
-    the first column's ascend, and times are finite. A file that is not there yet has no rows; one that lacks one of
-    ``columns`` is not read; of ``extra`` columns it may lack any.
-    """
-
-    def __init__(self, path: Path, columns: tuple[str, ...], extra: tuple[str, ...] = ()) -> None:
+    def __init__(self, path: Path) -> None:
         self._path = path
-        self._columns = (*columns, *extra)
-        self._needed = len(columns)
-        self._places: list[int] | None = None  # where the wanted columns stand in the file, from its header
-        self._width = 0
         self._offset = 0
         self._torn = False
-        self._last = 0.0
-        self._times = _Known()
 
-    def read(self) -> Columns | None:
-        """The next rows, at most about CHUNK_BYTES of them; None where there are none yet."""
-        while (lines := self._next_lines()) is not None:
-            if self._places is None:
-                header, _, lines = lines.partition("\n")
-                names = header.strip().split(",")
-                self._width = len(names)
-                self._places = [names.index(name) if name in names else -1 for name in self._columns]
-            if min(self._places[: self._needed]) < 0:
-                return None  # a file with another header is not read
-            if lines:
-                return self._parse(lines)
-        return None
-
-    def _next_lines(self) -> str | None:
-        """The next whole lines, without the end of the last one; None where there are none yet."""
+    def read(self) -> bytes | None:
+        """The next whole lines, at most CHUNK_BYTES, without the end of the last one; None where there are none yet."""
         while True:
             try:
                 with open_regular(self._path) as file:
@@ -92,7 +67,39 @@ class CsvTail:
             if torn:
                 lines = lines.partition(b"\n")[2]
             if lines:
-                return lines[:-1].decode("ascii", "replace")
+                return lines[:-1]
+
+
+class CsvTail:
+    """Gives the rows that were added since it was last asked.
+
+    Every field is a number; counts are whole, the first column's ascend, and times are finite. A file that is not there
+    yet has no rows; one that lacks one of ``columns`` is not read; of ``extra`` columns it may lack any.
+    """
+
+    def __init__(self, path: Path, columns: tuple[str, ...], extra: tuple[str, ...] = ()) -> None:
+        self._lines = NewLines(path)
+        self._columns = (*columns, *extra)
+        self._needed = len(columns)
+        self._places: list[int] | None = None  # where the wanted columns stand in the file, from its header
+        self._width = 0
+        self._last = 0.0
+        self._times = _Known()
+
+    def read(self) -> Columns | None:
+        """The next rows, at most about CHUNK_BYTES of them; None where there are none yet."""
+        while (new := self._lines.read()) is not None:
+            lines = new.decode("ascii", "replace")
+            if self._places is None:
+                header, _, lines = lines.partition("\n")
+                names = header.strip().split(",")
+                self._width = len(names)
+                self._places = [names.index(name) if name in names else -1 for name in self._columns]
+            if min(self._places[: self._needed]) < 0:
+                return None  # a file with another header is not read
+            if lines:
+                return self._parse(lines)
+        return None
 
     def _parse(self, lines: str) -> Columns:
         """All rows at once where they are sound, which is ten times as fast; one by one where they are not."""

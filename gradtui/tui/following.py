@@ -5,14 +5,16 @@ from __future__ import annotations
 import time
 from array import array
 from bisect import bisect_left
-from collections import deque
+from collections import defaultdict, deque
+from collections.abc import Sequence
 from itertools import accumulate, islice
 
-from gradtui.runs.folder import STEP_COLUMNS, RunFolder, RunState
+from gradtui.runs.folder import EPOCH_COLUMNS, STEP_COLUMNS, RunFolder, RunState
 from gradtui.runs.results import RunReader, RunResults, last_step
+from gradtui.runs.scalars import Scalar, ScalarsTail
 from gradtui.runs.series import Series, Smoothed
 from gradtui.runs.tail import Columns
-from gradtui.tui.instruments import QUANTITIES, Quantity
+from gradtui.tui.instruments import QUANTITIES, Quantity, logged_quantity
 
 NEEDED_COLUMNS = tuple(name for name in STEP_COLUMNS if name != "epoch")
 
@@ -24,7 +26,7 @@ class Curves:
     """One variant's quantities over its steps, and the training time at each step."""
 
     def __init__(self) -> None:
-        self.series = {quantity: Series() for quantity in QUANTITIES}
+        self.series = defaultdict[Quantity, Series](Series)
         self.seconds = array("f")  # at the end of step i + 1
         self._clock = 0.0
         self._smoothed: dict[tuple[Quantity, float], Smoothed] = {}
@@ -49,6 +51,10 @@ class Curves:
         for quantity in QUANTITIES:
             if quantity.per_epoch:
                 self.series[quantity].extend(rows.values["step"], rows.values[quantity.column])
+
+    def add_scalars(self, scalars: Sequence[Scalar]) -> None:
+        for scalar in scalars:
+            self.series[logged_quantity(scalar.name)].extend([scalar.step], [scalar.value])
 
     def smoothed(self, quantity: Quantity, weight: float) -> Series:
         """The quantity's moving average."""
@@ -78,6 +84,10 @@ class FollowedRun:
         self._reader = RunReader(folder, NEEDED_COLUMNS)
         self.settings = self._reader.state.settings
         self.curves = {name: Curves() for name in self.settings.variants}
+        self.quantities = list(QUANTITIES)
+        """What its charts can show; a script's own scalars are among them once it has logged them."""
+        names = self.settings.variants if self.settings.script is not None else ()
+        self._scalars = {name: ScalarsTail(folder.scalars_csv(name)) for name in names}
         self._speed: deque[tuple[float, int]] = deque()
 
     def advance(self) -> bool:
@@ -87,7 +97,12 @@ class FollowedRun:
             self.curves[name].add_steps(rows)
         for name, rows in epochs.items():
             self.curves[name].add_epochs(rows)
-        return bool(steps or epochs)
+        scalars = {name: new for name, tail in self._scalars.items() if (new := tail.read())}
+        for name, logged in scalars.items():
+            self.curves[name].add_scalars(logged)
+            names = dict.fromkeys(scalar.name for scalar in logged if scalar.name not in EPOCH_COLUMNS)
+            self.quantities += [new for new in map(logged_quantity, names) if new not in self.quantities]
+        return bool(steps or epochs or scalars)
 
     @property
     def state(self) -> RunState:

@@ -26,6 +26,13 @@ QUANTITIES = (
     Quantity("gradient norm, fresh", False, "fresh_grad_norm"),
     Quantity("cosine of applied and fresh", False, "cosine"),
 )
+
+
+def logged_quantity(name: str) -> Quantity:
+    """What a script has logged with ``gradtui.log`` under this name, which may be that of one of ours."""
+    return Quantity(f"{name}, logged", False, name)
+
+
 SMOOTHINGS = (0.0, 0.6, 0.9, 0.99)
 X_AXES = ("step", "epoch", "seconds")
 ZOOMS = (1.0, 0.5, 0.1)
@@ -43,8 +50,9 @@ class Instruments:
     zoom: float = 1.0
     cursor: int | None = None
 
-    def next_quantity(self) -> Instruments:
-        return replace(self, quantity=_next(QUANTITIES, self.quantity))
+    def next_quantity(self, among: Sequence[Quantity] = QUANTITIES) -> Instruments:
+        """The next of those that the runs on the screen have; the first, where they do not have this one."""
+        return replace(self, quantity=_next(among, self.quantity) if self.quantity in among else among[0])
 
     def next_smoothing(self) -> Instruments:
         return replace(self, smoothing=_next(SMOOTHINGS, self.smoothing))

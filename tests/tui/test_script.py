@@ -14,12 +14,14 @@ from tests.tui.test_form import field, shown
 from tests.tui.test_run_screen import text_of
 
 SCRIPT = """
+import gradtui
 import torch
 weight = torch.nn.Parameter(torch.tensor(1.0))
 optimizer = torch.optim.SGD([weight], lr=0.1)
 for step in range(30):
     (weight ** 2).backward()
     optimizer.step()
+    gradtui.log(weight=weight, loss=0.125, accuracy=0.5)
 """
 
 
@@ -51,6 +53,13 @@ def test_a_script_is_named_checked_run_and_shown(tmp_path: Path) -> None:
         await pilot.press("f4", "f4")
         await pilot.pause()
         assert "Your script, as it stands" in text_of(screen, "PanelLines")
-        assert "   4   optimizer = torch.optim.SGD([weight], lr=0.1)" in text_of(screen, "PanelLines")
+        assert "   5   optimizer = torch.optim.SGD([weight], lr=0.1)" in text_of(screen, "PanelLines")
+        seen = set()
+        for _ in range(9):
+            seen.add(text_of(screen, "#left").split("\n")[0].strip())
+            await pilot.press("m")
+            await pilot.pause()
+        assert {"weight, logged", "loss, logged", "loss", "accuracy"} <= {head.split("  ")[0] for head in seen}
+        assert "loss, logged" in {head.split("  ")[0] for head in seen if head.endswith("0.125")}
 
     drive(scenario)

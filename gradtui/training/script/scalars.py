@@ -9,8 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from gradtui.runs.folder import EPOCH_COLUMNS, RunFolder
-
-SCALAR_COLUMNS = ("step", "name", "value")
+from gradtui.runs.scalars import SCALAR_COLUMNS
 
 
 class Scalars:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from textual.screen import Screen
 
 from gradtui.tui.following import FollowedRun
-from gradtui.tui.instruments import Instruments
+from gradtui.tui.instruments import QUANTITIES, Instruments
 from gradtui.tui.link import is_behind
 from gradtui.tui.widgets.chart_pair import ChartPair
 
@@ -61,7 +61,8 @@ class LookingScreen(Screen[None]):
         self._use(self._instruments.other_scale())
 
     def action_quantity(self) -> None:
-        self._use(self._instruments.next_quantity())
+        among = dict.fromkeys(quantity for run in self.runs for quantity in run.quantities)
+        self._use(self._instruments.next_quantity(tuple(among) or QUANTITIES))
 
     def action_smoothing(self) -> None:
         self._use(self._instruments.next_smoothing())

@@ -15,7 +15,7 @@ from gradtui.runs.picture import MARKS
 from gradtui.runs.series import Places, Series, Steps, Thinned
 from gradtui.settings import RunSettings
 from gradtui.tui.following import Curves, FollowedRun
-from gradtui.tui.instruments import Instruments
+from gradtui.tui.instruments import QUANTITIES, Instruments
 from gradtui.tui.widgets.loss_chart import LossChart, Picture
 
 SIDES = ("left", "right")
@@ -51,9 +51,9 @@ class ChartPair(Horizontal):
         """Another run comes: its axes are its own."""
         self._axis, self._end = None, 0.0
         self._views.clear()
-        self.instruments = Instruments(
-            quantity=self.instruments.quantity, log=self.instruments.log, x_axis=self.instruments.x_axis
-        )
+        old = self.instruments
+        quantity = old.quantity if old.quantity in QUANTITIES else QUANTITIES[0]  # another script logs other things
+        self.instruments = Instruments(quantity=quantity, log=old.log, x_axis=old.x_axis)
 
     def announce(self, settings: RunSettings | None) -> None:
         """Before there is a run: what will be drawn where, and which key starts it."""

@@ -1,0 +1,49 @@
+"""What a script has logged with ``gradtui.log``, read while it is written."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+from gradtui.runs.tail import LARGEST_COUNT, NewLines
+
+SCALAR_COLUMNS = ("step", "name", "value")
+LONGEST_NAME = 40
+MOST_NAMES = 50
+
+
+@dataclass(frozen=True)
+class Scalar:
+    """A number that was logged after so many steps."""
+
+    step: int
+    name: str
+    value: float
+
+
+class ScalarsTail:
+    """Gives the scalars that were added since it was last asked; lines that are none are left out."""
+
+    def __init__(self, path: Path) -> None:
+        self._lines = NewLines(path)
+        self._last = 0
+        self._names: set[str] = set()
+
+    def read(self) -> list[Scalar]:
+        """The next ones; none where there are none yet."""
+        lines = (self._lines.read() or b"").decode("utf-8", "replace")
+        return [scalar for line in lines.split("\n") if (scalar := self._parse(line)) is not None]
+
+    def _parse(self, line: str) -> Scalar | None:
+        try:
+            step, name, value = next(csv.reader([line], strict=True))
+            scalar = Scalar(int(step), name, float(value))
+        except (ValueError, StopIteration, csv.Error):  # the header among them
+            return None
+        fit = name.isprintable() and 0 < len(name) <= LONGEST_NAME and self._last <= scalar.step <= LARGEST_COUNT
+        if not fit or (name not in self._names and len(self._names) == MOST_NAMES):
+            return None
+        self._last = scalar.step
+        self._names.add(name)
+        return scalar
