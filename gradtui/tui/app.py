@@ -10,6 +10,7 @@ os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")  # read when textual is impo
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding
+from textual.command import CommandPalette
 from textual.filter import LineFilter
 from textual.screen import Screen
 from textual.theme import Theme
@@ -23,6 +24,7 @@ from gradtui.tui.link import call_when_gone
 from gradtui.tui.screens.help import HelpScreen
 from gradtui.tui.screens.leave import LeaveDialog
 from gradtui.tui.screens.run import RunScreen
+from gradtui.tui.screens.settled import Settled
 
 # Blue and orange are told apart by every kind of colour vision (Okabe and Ito, 2008).
 DARK = Theme(
@@ -51,6 +53,10 @@ LIGHT = Theme(
     success="#3a7d2c",
     dark=False,
 )
+
+
+class Palette(Settled, CommandPalette):
+    """The command palette."""
 
 
 class GradtuiApp(App[int]):
@@ -109,6 +115,10 @@ class GradtuiApp(App[int]):
     def action_help(self) -> None:
         if not isinstance(self.screen, HelpScreen):
             self.push_screen(HelpScreen())
+
+    def action_command_palette(self) -> None:
+        if not isinstance(self.screen, CommandPalette):
+            self.push_screen(Palette(id="--command-palette"))
 
     async def action_quit(self) -> None:
         if not self._main.is_live or self._main.folder is None:

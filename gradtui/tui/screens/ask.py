@@ -8,8 +8,10 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
+from gradtui.tui.screens.settled import Settled
 
-class AskDialog(ModalScreen[bool]):
+
+class AskDialog(Settled, ModalScreen[bool]):
     """Gives True where the user wants it done. The safe answer has the focus."""
 
     CSS_PATH = "dialog.tcss"

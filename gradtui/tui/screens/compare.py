@@ -57,7 +57,7 @@ class CompareScreen(LookingScreen):
     def on_mount(self) -> None:
         self._follow()
 
-    def on_resize(self) -> None:
+    def size_changed(self) -> None:
         self.call_after_refresh(self.redraw)
 
     @work(group="follow", exclusive=True)

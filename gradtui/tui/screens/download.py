@@ -13,11 +13,12 @@ from textual.widgets import Button, Label, ProgressBar, Static
 
 from gradtui.cifar10 import DataMissing
 from gradtui.cifar10.download import ARCHIVE_SIZE, URL, download
+from gradtui.tui.screens.settled import Settled
 
 DRAWINGS_PER_SECOND = 4
 
 
-class DownloadDialog(ModalScreen[bool]):
+class DownloadDialog(Settled, ModalScreen[bool]):
     """Fetches and checks the archive; gives True when the files are there, False when the user gave up."""
 
     CSS_PATH = "dialog.tcss"

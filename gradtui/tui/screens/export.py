@@ -14,10 +14,11 @@ from gradtui.runs.export import ExportError
 from gradtui.runs.folder import DamagedRun, RunFolder
 from gradtui.runs.formats import FORMATS, Format
 from gradtui.runs.tensorboard import TensorBoardMissing
+from gradtui.tui.screens.settled import Settled
 from gradtui.tui.widgets.text_field import TextField
 
 
-class ExportDialog(ModalScreen[None]):
+class ExportDialog(Settled, ModalScreen[None]):
     """Asks for a format and a path, asks again before it replaces a file, and says what it wrote."""
 
     CSS_PATH = "dialog.tcss"

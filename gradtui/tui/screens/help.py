@@ -8,6 +8,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from gradtui.tui import keys
+from gradtui.tui.screens.settled import Settled
 
 WHAT_IT_MEANS = """\
 Both sides train the same model on the same batches from the same weights. They differ in one line: the left side
@@ -18,7 +19,7 @@ A loss that is nan or infinite leaves a gap; × marks where that began. Times co
 a time (schedule turns) and after 1,000 steps. Runs are kept: gradtui list shows them."""
 
 
-class HelpScreen(ModalScreen[None]):
+class HelpScreen(Settled, ModalScreen[None]):
     """Closed by the keys that open it, and by Escape."""
 
     CSS_PATH = "dialog.tcss"

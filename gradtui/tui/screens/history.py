@@ -18,6 +18,7 @@ from gradtui.runs.history import Summary, summarize
 from gradtui.runs.wording import number
 from gradtui.tui import keys
 from gradtui.tui.screens.ask import AskDialog
+from gradtui.tui.screens.settled import Settled
 from gradtui.tui.widgets.text_field import TextField
 
 COLUMNS = (("", 1), ("run", 28), ("status", 8), ("left loss", 9), ("right loss", 10), ("settings", None))
@@ -34,7 +35,7 @@ class Choice:
     folder: RunFolder
 
 
-class HistoryScreen(Screen[Choice]):
+class HistoryScreen(Settled, Screen[Choice]):
     """Gives the run that was chosen, or None."""
 
     CSS_PATH = "history.tcss"

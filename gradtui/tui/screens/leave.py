@@ -8,8 +8,10 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Button, Label
 
+from gradtui.tui.screens.settled import Settled
 
-class LeaveDialog(ModalScreen[str]):
+
+class LeaveDialog(Settled, ModalScreen[str]):
     """Stop the run, leave it running, or stay: gives ``stop``, ``leave`` or ``stay``."""
 
     CSS_PATH = "dialog.tcss"

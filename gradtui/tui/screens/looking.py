@@ -12,13 +12,14 @@ from textual.screen import Screen
 from gradtui.tui.following import FollowedRun
 from gradtui.tui.instruments import QUANTITIES, Instruments
 from gradtui.tui.link import is_behind
+from gradtui.tui.screens.settled import Settled
 from gradtui.tui.widgets.chart_pair import ChartPair
 
 DRAWINGS_PER_SECOND = (4, 10, 1)
 """The first, and those that a key goes on to."""
 
 
-class LookingScreen(Screen[None]):
+class LookingScreen(Settled, Screen[None]):
     """All its chart pairs are seen through the same instruments."""
 
     drawings_per_second = DRAWINGS_PER_SECOND[0]

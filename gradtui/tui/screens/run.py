@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from textual import on, work
 from textual.app import ComposeResult, SystemCommand
 from textual.containers import Horizontal, Vertical
-from textual.events import Resize
 from textual.reactive import var
 from textual.widgets import Footer, Static
 
@@ -80,8 +79,8 @@ class RunScreen(LookingScreen):
             self.set_timer(0.1, self._get_ready)  # not before the first paint: importing torch would hold it up
         self.set_timer(0.1, self._look_for_news)
 
-    def on_resize(self, event: Resize) -> None:
-        width, height = event.size
+    def size_changed(self) -> None:
+        width, height = self.app.size
         too_small = width < SMALLEST[0] or height < SMALLEST[1]
         self.set_class(too_small, "-too-small")
         self.query_one("#too-small", Static).update(

@@ -17,6 +17,7 @@ from gradtui.runs.sweep import Sweep, SweepFolder
 from gradtui.runs.sweeper import start_sweeper
 from gradtui.settings import RunSettings, SettingsError
 from gradtui.tui import keys
+from gradtui.tui.screens.settled import Settled
 from gradtui.tui.widgets.lines import Line, Lines
 from gradtui.tui.widgets.text_field import TextField
 
@@ -37,7 +38,7 @@ class GridLines(Lines):
     """
 
 
-class SweepScreen(Screen[None]):
+class SweepScreen(Settled, Screen[None]):
     """What is swept are the settings of the form, with these optimizers, learning rates and seeds."""
 
     CSS_PATH = "sweep.tcss"
