@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 from collections.abc import Iterable, Sequence
 
@@ -55,6 +56,11 @@ LIGHT = Theme(
 )
 
 
+SETTLED_SECONDS = 1.0
+"""So long after its start the app has loaded what it is made of. Python's collector, which otherwise holds up keys for some
+50 milliseconds each time it goes through all of that, leaves it alone from then on."""
+
+
 class Palette(Settled, CommandPalette):
     """The command palette."""
 
@@ -82,6 +88,7 @@ class GradtuiApp(App[int]):
         self.register_theme(LIGHT)
         self.theme = DARK.name
         self._loop_of_events = asyncio.get_running_loop()
+        self.set_timer(SETTLED_SECONDS, gc.freeze)
         self._main = RunScreen(self._starter, self._attached)
         self.push_screen(self._main)
 

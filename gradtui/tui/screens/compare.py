@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from textual import work
 from textual.app import ComposeResult
@@ -68,10 +68,10 @@ class CompareScreen(LookingScreen):
             ended = not any(live)
             for run in self._runs:
                 await self.read_new(run)
-            self.redraw()
+            await self.draw_gently()
             await asyncio.sleep(1 / self.drawings_per_second)
 
-    def redraw(self) -> None:
+    def drawing(self) -> Iterator[None]:
         if not self.is_mounted or self.waits_for_link():
             return
         for run, head, pair in zip(self._runs, self.query(RunHead), self.query(ChartPair), strict=True):
@@ -84,7 +84,7 @@ class CompareScreen(LookingScreen):
             words = [results.state.settings.summary(), results.state.status, *said]
             line: Line = [(f" {results.state.id}  ", "name"), ("  ".join(words), "dim")]
             head.show([line])
-            pair.draw(run, among=self._runs)
+            yield from pair.draw(run, among=self._runs)
 
     def action_close(self) -> None:
         self.dismiss(None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from textual.screen import Screen
@@ -19,6 +19,10 @@ DRAWINGS_PER_SECOND = (4, 10, 1)
 """The first, and those that a key goes on to."""
 
 
+BETWEEN_PARTS_SECONDS = 0.005
+"""Enough for a key that has been pressed to be answered."""
+
+
 class LookingScreen(Settled, Screen[None]):
     """All its chart pairs are seen through the same instruments."""
 
@@ -29,9 +33,19 @@ class LookingScreen(Settled, Screen[None]):
         """The runs on the screen, as many as there are chart pairs, or none."""
         raise NotImplementedError
 
-    def redraw(self) -> None:
-        """Draw everything as it stands."""
+    def drawing(self) -> Iterator[None]:
+        """Draw everything as it stands, a part at a time; nothing where it cannot be drawn now."""
         raise NotImplementedError
+
+    def redraw(self) -> None:
+        """Draw everything as it stands, at once."""
+        for _ in self.drawing():
+            pass
+
+    async def draw_gently(self) -> None:
+        """Draw everything as it stands; keys are answered between the parts."""
+        for _ in self.drawing():
+            await asyncio.sleep(BETWEEN_PARTS_SECONDS)
 
     def waits_for_link(self) -> bool:
         """Whether the link is too slow to draw now; then it is tried again soon."""
@@ -46,7 +60,7 @@ class LookingScreen(Settled, Screen[None]):
         while run.advance():
             await asyncio.sleep(0)
             if time.monotonic() - drawn > 1 / self.drawings_per_second:
-                self.redraw()
+                await self.draw_gently()
                 drawn = time.monotonic()
 
     @property

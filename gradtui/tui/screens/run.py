@@ -286,7 +286,7 @@ class RunScreen(LookingScreen):
         while not ended:
             ended = not run.observe().live  # asked before the last rows are read: they are all there then
             await self.read_new(run)
-            self.redraw()
+            await self.draw_gently()
             if self._supervisor is not None:
                 self._supervisor.poll()  # reaped, so that it does not stay as a zombie
             if not ended:
@@ -295,7 +295,7 @@ class RunScreen(LookingScreen):
         await asyncio.sleep(READY_SECONDS)
         self._get_ready()
 
-    def redraw(self) -> None:
+    def drawing(self) -> Iterator[None]:
         if not self.is_mounted or self.has_class("-too-small") or self.waits_for_link():
             return
         if self._run is None:
@@ -303,7 +303,7 @@ class RunScreen(LookingScreen):
         else:
             self.status = self._run.state.status
             self._draw_status(self._run)
-            self.query_one(ChartPair).draw(self._run)
+            yield from self.query_one(ChartPair).draw(self._run)
         self._draw_panel()
 
     def _draw_panel(self) -> None:

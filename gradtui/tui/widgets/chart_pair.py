@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import overload
 
 from textual.app import ComposeResult
@@ -29,6 +29,7 @@ class ChartPair(Horizontal):
         self.instruments = Instruments()
         self._axis: Axis | None = None
         self._end = 0.0
+        self._drawing: object = None
         self._views: dict[tuple[object, float, float, int], Thinned] = {}
 
     def compose(self) -> ComposeResult:
@@ -57,6 +58,7 @@ class ChartPair(Horizontal):
 
     def announce(self, settings: RunSettings | None) -> None:
         """Before there is a run: what will be drawn where, and which key starts it."""
+        self._drawing = None
         titles, shorts = (settings.titles, settings.shorts) if settings else (("left side", "right side"), ("", ""))
         for chart, mark, title, short in zip(self._charts, MARKS, titles, shorts, strict=True):
             chart.border_title = f"{mark} {title}"
@@ -66,41 +68,55 @@ class ChartPair(Horizontal):
     def _charts(self) -> list[LossChart]:
         return [self.query_one(f"#{side}", LossChart) for side in SIDES]
 
-    def draw(self, run: FollowedRun, among: Sequence[FollowedRun] = ()) -> None:
-        """Show a run as it stands, on axes that have room for all runs ``among`` which it is shown."""
+    def draw(self, run: FollowedRun, among: Sequence[FollowedRun] = ()) -> Iterator[None]:
+        """Show a run as it stands, on axes that have room for all runs ``among`` which it is shown.
+
+        A part of the work at a time; nothing is seen before the last, nor if another drawing begins meanwhile.
+        """
+        this = self._drawing = object()
         among = among or (run,)
-        look, settings = self.instruments, run.settings
         last_step = max(one.last_step for one in among)
-        first_step = max(1, math.floor(last_step * (1 - look.zoom)) + 1)
+        first_step = max(1, math.floor(last_step * (1 - self.instruments.zoom)) + 1)
         axis = self._shared_axis(among, first_step)
-        for side, (chart, name) in enumerate(zip(self._charts, settings.variants, strict=True)):
-            title = f"{MARKS[side]} {settings.titles[side]}"
+        shown: list[Callable[[], None]] = []
+        for side, chart in enumerate(self._charts):
+            title = f"{MARKS[side]} {run.settings.titles[side]}"
             if chart.border_title != title:
                 chart.border_title = title
-            curves, state = run.curves[name], run.state.variants[name]
-            series = curves.series[look.quantity]
-            first, last, per_unit = self._x_range(among, settings, side, first_step, last_step)
-            smooth = curves.smoothed(look.quantity, look.smoothing) if look.smoothing else None
-            failure = (f"failed: {state.reason}", *run.folder.last_log_lines(name)) if state.status == "failed" else ()
-            chart.draw(
-                Picture(
-                    quantity=look.describe(),
-                    points=self._points((name, "raw"), curves, series, first, last, chart.columns),
-                    smooth=self._points((name, "smooth"), curves, smooth, first, last, chart.columns) if smooth else (),
-                    first=first,
-                    last=last,
-                    x_name=look.x_axis,
-                    x_unit=per_unit,
-                    axis=axis,
-                    latest=series.ys[-1] if len(series) else None,
-                    mark=self._x(curves, series.first_not_finite),
-                    mark_step=series.first_not_finite,
-                    cursor=self._x(curves, look.cursor),
-                    cursor_step=look.cursor,
-                    at_cursor=curves.value_at(look.quantity, look.cursor) if look.cursor else None,
-                    failure=failure,
-                )
-            )
+            picture = self._picture(run, among, side, chart.columns, axis, (first_step, last_step))
+            shown.append(chart.prepare(picture))
+            yield
+            if self._drawing is not this:
+                return
+        for show in shown:
+            show()
+
+    def _picture(
+        self, run: FollowedRun, among: Sequence[FollowedRun], side: int, columns: int, axis: Axis, steps: tuple[int, int]
+    ) -> Picture:
+        """What one side's chart shows; ``steps`` are the first and the last."""
+        look, name = self.instruments, run.settings.variants[side]
+        curves, state = run.curves[name], run.state.variants[name]
+        series = curves.series[look.quantity]
+        first, last, per_unit = self._x_range(among, run.settings, side, *steps)
+        smooth = curves.smoothed(look.quantity, look.smoothing) if look.smoothing else None
+        return Picture(
+            quantity=look.describe(),
+            points=self._points((name, "raw"), curves, series, first, last, columns),
+            smooth=self._points((name, "smooth"), curves, smooth, first, last, columns) if smooth else (),
+            first=first,
+            last=last,
+            x_name=look.x_axis,
+            x_unit=per_unit,
+            axis=axis,
+            latest=series.ys[-1] if len(series) else None,
+            mark=self._x(curves, series.first_not_finite),
+            mark_step=series.first_not_finite,
+            cursor=self._x(curves, look.cursor),
+            cursor_step=look.cursor,
+            at_cursor=curves.value_at(look.quantity, look.cursor) if look.cursor else None,
+            failure=(f"failed: {state.reason}", *run.folder.last_log_lines(name)) if state.status == "failed" else (),
+        )
 
     def _x(self, curves: Curves, step: float | None) -> float | None:
         """A step's place on the x axis."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import plotext
@@ -63,16 +63,18 @@ class LossChart(Lines):
         self._picture: Picture | None = None
         self._words: tuple[str, ...] = ()
         self._drawn: object = None
+        self._curve_lines: list[Line] = []  # of the picture that looks like _drawn
 
     def say(self, *words: str) -> None:
         """Words in the place of a curve: what will be drawn here, and how to begin."""
         self._picture, self._words = None, words
-        self._draw()
+        self.show(self._all_lines())
 
-    def draw(self, picture: Picture) -> None:
-        """Show a picture; one that looks the same costs nothing."""
+    def prepare(self, picture: Picture) -> Callable[[], None]:
+        """Draw a picture, which takes a few milliseconds unless it looks as the last one does; call the result to show it."""
         self._picture = picture
-        self._draw()
+        lines = self._all_lines()
+        return lambda: self.show(lines)
 
     @property
     def columns(self) -> int:
@@ -81,24 +83,22 @@ class LossChart(Lines):
 
     def on_resize(self, event: events.Resize) -> None:
         self._drawn = None
-        self._draw()
+        self.show(self._all_lines())
 
-    def _draw(self) -> None:
+    def _all_lines(self) -> list[Line]:
         width, height = self.size
         if width < 8 or height < 4:
-            return
+            return list(self._lines)
         if self._picture is None:
-            self.show(_centred(self._words, width, height))
-        elif self._picture.failure:
-            self.show(_failure_lines(self._picture.failure, width, height))
-        else:
-            lines = [_head(self._picture, width)]
-            seen = _as_seen(self._picture, width, height - 1)
-            if seen != self._drawn:
-                self._drawn = seen
-                self.show(lines + self._curve(self._picture, width, height - 1))
-            else:
-                self.show(lines + self._lines[1:])
+            self._drawn = None
+            return _centred(self._words, width, height)
+        if self._picture.failure:
+            self._drawn = None
+            return _failure_lines(self._picture.failure, width, height)
+        seen = _as_seen(self._picture, width, height - 1)
+        if seen != self._drawn:
+            self._drawn, self._curve_lines = seen, self._curve(self._picture, width, height - 1)
+        return [_head(self._picture, width), *self._curve_lines]
 
     def _curve(self, picture: Picture, width: int, height: int) -> list[Line]:
         rows = self._plot(picture, picture.points, width, height)
