@@ -117,15 +117,24 @@ class RunReader:
             self.state = self.folder.observe()
         return self.state
 
-    def advance(self) -> tuple[dict[str, Columns], dict[str, Columns]]:
-        """The new rows of both variants, steps and epochs, at most a chunk of each; both empty when all is read."""
-        steps = {name: rows for name, tail in self._steps.items() if (rows := tail.read()) is not None}
-        epochs = {name: rows for name, tail in self._epochs.items() if (rows := tail.read()) is not None}
+    def advance(self, variants: Sequence[str] = ()) -> tuple[dict[str, Columns], dict[str, Columns]]:
+        """The new rows of these variants, or both, steps and epochs, at most a chunk of each; both empty when all is read."""
+        variants = variants or [*self.evidence]
+        steps = {name: rows for name in variants if (rows := self._steps[name].read()) is not None}
+        epochs = {name: rows for name in variants if (rows := self._epochs[name].read()) is not None}
         for name, rows in steps.items():
             self.evidence[name].add_steps(rows)
         for name, rows in epochs.items():
             self.evidence[name].add_epochs(rows)
         return steps, epochs
+
+    def take_variant(self, name: str, other: RunReader) -> None:
+        """What another reader of this run has read of one variant; from there on it is read here."""
+        self.evidence[name], self._steps[name], self._epochs[name] = (
+            other.evidence[name],
+            other._steps[name],
+            other._epochs[name],
+        )
 
     def results(self) -> RunResults:
         """The numbers so far; the claims are judged when the run has ended."""

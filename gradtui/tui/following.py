@@ -90,14 +90,32 @@ class FollowedRun:
         self._scalars = {name: ScalarsTail(folder.scalars_csv(name)) for name in names}
         self._speed: deque[tuple[float, int]] = deque()
 
-    def advance(self) -> bool:
-        """Read one chunk of what is new; False when there was nothing new."""
-        steps, epochs = self._reader.advance()
+    def unread_bytes(self, variant: str) -> int:
+        """How much there is of a variant that was never read."""
+        if self.steps[variant]:
+            return 0
+        try:
+            return self.folder.steps_csv(variant).stat().st_size
+        except OSError:
+            return 0
+
+    def take_side(self, variant: str, other: FollowedRun) -> None:
+        """What was read elsewhere of one side of this run; from there on it is read here."""
+        self._reader.take_variant(variant, other._reader)
+        self.curves[variant] = other.curves[variant]
+        self._scalars.update({name: tail for name, tail in other._scalars.items() if name == variant})
+        self.quantities += [quantity for quantity in other.quantities if quantity not in self.quantities]
+
+    def advance(self, variants: Sequence[str] = ()) -> bool:
+        """Read one chunk of what is new, of these variants or of both; False when there was nothing new."""
+        steps, epochs = self._reader.advance(variants)
         for name, rows in steps.items():
             self.curves[name].add_steps(rows)
         for name, rows in epochs.items():
             self.curves[name].add_epochs(rows)
-        scalars = {name: new for name, tail in self._scalars.items() if (new := tail.read())}
+        scalars = {
+            name: new for name, tail in self._scalars.items() if name in (variants or self.curves) and (new := tail.read())
+        }
         for name, logged in scalars.items():
             self.curves[name].add_scalars(logged)
             names = dict.fromkeys(scalar.name for scalar in logged if scalar.name not in EPOCH_COLUMNS)

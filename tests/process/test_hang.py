@@ -26,7 +26,7 @@ NOTE = "without_zero_grad: no step for 1 s"
 @pytest.mark.parametrize(
     ("schedule", "deaf"),
     [
-        pytest.param("turns", IGNORE_TERM, id="turns-deaf"),
+        pytest.param("turns", IGNORE_TERM, id="turns-deaf", marks=pytest.mark.slow),
         *(pytest.param(*both, marks=pytest.mark.slow) for both in (("turns", ""), ("parallel", IGNORE_TERM), ("parallel", ""))),
     ],
 )

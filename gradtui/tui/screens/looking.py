@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from textual.screen import Screen
 
+from gradtui.tui.ahead import read_ahead
 from gradtui.tui.following import FollowedRun
 from gradtui.tui.instruments import QUANTITIES, Instruments
 from gradtui.tui.link import is_behind
@@ -56,6 +57,7 @@ class LookingScreen(Settled, Screen[None]):
 
     async def read_new(self, run: FollowedRun) -> None:
         """Read what is new of a run. Keys are answered between the chunks; what takes long is drawn on the way."""
+        await read_ahead(run)
         drawn = time.monotonic()
         while run.advance():
             await asyncio.sleep(0)

@@ -1,0 +1,49 @@
+"""Read what there is of a long run in processes of their own, one for each side, so that the app stays free for its keys.
+
+``python -m gradtui.tui.ahead RUN_FOLDER VARIANT`` reads one side and writes it to its standard output, pickled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import pickle
+import sys
+from asyncio.subprocess import DEVNULL, PIPE
+from contextlib import suppress
+from pathlib import Path
+
+from gradtui.runs.folder import RunFolder
+from gradtui.runs.launch import environment
+from gradtui.tui.following import FollowedRun
+
+LONG_BYTES = 1 << 22
+"""So much of a side, about 80,000 steps, takes longer to read than a process to start."""
+
+
+async def read_ahead(run: FollowedRun) -> None:
+    """Read the sides that are long; what such a process cannot do is left to do."""
+    await asyncio.gather(*(_read_side(run, name) for name in run.settings.variants if run.unread_bytes(name) > LONG_BYTES))
+
+
+async def _read_side(run: FollowedRun, variant: str) -> None:
+    words = [sys.executable, "-m", __name__, str(run.folder.path), variant]
+    process = await asyncio.create_subprocess_exec(*words, stdin=DEVNULL, stdout=PIPE, stderr=DEVNULL, env=environment())
+    try:
+        pickled, _ = await process.communicate()
+    finally:  # also where the app is left meanwhile
+        with suppress(ProcessLookupError):
+            process.kill()
+    if process.returncode == 0:
+        run.take_side(variant, pickle.loads(pickled))
+
+
+def main() -> None:
+    folder, variant = sys.argv[1:]
+    run = FollowedRun(RunFolder(Path(folder)))
+    while run.advance([variant]):
+        pass
+    sys.stdout.buffer.write(pickle.dumps(run, protocol=5))
+
+
+if __name__ == "__main__":
+    main()
