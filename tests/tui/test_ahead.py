@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 
 import pytest
 
@@ -38,7 +39,7 @@ def test_a_long_run_read_ahead_is_the_same_run(home: object, monkeypatch: pytest
 def test_what_cannot_be_read_ahead_is_read_here(home: object, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = made_up_run(steps=300)
     monkeypatch.setattr(ahead, "LONG_BYTES", 1000)
-    monkeypatch.setattr(ahead.sys, "executable", "/bin/false")
+    monkeypatch.setattr(sys, "executable", "/bin/false")
     run = FollowedRun(folder)
     asyncio.run(ahead.read_ahead(run))
     assert set(run.steps.values()) == {0}

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
+from textual.css.query import NoMatches
 from textual.screen import Screen
 
 from gradtui.tui.ahead import read_ahead
@@ -45,8 +47,9 @@ class LookingScreen(Settled, Screen[None]):
 
     async def draw_gently(self) -> None:
         """Draw everything as it stands; keys are answered between the parts."""
-        for _ in self.drawing():
-            await asyncio.sleep(BETWEEN_PARTS_SECONDS)
+        with suppress(NoMatches):  # the screen was taken down between two parts
+            for _ in self.drawing():
+                await asyncio.sleep(BETWEEN_PARTS_SECONDS)
 
     def waits_for_link(self) -> bool:
         """Whether the link is too slow to draw now; then it is tried again soon."""
