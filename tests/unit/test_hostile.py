@@ -137,7 +137,7 @@ def test_a_csv_gives_its_sound_rows_however_it_grows(examples: int, home: Path) 
     path = folder.steps_csv("with_zero_grad")
 
     def rows_of(tail: CsvTail) -> list[tuple[float, ...]]:
-        return [row for rows in iter(tail.read, None) for row in zip(*rows.values.values(), strict=True)]
+        return [tuple(map(float, row)) for rows in iter(tail.read, None) for row in zip(*rows.values.values(), strict=True)]
 
     def check(drawn: tuple[tuple[bytes, list[bytes]], list[int]]) -> None:
         (header, lines), cuts = drawn
