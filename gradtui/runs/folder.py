@@ -252,7 +252,8 @@ class RunFolder:
             raise DamagedRun("no run has such a name")
         try:
             with open_regular(self.path / "run.json") as file:
-                text = file.read(LARGEST_STATE + 1).decode()
+                size = os.fstat(file.fileno()).st_size  # asked for no more than there is, Python takes no more memory
+                text = file.read(min(size, LARGEST_STATE) + 1).decode()
         except (OSError, UnicodeDecodeError) as error:
             raise DamagedRun(f"run.json cannot be read ({error.__class__.__name__})") from None
         if len(text) > LARGEST_STATE:
@@ -420,15 +421,16 @@ def telling_of_the_home(path: Path) -> Iterator[None]:
 
 def all_runs() -> list[RunFolder]:
     """Every folder in the home, newest first."""
+    runs = runs_directory()
     try:
         names = sorted(
-            (e.name for e in os.scandir(runs_directory()) if os.path.isdir(e) and not e.name.startswith(".")),
+            (e.name for e in os.scandir(runs) if os.path.isdir(e) and not e.name.startswith(".")),
             key=_by_age,
             reverse=True,
         )
     except OSError as error:
         raise HomeError(f"GRADTUI_HOME: its runs cannot be listed ({os.strerror(error.errno or 0)})") from None
-    return [RunFolder(runs_directory() / name) for name in names]
+    return [RunFolder(runs / name) for name in names]
 
 
 def _by_age(name: str) -> tuple[str, int, str]:

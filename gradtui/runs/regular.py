@@ -10,14 +10,15 @@ from typing import BinaryIO
 
 def open_regular(path: Path) -> BinaryIO:
     """A file opened for reading. Raises OSError, also where it is no regular file: a pipe would be waited for."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(f"{path} is not a file")
-        return open(descriptor, "rb")
-    except BaseException:
+    return open(path, "rb", opener=_regular)
+
+
+def _regular(path: str, flags: int) -> int:
+    descriptor = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise
+        raise OSError(f"{path} is not a file")
+    return descriptor
 
 
 def first_bytes(path: Path, count: int) -> bytes:
@@ -32,11 +33,15 @@ def first_bytes(path: Path, count: int) -> bytes:
 def last_bytes(path: Path, count: int = 16_384) -> bytes:
     """The end of a file; nothing where it cannot be read."""
     try:
-        with open_regular(path) as file:
-            file.seek(max(0, os.fstat(file.fileno()).st_size - count))
-            return file.read(count)
+        descriptor = _regular(os.fspath(path), os.O_RDONLY)
     except OSError:
         return b""
+    try:
+        return os.pread(descriptor, count, max(0, os.fstat(descriptor).st_size - count))
+    except OSError:
+        return b""
+    finally:
+        os.close(descriptor)
 
 
 def printable(text: str, instead: str = " ") -> str:

@@ -30,7 +30,7 @@ class Terminal:
         self.screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self.screen)
         self.received = 0
-        self.raw = b""
+        self.raw = bytearray()
         self.descriptor, other_end = pty.openpty()
         self.resize(columns, rows)
         inherited = {name: value for name, value in os.environ.items() if name not in ("COLORTERM", "NO_COLOR")}
@@ -79,21 +79,36 @@ class Terminal:
         """Feed the emulator with what comes within so long; False when the other end is closed."""
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0:
-            if not select.select([self.descriptor], [], [], left)[0]:
-                return True
-            try:
-                data = os.read(self.descriptor, 65_536)
-            except OSError:
+            data = self._receive(left)
+            if data is None:
                 return False
-            if not data:
-                return False
-            self.received += len(data)
-            self.raw += data
-            # pyte prints what it takes for text in the private CSI sequences of the kitty keyboard protocol.
-            for sequence in (b"\x1b[>1u", b"\x1b[>25u", b"\x1b[<u", b"\x1b[=1;1u", b"\x1b[?u"):
-                data = data.replace(sequence, b"")
-            self._stream.feed(data)
+            self._feed(data)
         return True
+
+    def read_until(self, wanted: bytes, seconds: float) -> None:
+        """Until these bytes come. The emulator gets them afterwards: its own work takes no time of whoever waits."""
+        deadline = time.monotonic() + seconds
+        came = b""
+        while wanted not in came and (left := deadline - time.monotonic()) > 0:
+            came += self._receive(left) or b""
+        self._feed(came)
+
+    def _receive(self, seconds: float) -> bytes | None:
+        """What comes next; nothing when the time is over; None when the other end is closed."""
+        if not select.select([self.descriptor], [], [], seconds)[0]:
+            return b""
+        try:
+            return os.read(self.descriptor, 65_536) or None
+        except OSError:
+            return None
+
+    def _feed(self, data: bytes) -> None:
+        self.received += len(data)
+        self.raw += data
+        # pyte prints what it takes for text in the private CSI sequences of the kitty keyboard protocol.
+        for sequence in (b"\x1b[>1u", b"\x1b[>25u", b"\x1b[<u", b"\x1b[=1;1u", b"\x1b[?u"):
+            data = data.replace(sequence, b"")
+        self._stream.feed(data)
 
     @property
     def text(self) -> str:

@@ -22,8 +22,10 @@ from gradtui.tui.screens.settled import Settled
 from gradtui.tui.widgets.text_field import TextField
 
 COLUMNS = (("", 1), ("run", 28), ("status", 8), ("left loss", 9), ("right loss", 10), ("settings", None))
-BATCH = 100
-"""So many runs are read before keys are looked at."""
+BATCH = 50
+"""So many runs are read before keys are looked at; more than any screen shows at once."""
+SHOWN_TOGETHER = 6 * BATCH
+"""After the first batch so many are put into the table at a time, as it is drawn anew for each time."""
 REFRESH_SECONDS = 2.0
 
 
@@ -73,12 +75,19 @@ class HistoryScreen(Settled, Screen[Choice]):
         except HomeError as error:
             self._say(str(error), bad=True)
             return
+        read: list[Summary] = []
         for start in range(0, len(folders), BATCH):
-            batch = [summarize(folder) for folder in folders[start : start + BATCH]]
-            self._runs.update((summary.folder.id, summary) for summary in batch)
-            self._add(batch)
+            read += map(summarize, folders[start : start + BATCH])
+            if start == 0 or len(read) >= SHOWN_TOGETHER:
+                self._show(read)
+                read = []
             await asyncio.sleep(0)
+        self._show(read)
         self._tell_count()
+
+    def _show(self, read: list[Summary]) -> None:
+        self._runs.update((summary.folder.id, summary) for summary in read)
+        self._add(read)
 
     def _tell_count(self) -> None:
         shown = self._table.row_count
