@@ -139,6 +139,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_a_script_runs_as_it_does_under_python(tmp_path: Path) -> None:
     (tmp_path / "data.txt").write_text("some data")
     (tmp_path / "beside.py").write_text("VALUE = 'a neighbour'")

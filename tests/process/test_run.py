@@ -194,6 +194,7 @@ def test_an_interrupt_stops_the_run_and_keeps_it() -> None:
     assert find_run("last").read().status == "stopped"
 
 
+@pytest.mark.slow
 def test_the_run_goes_on_when_the_command_that_started_it_is_killed() -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "gradtui", "run", "linear", "--epochs", "3000"],

@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from gradtui.runs.folder import create_run, find_run
 from gradtui.runs.launch import Starter, WarmSupervisor
 from gradtui.settings import RunSettings
@@ -36,6 +38,7 @@ def test_a_warm_supervisor_takes_a_run_over_and_it_never_looks_lost() -> None:
     starter.end()
 
 
+@pytest.mark.slow
 def test_a_dead_warm_supervisor_is_replaced_by_a_cold_one() -> None:
     warm = WarmSupervisor()
     warm.process.kill()
@@ -57,6 +60,7 @@ def test_warm_processes_end_with_whoever_keeps_them(home: Path) -> None:
     assert wait_until(lambda: not processes_of(home), seconds=10)
 
 
+@pytest.mark.slow
 def test_a_run_outlives_whoever_gave_it_to_a_warm_supervisor() -> None:
     code = (
         "from gradtui.runs.folder import create_run; from gradtui.settings import RunSettings\n"

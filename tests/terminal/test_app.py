@@ -81,6 +81,7 @@ def test_help_shows_every_key() -> None:
         terminal.press("Escape")
 
 
+@pytest.mark.slow
 def test_quitting_during_a_run_asks_and_can_leave_it_running() -> None:
     with Terminal(80, 24) as terminal:
         terminal.wait_for("ready")
@@ -174,6 +175,7 @@ def test_a_terminal_that_is_too_small_is_told_so_and_can_grow() -> None:
         assert terminal.exit_code() == 0
 
 
+@pytest.mark.slow
 def test_an_existing_file_is_replaced_only_after_asking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a.csv").write_text("mine")
