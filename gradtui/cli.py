@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from gradtui import __version__
-from gradtui.settings import SETTINGS, RunSettings, SettingsError, Switch
+from gradtui.kinds import Switch
+from gradtui.settings import SETTINGS, RunSettings, SettingsError
 
 NAMED_BY_COMPARE = ("experiment", "script", "arguments", "directory")
 """What the words of ``gradtui compare`` and the working directory say themselves."""

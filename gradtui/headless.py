@@ -13,8 +13,9 @@ from types import FrameType
 from gradtui.cifar10 import DataMissing
 from gradtui.cifar10.files import download_place, find
 from gradtui.runs import claims, export, launch, table
-from gradtui.runs.folder import DamagedRun, RunFolder, RunState, all_runs, create_run
+from gradtui.runs.folder import RunFolder, all_runs, create_run
 from gradtui.runs.results import RunReader
+from gradtui.runs.state import DamagedRun, RunState
 from gradtui.runs.tail import Columns
 from gradtui.runs.wording import duration, number, percent
 from gradtui.settings import RunSettings

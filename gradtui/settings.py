@@ -7,17 +7,16 @@ setting is one field there. This module imports neither torch nor textual.
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import math
-import re
-import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
 from gradtui.catalog import EXPERIMENTS, OPTIMIZERS
+from gradtui.kinds import Choice, Device, Integer, Kind, Real, Switch, Text, Words
 from gradtui.policies import POLICIES
+from gradtui.printing import nearest, shown
 
 
 class SettingsError(ValueError):
@@ -26,171 +25,6 @@ class SettingsError(ValueError):
     def __init__(self, errors: Mapping[str, str]) -> None:
         self.errors = dict(errors)
         super().__init__("; ".join(f"{name}: {problem}" for name, problem in self.errors.items()))
-
-
-def nearest(word: str, words: Iterable[str]) -> str:
-    """``; did you mean 'linear'?`` where one of ``words`` is close to ``word``, else nothing."""
-    by_lower = {w.lower(): w for w in words}
-    close = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.5) if len(word) <= 200 else []
-    return f"; did you mean {by_lower[close[0]]!r}?" if close else ""
-
-
-def shown(raw: object) -> str:
-    """What was given, fit for one line of an error message: quoted, control characters escaped, cut at 40 characters."""
-    if isinstance(raw, str):
-        return ascii(raw if len(raw) <= 40 else raw[:37] + "...")
-    try:
-        text = repr(raw)
-    except (ValueError, RecursionError):  # a number of more digits than Python writes; lists in lists in lists
-        return f"a huge {type(raw).__name__}"
-    return text if len(text) <= 40 else text[:37] + "..."
-
-
-LONGEST_PATH = 4096
-
-
-@dataclass(frozen=True)
-class Kind:
-    """How the values of a setting are read and checked."""
-
-    def parse(self, raw: object) -> object:
-        """The value that ``raw`` (typed text, or a value from run.json) stands for; ValueError where it is none."""
-        raise ValueError
-
-    def allowed(self) -> str:
-        """What is allowed, to complete the sentence "takes ..."."""
-        return ""
-
-
-@dataclass(frozen=True)
-class Choice(Kind):
-    """One of a few names; upper and lower case are not told apart. ``titles`` are those that the screen shows by another."""
-
-    options: tuple[str, ...]
-    titles: Mapping[str, str] = field(default_factory=dict)
-
-    def parse(self, raw: object) -> str:
-        for option in self.options:
-            if isinstance(raw, str) and raw.strip().lower() == option.lower():
-                return option
-        raise ValueError(nearest(raw, self.options) if isinstance(raw, str) else "")
-
-    def allowed(self) -> str:
-        return ", ".join(self.options[:-1]) + " or " + self.options[-1] if len(self.options) > 1 else self.options[0]
-
-
-@dataclass(frozen=True)
-class Integer(Kind):
-    """A whole number from ``minimum`` to ``maximum``, both allowed."""
-
-    minimum: int
-    maximum: int
-
-    def parse(self, raw: object) -> int:
-        if isinstance(raw, str) and re.fullmatch(r"\s*[+-]?[0-9]{1,30}\s*", raw):
-            value = int(raw)
-        elif isinstance(raw, int) and not isinstance(raw, bool):
-            value = raw
-        else:
-            raise ValueError
-        if not self.minimum <= value <= self.maximum:
-            raise ValueError
-        return value
-
-    def allowed(self) -> str:
-        top = "2**64 - 1" if self.maximum == 2**64 - 1 else f"{self.maximum:,}"
-        return f"a whole number from {self.minimum} to {top}"
-
-
-@dataclass(frozen=True)
-class Real(Kind):
-    """A finite number from ``minimum`` (itself allowed only where ``closed``) to ``maximum``."""
-
-    minimum: float
-    maximum: float
-    closed: bool = True
-
-    def parse(self, raw: object) -> float:
-        if isinstance(raw, bool) or not isinstance(raw, (str, int, float)):
-            raise ValueError
-        if isinstance(raw, str) and ("_" in raw or len(raw) > 40):
-            raise ValueError
-        try:
-            value = float(raw)
-        except (ValueError, OverflowError):
-            raise ValueError from None
-        above = value >= self.minimum if self.closed else value > self.minimum
-        if not (math.isfinite(value) and above and value <= self.maximum):
-            raise ValueError
-        return value
-
-    def allowed(self) -> str:
-        if self.closed:
-            return f"a number from {self.minimum:g} to {self.maximum:g}"
-        return f"a number above {self.minimum:g}, at most {self.maximum:g}"
-
-
-@dataclass(frozen=True)
-class Switch(Kind):
-    """On or off."""
-
-    def parse(self, raw: object) -> bool:
-        if isinstance(raw, bool):
-            return raw
-        if isinstance(raw, str) and raw.strip().lower() in ("on", "true", "yes", "1"):
-            return True
-        if isinstance(raw, str) and raw.strip().lower() in ("off", "false", "no", "0"):
-            return False
-        raise ValueError
-
-    def allowed(self) -> str:
-        return "on or off"
-
-
-@dataclass(frozen=True)
-class Device(Kind):
-    """The name of a device. Whether this box has it is told by ``gradtui devices``, not here."""
-
-    def parse(self, raw: object) -> str:
-        if isinstance(raw, str):
-            name = raw.strip().lower()
-            if re.fullmatch(r"auto|cpu|mps|cuda(:(0|[1-9][0-9]?))?", name):
-                return name
-            raise ValueError(nearest(name, ("auto", "cpu", "mps", "cuda")))
-        raise ValueError
-
-    def allowed(self) -> str:
-        return "auto, cpu, mps, cuda or cuda:N"
-
-
-@dataclass(frozen=True)
-class Text(Kind):
-    """Any text of one line: a path. Empty stands for none."""
-
-    def parse(self, raw: object) -> str:
-        if isinstance(raw, str) and len(raw) <= LONGEST_PATH and raw.isprintable():
-            return raw
-        raise ValueError
-
-    def allowed(self) -> str:
-        return "a path"
-
-
-@dataclass(frozen=True)
-class Words(Kind):
-    """The arguments of a command as one would type them into a shell."""
-
-    def parse(self, raw: object) -> str:
-        if isinstance(raw, str) and len(raw) <= 100_000 and "\0" not in raw:
-            try:
-                shlex.split(raw)
-            except ValueError:
-                raise ValueError("; a quotation in it is not closed") from None
-            return raw
-        raise ValueError
-
-    def allowed(self) -> str:
-        return "words with spaces between, quoted as in a shell"
 
 
 @dataclass(frozen=True)

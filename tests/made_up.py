@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from gradtui.runs.folder import RunFolder, create_run, with_variant
+from gradtui.runs.folder import RunFolder, create_run
+from gradtui.runs.state import with_variant
 from gradtui.settings import RunSettings
 
 HEADER = "step,epoch,loss,grad_norm,seconds,fresh_grad_norm,cosine\n"

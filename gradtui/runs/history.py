@@ -5,7 +5,8 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass
 
-from gradtui.runs.folder import DamagedRun, HomeError, RunFolder, RunState, all_runs
+from gradtui.runs.folder import HomeError, RunFolder, all_runs
+from gradtui.runs.state import DamagedRun, RunState
 
 
 @dataclass(frozen=True)

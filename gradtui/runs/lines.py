@@ -6,8 +6,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from gradtui.runs.folder import DamagedRun
 from gradtui.runs.regular import open_regular
+from gradtui.runs.state import DamagedRun
 
 LONGEST_LINE = 4096
 """In bytes; ours have some 60."""

@@ -12,18 +12,9 @@ from gradtui.catalog import EXPERIMENTS
 from gradtui.runs.axes import round_up
 from gradtui.runs.claims import Claim, judge
 from gradtui.runs.evidence import Evidence, RunEvidence, block_ratios
-from gradtui.runs.folder import (
-    EPOCH_COLUMNS,
-    GRADIENT_COLUMNS,
-    SCRIPT_COLUMNS,
-    STEP_COLUMNS,
-    TIMING_COLUMNS,
-    DamagedRun,
-    RunFolder,
-    RunState,
-    VariantState,
-)
+from gradtui.runs.folder import EPOCH_COLUMNS, GRADIENT_COLUMNS, SCRIPT_COLUMNS, STEP_COLUMNS, TIMING_COLUMNS, RunFolder
 from gradtui.runs.script_notes import script_notes
+from gradtui.runs.state import DamagedRun, RunState, VariantState
 from gradtui.runs.tail import Columns, CsvTail
 
 

@@ -24,7 +24,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from gradtui.runs.folder import RunFolder, RunState, now, with_variant
+from gradtui.runs.folder import RunFolder
+from gradtui.runs.state import RunState, now, with_variant
 from gradtui.runs.worker import ASK_SCRIPT_SECONDS, HANG_SECONDS, Worker
 
 SCRIPT_WORKER = "gradtui.training.script.worker"

@@ -18,12 +18,14 @@ from pathlib import Path
 from typing import Any
 
 from gradtui.catalog import EXPERIMENTS, OPTIMIZERS
+from gradtui.printing import shown
 from gradtui.runs.atomic import replacing
 from gradtui.runs.claims import FAILS, HOLDS, UNKNOWN, Claim
-from gradtui.runs.folder import LARGEST_STATE, DamagedRun, UnknownRun, runs_directory
+from gradtui.runs.folder import LARGEST_STATE, UnknownRun, runs_directory
 from gradtui.runs.regular import open_regular
+from gradtui.runs.state import DamagedRun
 from gradtui.runs.wording import number, percent
-from gradtui.settings import SETTINGS, RunSettings, SettingsError, shown
+from gradtui.settings import SETTINGS, RunSettings, SettingsError
 
 SWEEP_COLUMNS = ("optimizer", "lr", "seed", "run", "status", "left", "right")
 

@@ -13,9 +13,10 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from gradtui.runs.folder import DamagedRun, RunFolder, create_run
+from gradtui.runs.folder import RunFolder, create_run
 from gradtui.runs.launch import WarmSupervisor, environment
 from gradtui.runs.results import RunReader
+from gradtui.runs.state import DamagedRun
 from gradtui.runs.sweep import Cell, Outcome, Sweep, SweepFolder
 
 POLL_SECONDS = 0.05

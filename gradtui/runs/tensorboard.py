@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from gradtui.runs.export import ExportError
-from gradtui.runs.folder import EPOCH_COLUMNS, RunFolder, RunState
+from gradtui.runs.folder import EPOCH_COLUMNS, RunFolder
 from gradtui.runs.lines import whole_lines
+from gradtui.runs.state import RunState
 
 STEP_SCALARS = ("loss", "grad_norm", "fresh_grad_norm", "cosine", "seconds")
 EPOCH_SCALARS = EPOCH_COLUMNS[2:]

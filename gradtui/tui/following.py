@@ -9,10 +9,11 @@ from collections import defaultdict, deque
 from collections.abc import Sequence
 from itertools import accumulate, islice
 
-from gradtui.runs.folder import EPOCH_COLUMNS, STEP_COLUMNS, RunFolder, RunState
+from gradtui.runs.folder import EPOCH_COLUMNS, STEP_COLUMNS, RunFolder
 from gradtui.runs.results import RunReader, RunResults, last_step
 from gradtui.runs.scalars import Scalar, ScalarsTail
 from gradtui.runs.series import Series, Smoothed
+from gradtui.runs.state import RunState
 from gradtui.runs.tail import Columns
 from gradtui.tui.instruments import QUANTITIES, Quantity, logged_quantity
 

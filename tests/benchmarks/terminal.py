@@ -21,7 +21,8 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from gradtui.runs.folder import RunFolder, all_runs, create_run, find_run, with_variant
+from gradtui.runs.folder import RunFolder, all_runs, create_run, find_run
+from gradtui.runs.state import with_variant
 from gradtui.settings import RunSettings
 from gradtui.tui.widgets.panel import VIEWS
 from tests.conftest import wait_until

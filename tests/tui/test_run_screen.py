@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from gradtui.runs.folder import create_run, with_variant
+from gradtui.runs.folder import create_run
+from gradtui.runs.state import with_variant
 from gradtui.settings import RunSettings
 from gradtui.tui import keys
 from gradtui.tui.screens.run import RunScreen

@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 
 from gradtui.runs import folder as folder_module
-from gradtui.runs.folder import RunFolder, create_run, with_variant
+from gradtui.runs.folder import RunFolder, create_run
+from gradtui.runs.state import with_variant
 from gradtui.settings import RunSettings
 
 

@@ -9,9 +9,10 @@ from xml.etree import ElementTree
 import pytest
 
 from gradtui.runs.export import ExportError
-from gradtui.runs.folder import RunFolder, create_run, with_variant
+from gradtui.runs.folder import RunFolder, create_run
 from gradtui.runs.picture import HUES, MARKS, export_svg, suits_log
 from gradtui.runs.series import Series
+from gradtui.runs.state import with_variant
 from gradtui.settings import RunSettings
 
 HEADER = "step,epoch,loss,grad_norm,seconds,fresh_grad_norm,cosine\n"

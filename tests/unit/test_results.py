@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from gradtui.runs import table
-from gradtui.runs.folder import RunFolder, VariantState, create_run, with_variant
+from gradtui.runs.folder import RunFolder, create_run
 from gradtui.runs.results import RunResults, VariantResults, read_results
+from gradtui.runs.state import VariantState, with_variant
 from gradtui.settings import RunSettings
 
 

@@ -3,7 +3,8 @@ import json
 import pytest
 
 from gradtui.catalog import EXPERIMENTS, OPTIMIZERS
-from gradtui.settings import SETTINGS, Choice, RunSettings, SettingsError, Switch
+from gradtui.kinds import Choice, Switch
+from gradtui.settings import SETTINGS, RunSettings, SettingsError
 
 
 def problem(name: str, value: object) -> str:

@@ -12,7 +12,8 @@ import pytest
 
 from gradtui.runs import tensorboard
 from gradtui.runs.export import ExportError
-from gradtui.runs.folder import DamagedRun, RunFolder, create_run
+from gradtui.runs.folder import RunFolder, create_run
+from gradtui.runs.state import DamagedRun
 from gradtui.runs.tensorboard import TensorBoardMissing, export_tensorboard
 from gradtui.settings import RunSettings
 

@@ -11,8 +11,9 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Select, Static
 
 from gradtui.runs.export import ExportError
-from gradtui.runs.folder import DamagedRun, RunFolder
+from gradtui.runs.folder import RunFolder
 from gradtui.runs.formats import FORMATS, Format
+from gradtui.runs.state import DamagedRun
 from gradtui.runs.tensorboard import TensorBoardMissing
 from gradtui.tui.screens.settled import Settled
 from gradtui.tui.widgets.text_field import TextField

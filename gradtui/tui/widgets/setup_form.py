@@ -14,7 +14,8 @@ from textual.widget import Widget
 from textual.widgets import Collapsible, Input, Label, Select, Static
 from textual.widgets import Switch as SwitchWidget
 
-from gradtui.settings import DECIDING, SETTINGS, Choice, Device, RunSettings, Setting, SettingsError, Switch, default_of
+from gradtui.kinds import Choice, Device, Switch
+from gradtui.settings import DECIDING, SETTINGS, RunSettings, Setting, SettingsError, default_of
 from gradtui.tui.widgets.text_field import TextField
 
 Control = Input | Select[str] | SwitchWidget
