@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from gradtui.runs.tail import Columns
 from gradtui.settings import RunSettings
 
+TIMES_PER_SECOND = 10_000_000
+"""Times are told apart to 0.1 microseconds, as workers write them."""
 EXPLODES = 1000.0
 """A loss above so many times the first one has exploded."""
 
@@ -67,7 +69,7 @@ class Evidence:
     diverged_at: int | None = None
     exploded_at: int | None = None
     seconds: float = 0.0
-    step_times: Counter[float] = field(default_factory=Counter)  # in the file's unit, 0.1 microseconds: few differ
+    step_times: Counter[int] = field(default_factory=Counter)  # in the file's unit, 0.1 microseconds: few differ
     accuracy: float | None = None
     optimizers: int = 1
     grad_norm: float | None = None
@@ -96,7 +98,8 @@ class Evidence:
                 self.exploded_at = next(int(s) for s, x in zip(steps, losses, strict=True) if x > limit)
         seconds = rows.values["seconds"]
         self.seconds += math.fsum(seconds)
-        self.step_times.update(seconds)
+        for time, count in Counter(seconds).items():
+            self.step_times[int(time * TIMES_PER_SECOND + 0.5)] += count
         self.loss_blocks.extend(losses)
         numbers = rows.values.get("optimizer")  # of a script that has several: nan elsewhere
         if numbers and numbers[0] == numbers[0]:
@@ -122,10 +125,10 @@ class Evidence:
             return None
         ranks = {math.ceil(share * total), math.floor(share * total) + 1} if share == 0.5 else {math.ceil(share * total)}
         found, seen, wanted = [], 0, sorted(ranks)
-        for seconds, number in sorted(self.step_times.items()):
+        for time, number in sorted(self.step_times.items()):
             seen += number
             while wanted and seen >= wanted[0]:
-                found.append(seconds)
+                found.append(time / TIMES_PER_SECOND)
                 wanted.pop(0)
             if not wanted:
                 break
