@@ -12,6 +12,7 @@ from typing import TextIO
 from gradtui.runs.atomic import replacing
 from gradtui.runs.folder import STEP_COLUMNS, RunFolder
 from gradtui.runs.lines import whole_lines
+from gradtui.runs.tail import COUNT, MOST_SECONDS, NUMBER
 
 EXPORT_COLUMNS = ("run", "variant", *STEP_COLUMNS)
 
@@ -58,10 +59,7 @@ def write_csv(folder: RunFolder, file: TextIO = sys.stdout) -> int:
     return count
 
 
-_COUNT = "[1-9][0-9]{0,15}"
-_NUMBER = "-?(?:[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]{1,3})?|nan|inf)"
-_SECONDS = "[0-9]{1,12}(?:[.][0-9]+)?(?:e-[0-9]{1,2})?"
-_SOUND_ROW = re.compile(f"(({_COUNT}),{_COUNT},(?:{_NUMBER})?,(?:{_NUMBER})?,{_SECONDS})(?:,(?:{_NUMBER})?)*")
+_SOUND_ROW = re.compile(f"(({COUNT}),{COUNT},(?:{NUMBER})?,(?:{NUMBER})?,({NUMBER}))(?:,(?:{NUMBER})?)*")
 
 
 def _rows(path: Path) -> Iterator[str]:
@@ -73,6 +71,6 @@ def _rows(path: Path) -> Iterator[str]:
     last, commas = 0, len(header) - 1
     for line in lines:
         row = _SOUND_ROW.fullmatch(line)
-        if row and line.count(",") == commas and (step := int(row[2])) > last:
+        if row and line.count(",") == commas and (step := int(row[2])) > last and 0 <= float(row[3]) <= MOST_SECONDS:
             last = step
             yield row[1]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import compress
@@ -17,8 +18,13 @@ CHUNK_BYTES = 1 << 16
 
 COUNTS = ("step", "epoch", "slice", "block", "side")
 TIMES = ("seconds", "seconds_per_batch")
-LARGEST_COUNT = 2.0**53
 MOST_KNOWN = 50_000
+MOST_SECONDS = 1e12
+COUNT = "[1-9][0-9]{0,14}"
+LARGEST_COUNT = 10**15 - 1
+NUMBER = "[-+]?(?:(?:[0-9]+[.]?[0-9]*|[.][0-9]+)(?:e[-+]?[0-9]+)?|nan|inf)"
+"""How a count and any other number are written. Of the characters in NUMBER_CHARACTERS it is what float() reads."""
+NUMBER_CHARACTERS = b"0123456789.,-+einfa\n"
 LAST_DIGITS = tuple(f"{number:03}" for number in range(1000))
 
 
@@ -74,7 +80,7 @@ class NewLines:
 class CsvTail:
     """Gives the rows that were added since it was last asked.
 
-    Every field is a number; counts are whole, the first column's ascend, and times are finite. A file that is not there
+    Every field is a COUNT or a NUMBER; the first column's ascend, and times are finite. A file that is not there
     yet has no rows; one that lacks one of ``columns`` is not read; of ``extra`` columns it may lack any.
     """
 
@@ -90,41 +96,44 @@ class CsvTail:
     def read(self) -> Columns | None:
         """The next rows, at most about CHUNK_BYTES of them; None where there are none yet."""
         while (new := self._lines.read()) is not None:
-            lines = new.decode("ascii", "replace")
             if self._places is None:
-                header, _, lines = lines.partition("\n")
-                names = header.strip().split(",")
+                header, _, new = new.partition(b"\n")
+                names = header.decode("ascii", "replace").strip().split(",")
                 self._width = len(names)
                 self._places = [names.index(name) if name in names else -1 for name in self._columns]
             if min(self._places[: self._needed]) < 0:
                 return None  # a file with another header is not read
-            if lines:
-                return self._parse(lines)
+            if new:
+                lines = new.decode("ascii", "replace")
+                plain = not new.translate(None, NUMBER_CHARACTERS)
+                return (self._parse(lines) if plain else None) or self._parse_each(lines)
         return None
 
-    def _parse(self, lines: str) -> Columns:
-        """All rows at once where they are sound, which is ten times as fast; one by one where they are not."""
+    def _parse(self, lines: str) -> Columns | None:
+        """All rows at once, which is ten times as fast; None where not all are sound."""
         assert self._places is not None
         width = self._width
         fields = lines.replace("\n", ",").split(",")
-        if len(fields) == (lines.count("\n") + 1) * width:
-            empty = [""] * (len(fields) // width)
-            texts = [fields[place::width] if place >= 0 else empty for place in self._places]
-            try:
-                values = dict(zip(self._columns, map(self._numbers, self._columns, texts), strict=True))
-                if all(_sound(name, values[name]) for name in self._columns[1:]):
-                    self._last = values[self._columns[0]][-1]
-                    return Columns(self._columns, values)
-            except ValueError:
-                pass
-        return self._parse_each(lines)
+        if len(fields) != (lines.count("\n") + 1) * width:
+            return None
+        empty = [""] * (len(fields) // width)
+        texts = [fields[place::width] if place >= 0 else empty for place in self._places]
+        try:
+            values = dict(zip(self._columns, map(self._numbers, self._columns, texts), strict=True))
+        except ValueError:
+            return None
+        self._last = values[self._columns[0]][-1]
+        return Columns(self._columns, values)
 
     def _numbers(self, name: str, texts: list[str]) -> Sequence[float]:
         """A column's numbers; each kind of column in the way that is quickest for it. Raises ValueError."""
         if name == self._columns[0]:
             return self._counted_up(texts)
-        if name in TIMES and len(self._times) < MOST_KNOWN:
-            return [*map(self._times.__getitem__, texts)]
+        if name in COUNTS:
+            known = {text: _number(name, text) for text in {*texts}}
+            return [*map(known.__getitem__, texts)]
+        if name in TIMES:
+            return _finite_times([*map(self._times.__getitem__ if len(self._times) < MOST_KNOWN else float, texts)])
         with suppress(ValueError):
             return [*map(float, texts)]
         values = [math.nan] * len(texts)
@@ -134,7 +143,7 @@ class CsvTail:
 
     def _counted_up(self, texts: list[str]) -> range:
         """Whole numbers that count up by one, from any number on above the last one read."""
-        if not (texts[0].isdecimal() and len(texts[0]) < 16 and int(texts[0]) > self._last):
+        if not (texts[0].isdecimal() and len(texts[-1]) < 16 and int(texts[0]) > self._last):
             raise ValueError
         numbers = range(int(texts[0]), int(texts[0]) + len(texts))
         if "\n".join(texts) != _lines_of(numbers):
@@ -149,8 +158,11 @@ class CsvTail:
             try:
                 if len(fields) != self._width:
                     raise ValueError
-                row = [_number(fields[place]) if place >= 0 else math.nan for place in self._places]
-                if not row[0] > self._last or not all(map(_sound, self._columns, ([value] for value in row))):
+                row = [
+                    _number(name, fields[place]) if place >= 0 else math.nan
+                    for name, place in zip(self._columns, self._places, strict=True)
+                ]
+                if not row[0] > self._last:
                     raise ValueError
             except ValueError:
                 damaged += 1
@@ -161,8 +173,24 @@ class CsvTail:
         return Columns(self._columns, values, damaged)
 
 
-def _number(text: str) -> float:
-    return float(text) if text else math.nan
+def _number(name: str, text: str) -> float:
+    """What a field of this column stands for; nan where it is empty. Raises ValueError."""
+    if name in COUNTS:
+        if not (re.fullmatch(COUNT, text) or (name == "side" and text == "0")):
+            raise ValueError
+    elif not text and name not in TIMES:
+        return math.nan
+    elif not re.fullmatch(NUMBER, text):
+        raise ValueError
+    return _finite_times([float(text)])[0] if name in TIMES else float(text)
+
+
+def _finite_times(times: list[float]) -> list[float]:
+    """These, where each can be a time in seconds; raises ValueError."""
+    different = {*times}  # few
+    if not math.isfinite(sum(different)) or min(different) < 0 or max(different) > MOST_SECONDS:
+        raise ValueError
+    return times
 
 
 class _Known(dict[str, float]):
@@ -184,14 +212,3 @@ def _lines_of(numbers: range) -> str:
         parts += [front, front.join(LAST_DIGITS[begin:end] if thousands else map(str, range(begin, end)))]
         at += end - begin
     return "".join(parts)[1:]
-
-
-def _sound(name: str, values: Iterable[float]) -> bool:
-    """Whether these can be values of the column: a count is whole and from 1, a time finite, any other number is what it is."""
-    if name in COUNTS:
-        least = 0 if name == "side" else 1
-        return all(least <= value <= LARGEST_COUNT and value.is_integer() for value in values)
-    if name in TIMES:
-        times = {*values}  # few differ
-        return math.isfinite(sum(times)) and min(times) >= 0 and max(times) < 1e12
-    return True
