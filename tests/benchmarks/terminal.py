@@ -106,21 +106,18 @@ def say(what: str, figure: str, bar: str = "") -> None:
 
 def drawing(seconds: float) -> None:
     for schedule in ("turns", "parallel"):
-        with training(schedule):
-            with Terminal(120, 40, (*GRADTUI, "attach")) as terminal:
-                terminal.wait_for("running")
+        with training(schedule), Terminal(120, 40, (*GRADTUI, "attach")) as terminal:
+            terminal.wait_for("running")
+            terminal.read(4)
+            sent, cpu = rates(terminal, seconds)
+        say(f"linear, 200,000 epochs, {schedule}: bytes a second", f"{sent / 1000:.2f} KB", "under 8 KB")
+        say(f"linear, 200,000 epochs, {schedule}: the app's share of a core", f"{100 * cpu:.1f} %", "at most 5 %")
+        if importlib.util.find_spec("textual_plotext"):
+            with training(schedule), Terminal(120, 40, (sys.executable, "-c", PLAIN)) as terminal:  # at the same age
                 terminal.read(4)
-                sent, cpu = rates(terminal, seconds)
-            say(f"linear, 200,000 epochs, {schedule}: bytes a second", f"{sent / 1000:.2f} KB", "under 8 KB")
-            say(f"linear, 200,000 epochs, {schedule}: the app's share of a core", f"{100 * cpu:.1f} %", "at most 5 %")
-            if importlib.util.find_spec("textual_plotext"):
-                with Terminal(120, 40, (sys.executable, "-c", PLAIN)) as terminal:
-                    terminal.read(4)
-                    plain, _ = rates(terminal, seconds)
-                say(f"  plain textual-plotext widgets, {schedule}: bytes a second", f"{plain / 1000:.1f} KB")
-                say("  ours are so many times fewer", f"{plain / max(sent, 1):.0f}", "at least 20")
-            if schedule == "parallel":
-                answering()
+                plain, _ = rates(terminal, seconds)
+            say(f"  plain textual-plotext widgets, {schedule}: bytes a second", f"{plain / 1000:.1f} KB")
+            say("  ours are so many times fewer", f"{plain / max(sent, 1):.0f}", "at least 20")
 
 
 def answer(terminal: Terminal, press: int) -> float:
@@ -133,7 +130,7 @@ def answer(terminal: Terminal, press: int) -> float:
 
 def answering(presses: int = 60) -> None:
     """From a key to what answers it on the wire, while both variants train."""
-    with Terminal(120, 40, (*GRADTUI, "attach")) as terminal:
+    with training("parallel"), Terminal(120, 40, (*GRADTUI, "attach")) as terminal:
         terminal.wait_for("running")
         terminal.press("F2")
         terminal.read(4)
@@ -261,7 +258,7 @@ def history() -> None:
 
 def main() -> None:
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 15.0
-    parts: tuple[Callable[[], None], ...] = (partial(drawing, seconds), starting, long_runs, opening, history)
+    parts: tuple[Callable[[], None], ...] = (partial(drawing, seconds), answering, starting, long_runs, opening, history)
     for part in parts:
         with tempfile.TemporaryDirectory() as home:
             os.environ["GRADTUI_HOME"] = home

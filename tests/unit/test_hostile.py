@@ -124,8 +124,9 @@ def test_a_run_json_is_understood_or_damaged(examples: int, home: Path) -> None:
 
 HEADER = ",".join((*STEP_COLUMNS, *GRADIENT_COLUMNS)).encode()
 FIELDS = st.sampled_from(
-    [b"", b"0", b"1", b"-1", b"0.5", b"1e999", b"-1e999", b"1e308", b"nan", b"inf", b"-inf", b"zero", b"1_0", b" 1", b"01", b"+1", b".5", b"1.", b"1.0", b"-nan", b"infinity", b"1e-3",
-     b"\x1b[31m", b"\x00", b"\xff", b"9" * 400, b"1e3", b"0.0001"]
+    [b"", b"0", b"1", b"-1", b"0.5", b"1e999", b"-1e999", b"1e308", b"nan", b"inf", b"-inf", b"zero", b"1_0", b" 1",
+     b"01", b"+1", b".5", b"1.", b"1.0", b"-nan", b"infinity", b"1e-3", b"\x1b[31m", b"\x00", b"\xff", b"9" * 400,
+     b"1e3", b"0.0001"]
 ) | st.integers(0, 9).map(lambda n: str(n).encode())  # fmt: skip
 ROWS = st.integers(1, 9).map(lambda step: b"%d,1,0.5,,0.1,," % step)
 LINES = ROWS | ROWS | st.lists(FIELDS, min_size=6, max_size=8).map(b",".join) | st.binary(max_size=30) | st.just(b"7" * 5000)

@@ -6,11 +6,11 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import plotext
 from textual import events
 
 from gradtui.runs.axes import UNIT_AXIS, Axis
 from gradtui.runs.wording import number
+from gradtui.tui.widgets.canvas import AXIS_COLUMN, Canvas, Frame, both
 from gradtui.tui.widgets.lines import Line, Lines
 
 
@@ -59,7 +59,7 @@ class LossChart(Lines):
     def __init__(self, *, title: str, id: str) -> None:
         super().__init__(id=id)
         self.border_title = title
-        self._figure = plotext._figure._figure_class()  # noqa: SLF001 (the module itself has only one, shared figure)
+        self._raw, self._smooth = Canvas(), Canvas()
         self._picture: Picture | None = None
         self._words: tuple[str, ...] = ()
         self._drawn: object = None
@@ -101,9 +101,10 @@ class LossChart(Lines):
         return [_head(self._picture, width), *self._curve_lines]
 
     def _curve(self, picture: Picture, width: int, height: int) -> list[Line]:
-        rows = self._plot(picture, picture.points, width, height)
+        frame = Frame(width, height, picture.first, picture.last, picture.x_name, picture.x_unit, picture.axis)
+        rows = self._raw.rows(frame, picture.points)
         if picture.smooth:
-            over = self._plot(picture, picture.smooth, width, height)
+            over = self._smooth.rows(frame, picture.smooth)
             lines = [_laid_over(below, above) for below, above in zip(rows, over, strict=True)]
         else:
             lines = [_framed(row) for row in rows]
@@ -114,33 +115,6 @@ class LossChart(Lines):
             if picture.mark is not None:
                 lines[-3] = _marked(lines[-3], max(0.0, min(1.0, (picture.mark - picture.first) / span)))
         return lines
-
-    def _plot(self, picture: Picture, points: Sequence[tuple[float, float]], width: int, height: int) -> list[str]:
-        """The rows of plotext's canvas with its axes: ``height`` strings of ``width`` characters."""
-        figure = self._figure
-        figure.clear_figure()
-        figure.theme("clear")
-        figure.plot_size(width, height)
-        figure.xaxes(True, False)
-        figure.yaxes(True, False)
-        places = [(x, picture.axis.place(y)) for x, y in points]
-        if any(math.isfinite(y) for _, y in places):
-            figure.plot([x for x, _ in places], [y for _, y in places], marker="braille")
-        else:
-            figure.plot([picture.first], [-1.0], marker="braille")  # off the canvas: plotext needs one point for axes
-        figure.xlim(picture.first, picture.last)
-        figure.ylim(0, 1)
-        y_ticks = picture.axis.ticks(most=max(2, height // 3))
-        figure.yticks([place for place, _ in y_ticks], [f"{label:>{LABEL_WIDTH}}" for _, label in y_ticks])
-        widest = len(f"{picture.x_name} {math.ceil(picture.last / picture.x_unit):,}")
-        x_ticks = _x_ticks(picture, most=max(2, width // max(12, widest + 2)))  # plotext drops one of two that overlap
-        figure.xticks([x for x, _ in x_ticks], [label for _, label in x_ticks])
-        return [row.ljust(width) for row in figure.build().replace("\x1b[0m", "").split("\n")[:height]]
-
-
-LABEL_WIDTH = 6
-AXIS_COLUMN = LABEL_WIDTH
-"""Where plotext draws the y axis; right of it stands the curve."""
 
 
 def _as_seen(picture: Picture, width: int, height: int) -> object:
@@ -186,7 +160,7 @@ def _laid_over(below: str, above: str) -> Line:
     line = [frame[0]]
     for under, over in zip(below[AXIS_COLUMN + 1 :], above[AXIS_COLUMN + 1 :], strict=True):
         role = "curve" if over != " " else "dimmed"
-        character = over if under == " " else under if over == " " else chr(0x2800 | (ord(under) | ord(over)) & 0xFF)
+        character = both(under, over)
         if len(line) > 1 and line[-1][1] == role:
             line[-1] = (line[-1][0] + character, role)
         else:
@@ -220,19 +194,6 @@ def _with_cursor(line: Line, share: float) -> Line:
 def _marked(line: Line, share: float) -> Line:
     """The lowest row of the canvas with a cross where the values stop being finite."""
     return _replaced(line, _canvas_column(line, share), "×", "failure", only_blank=False)
-
-
-def _x_ticks(picture: Picture, most: int) -> list[tuple[float, str]]:
-    """Where labels stand on the x axis, first and last included, and what they say; the last names the unit."""
-    steps = max(1, most - 1)
-    first, last, unit = picture.first, picture.last, picture.x_unit
-    whole = picture.x_name != "seconds"
-    places = [first + (last - first) * i / steps for i in range(steps + 1)]
-    if whole:
-        places = sorted({float(round(place)) for place in places})
-    labels = [f"{math.ceil(place / unit):,}" if whole else f"{place:.3g}" for place in places]
-    labels[-1] = f"{picture.x_name} {labels[-1]}"
-    return list(zip(places, labels, strict=True))
 
 
 def _centred(words: Sequence[str], width: int, height: int) -> list[Line]:
