@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 
 os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")  # read when textual is imported; over SSH every frame costs
 
+from rich.console import RenderableType
 from textual.app import App, SystemCommand
 from textual.binding import Binding
 from textual.command import CommandPalette
@@ -26,6 +27,7 @@ from gradtui.tui.screens.help import HelpScreen
 from gradtui.tui.screens.leave import LeaveDialog
 from gradtui.tui.screens.run import RunScreen
 from gradtui.tui.screens.settled import Settled
+from gradtui.tui.wire import narrowed
 
 # Blue and orange are told apart by every kind of colour vision (Okabe and Ito, 2008).
 DARK = Theme(
@@ -94,6 +96,9 @@ class GradtuiApp(App[int]):
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         return [*super().get_line_filters(), self._characters]
+
+    def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
+        super()._display(screen, narrowed(renderable))
 
     def action_characters(self) -> None:
         following = CHARACTERS.index(self._characters.characters) + 1

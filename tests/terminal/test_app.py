@@ -88,7 +88,7 @@ def test_quitting_during_a_run_asks_and_can_leave_it_running() -> None:
         terminal.press("F2")
         terminal.wait_for("Epochs")
         terminal.press("Tab", "Tab", "Tab")
-        terminal.press("\x01", "\x0b", *"4000", "F5")  # ctrl+a, ctrl+k: empty the field
+        terminal.press("\x01", "\x0b", *"30000", "F5")  # ctrl+a, ctrl+k: empty the field
         terminal.wait_for("running", "steps/s")
         terminal.press("q")
         terminal.wait_for("A run goes on", "Stop it", "Leave it running", "Stay")
@@ -100,7 +100,7 @@ def test_quitting_during_a_run_asks_and_can_leave_it_running() -> None:
         assert terminal.exit_code() == 0
     run = find_run("last")
     assert wait_until(lambda: run.observe().status == "finished")
-    assert run.count_steps("with_zero_grad") == 4000
+    assert run.count_steps("with_zero_grad") == 30_000
 
 
 def test_pause_and_stop_by_keyboard() -> None:
