@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import math
 import statistics
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,8 +16,8 @@ from dataclasses import dataclass, field
 from gradtui.runs.tail import Columns
 from gradtui.settings import RunSettings
 
-TIMES_PER_SECOND = 10_000_000
-"""Times are told apart to 0.1 microseconds, as workers write them."""
+MOST_TIMES = 50_000
+"""Times that are all different, which workers do not write, are told apart to 0.1 microseconds beyond so many."""
 EXPLODES = 1000.0
 """A loss above so many times the first one has exploded."""
 
@@ -69,7 +70,8 @@ class Evidence:
     diverged_at: int | None = None
     exploded_at: int | None = None
     seconds: float = 0.0
-    step_times: Counter[int] = field(default_factory=Counter)  # in the file's unit, 0.1 microseconds: few differ
+    step_times: Counter[float] = field(default_factory=Counter)  # in seconds, written to 0.1 microseconds: few differ
+    most_times: int = MOST_TIMES
     accuracy: float | None = None
     optimizers: int = 1
     grad_norm: float | None = None
@@ -98,8 +100,9 @@ class Evidence:
                 self.exploded_at = next(int(s) for s, x in zip(steps, losses, strict=True) if x > limit)
         seconds = rows.values["seconds"]
         self.seconds += math.fsum(seconds)
-        for time, count in Counter(seconds).items():
-            self.step_times[int(time * TIMES_PER_SECOND + 0.5)] += count
+        self.step_times.update(seconds)
+        if len(self.step_times) > self.most_times:
+            self._round_times()
         self.loss_blocks.extend(losses)
         numbers = rows.values.get("optimizer")  # of a script that has several: nan elsewhere
         if numbers and numbers[0] == numbers[0]:
@@ -118,21 +121,24 @@ class Evidence:
         if known:
             self.accuracy = known[-1]
 
-    def step_ms(self, share: float) -> float | None:
-        """The time that a ``share`` of the steps took at most, in milliseconds; the mean of the middle two for a median."""
-        total = self.step_times.total()
-        if total == 0:
-            return None
-        ranks = {math.ceil(share * total), math.floor(share * total) + 1} if share == 0.5 else {math.ceil(share * total)}
-        found, seen, wanted = [], 0, sorted(ranks)
-        for time, number in sorted(self.step_times.items()):
-            seen += number
-            while wanted and seen >= wanted[0]:
-                found.append(time / TIMES_PER_SECOND)
-                wanted.pop(0)
-            if not wanted:
-                break
-        return 1000 * sum(found) / len(found)
+    def _round_times(self) -> None:
+        exact, self.step_times = self.step_times, Counter()
+        for time, count in exact.items():
+            self.step_times[int(time * 1e7 + 0.5) / 1e7] += count
+        self.most_times = max(MOST_TIMES, 2 * len(self.step_times))
+
+    def step_ms(self, *shares: float) -> list[float | None]:
+        """The time that each ``share`` of the steps took at most, in milliseconds; the mean of the middle two for a median."""
+        times = sorted(self.step_times)
+        steps = [*itertools.accumulate(map(self.step_times.__getitem__, times))]  # that took such a time or less
+        if not times:
+            return [None for _ in shares]
+        found = []
+        for share in shares:
+            rank = math.ceil(share * steps[-1])
+            ranks = (rank, math.floor(share * steps[-1]) + 1) if share == 0.5 else (rank, rank)
+            found.append(500 * sum(times[bisect_left(steps, rank)] for rank in ranks))
+        return [*found]
 
     # The grounds of the verdicts
 

@@ -138,6 +138,7 @@ class RunReader:
         evidence.peak_memory_mb = variant.peak_memory_mb
         if variant.memory_first_mb is not None and variant.memory_last_mb is not None:
             evidence.memory_growth_mb = variant.memory_last_mb - variant.memory_first_mb
+        median, p95 = evidence.step_ms(0.5, 0.95)
         return VariantResults(
             status=self._status_of(variant),
             steps=evidence.steps,
@@ -148,8 +149,8 @@ class RunReader:
             exploded_at=evidence.exploded_at,
             accuracy=evidence.accuracy,
             seconds=evidence.seconds if evidence.steps else None,
-            step_ms_median=evidence.step_ms(0.5),
-            step_ms_p95=evidence.step_ms(0.95),
+            step_ms_median=median,
+            step_ms_p95=p95,
             peak_memory_mb=evidence.peak_memory_mb,
             memory_growth_mb=evidence.memory_growth_mb,
             final_grad_norm=evidence.grad_norm,

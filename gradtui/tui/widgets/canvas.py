@@ -40,6 +40,9 @@ class Canvas:
 
     def __init__(self) -> None:
         self._figure = plotext._figure._figure_class()  # noqa: SLF001 (the module itself has only one, shared figure)
+        self._figure.theme("clear")
+        self._figure.xaxes(True, False)
+        self._figure.yaxes(True, False)
         self._frame: Frame | None = None
         self._done: Sequence[Point] = ()
         self._done_rows: list[str] = []
@@ -72,11 +75,8 @@ def _both_dots(below: str, above: str) -> str:
 
 
 def _plot(figure: plotext._figure._figure_class, frame: Frame, points: Sequence[Point]) -> list[str]:
-    figure.clear_figure()
-    figure.theme("clear")
+    figure.clear_data()
     figure.plot_size(frame.width, frame.height)
-    figure.xaxes(True, False)
-    figure.yaxes(True, False)
     places = [(x, frame.axis.place(y)) for x, y in points]
     if any(math.isfinite(y) for _, y in places):
         figure.plot([x for x, _ in places], [y for _, y in places], marker="braille")
