@@ -250,9 +250,9 @@ def history() -> None:
         terminal.read(6)
         began = time.perf_counter()
         terminal.send("\x1b[21~")
-        assert wait_until(lambda: terminal.read(0.002) and "saved runs" in terminal.text and "finished" in terminal.text)
+        terminal.read_until(b"finished", seconds=10)
         say("a screenful of 1,000 saved runs", f"{time.perf_counter() - began:.2f} s")
-        assert wait_until(lambda: terminal.read(0.002) and "1,0" in terminal.text.split("\n")[0])
+        terminal.read_until(b"1,000", seconds=10)
         say("all of 1,000 saved runs", f"{time.perf_counter() - began:.2f} s", "under 0.5 s")
 
 
