@@ -12,7 +12,7 @@ from torch import Tensor
 
 from gradtui.check.tensors import version_of
 
-LARGEST = 16384
+LARGEST = 4096
 """Of a parameter with more elements than this the gradients are not kept."""
 HUGE = 1e6
 """A loss may overflow with a gradient as large as this; squares do long before their derivatives."""

@@ -31,7 +31,7 @@ SHARE = 0.01
 _STEP_SECONDS, _PARAMETER_SECONDS = 12e-6, 2.5e-6
 """What that takes, roughly: for a step, and for each of its parameters."""
 LOSSES = 32
-FIRST_SAMPLE, LAST_SAMPLE = 16, 128
+FIRST_SAMPLE, LAST_SAMPLE = 16, 512
 """Steps from one sample to the next: at first, and at most; each time twice as many."""
 GROUPS_CHECKED = 64
 """A new parameter group is seen at once, a changed one after so many steps at most, or with the next sample."""

@@ -18,6 +18,8 @@ from collections.abc import Callable
 
 LOOPS = {"digits": 512, "linear": 1024}
 """The loops, and the steps of a slice."""
+WARM = 1200
+"""The first thousand steps are looked at more often; a run has them once."""
 SOURCE = """
 import os, sys
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -25,7 +27,7 @@ sys.path.insert(0, {root!r})
 from tests.benchmarks.check import prepared
 import time
 steps = prepared({loop!r})
-steps({steps})
+steps({warm})
 rounds = []
 for _ in range(15):
     start = time.process_time()
@@ -67,7 +69,7 @@ def in_one_process(loop: str, rounds: int) -> tuple[float, float]:
     """Microseconds a step: plain, and what watching adds; medians over the rounds."""
     from gradtui.check.watcher import Watcher
 
-    steps, count = prepared(loop), LOOPS[loop] // 2
+    steps, count = prepared(loop), LOOPS[loop]
     steps(LOOPS[loop])
     plain, added = [], []
     for _ in range(rounds):
@@ -76,7 +78,7 @@ def in_one_process(loop: str, rounds: int) -> tuple[float, float]:
             watcher = Watcher()
             if watched:
                 watcher.start()
-            steps(120)  # the first steps are followed more closely; a run has them once
+            steps(WARM)
             start = time.process_time()
             steps(count)
             seconds.append((time.process_time() - start) / count)
@@ -93,7 +95,7 @@ def as_processes(loop: str, rounds: int, folder: str) -> tuple[float, float]:
     root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     script = os.path.join(folder, f"{loop}.py")
     with open(script, "w", encoding="utf-8") as file:
-        file.write(SOURCE.format(root=root, loop=loop, steps=LOOPS[loop]))
+        file.write(SOURCE.format(root=root, loop=loop, steps=LOOPS[loop], warm=WARM))
     check = "import sys; from gradtui.check.command import check; sys.exit(check(sys.argv[1:]))"
     environment = os.environ | {"PYTHONPATH": root}
     plain: list[float] = []
