@@ -125,7 +125,7 @@ class Evidence:
         exact, self.step_times = self.step_times, Counter()
         for time, count in exact.items():
             self.step_times[int(time * 1e7 + 0.5) / 1e7] += count
-        self.most_times = max(MOST_TIMES, 2 * len(self.step_times))
+        self.most_times = max(self.most_times, 2 * len(self.step_times))
 
     def step_ms(self, *shares: float) -> list[float | None]:
         """The time that each ``share`` of the steps took at most, in milliseconds; the mean of the middle two for a median."""
