@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+import plotext
 import pytest
 
 from gradtui.runs.axes import linear_axis, log_axis
 from gradtui.tui.widgets import canvas
-from gradtui.tui.widgets.canvas import Canvas, Frame, Point
+from gradtui.tui.widgets.canvas import Canvas, Curve, Dot, Frame, Point
 
 LINEAR = Frame(40, 20, 1, 1000, axis=linear_axis(0.0, 1.0, None))
 LOG = Frame(57, 11, 0, 1000, x_name="seconds", axis=log_axis(1e-6, 1.0, None))
@@ -23,34 +24,87 @@ def curve(seed: int) -> list[Point]:
     return [(x, draw.choice([math.nan, draw.random() ** 3, draw.random(), 0.5])) for x in xs]
 
 
+def at_once(frame: Frame, points: Sequence[Point]) -> list[str]:
+    curve = Curve(Canvas(frame))
+    return curve.drawn(curve.dots(points))
+
+
 @pytest.mark.parametrize("frame", [LINEAR, LOG])
 @pytest.mark.parametrize("seed", range(10))
 def test_a_curve_that_grows_looks_as_if_drawn_at_once(frame: Frame, seed: int) -> None:
-    points, draw, growing = curve(seed), random.Random(seed), Canvas()
+    points, draw, growing = curve(seed), random.Random(seed), Curve(Canvas(frame))
     at = 0
     while at < len(points):
         at = min(len(points), at + draw.choice([1, 1, 2, 3, 40]))
         open_end = [(x, draw.random()) for x, _ in points[max(0, at - 2) : at]]  # its last column may still move
         for now in ([*points[: max(0, at - 2)], *open_end], points[:at]):
-            assert growing.rows(frame, now) == Canvas().rows(frame, now)
+            assert growing.drawn(growing.dots(now)) == at_once(frame, now)
 
 
-def test_another_frame_or_another_curve_begins_anew() -> None:
-    one, other, drawn = curve(100), curve(101), Canvas()
-    for frame, points in ((LINEAR, one), (LOG, one), (LOG, other), (LINEAR, one), (LINEAR, one[:3]), (LINEAR, ())):
-        assert drawn.rows(frame, points) == Canvas().rows(frame, points)
+def test_another_curve_begins_anew() -> None:
+    one, other, drawn = curve(100), curve(101), Curve(Canvas(LOG))
+    for points in (one, other, one, one[:3], ()):
+        assert drawn.drawn(drawn.dots(points)) == at_once(LOG, points)
+
+
+@pytest.mark.parametrize("frame", [LINEAR, LOG])
+@pytest.mark.parametrize("seed", range(10))
+def test_a_curve_is_where_plotext_draws_it(frame: Frame, seed: int) -> None:
+    """Its own lines, from point to point, on a canvas that is nothing but the canvas; steep lines may differ by a dot."""
+    space, points = Canvas(frame), [(x, y) for x, y in curve(seed) if math.isfinite(frame.axis.place(y))]
+    figure = plotext._figure._figure_class()
+    figure.theme("clear")
+    figure.plot_size(space.columns, space.rows)
+    figure.xaxes(False, False)
+    figure.yaxes(False, False)
+    figure.xticks([], [])
+    figure.yticks([], [])
+    figure.plot([x for x, _ in points], [frame.axis.place(y) for _, y in points], marker="braille")
+    figure.xlim(frame.first, frame.last)
+    figure.ylim(0, 1)
+    plotted = [row.ljust(space.columns) for row in figure.build().replace("\x1b[0m", "").split("\n")[: space.rows]]
+    assert dots_apart(plotted, at_once(frame, points)) <= 2
+
+
+def dots_apart(some: Sequence[str], others: Sequence[str]) -> int:
+    """How many dots stand in one of two drawings only."""
+    bits = str.maketrans(" ", "\u2800")
+    pairs = zip("".join(some).translate(bits), "".join(others).translate(bits), strict=True)
+    return sum((ord(one) ^ ord(other)).bit_count() for one, other in pairs)
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.0, 1.0), (-250_000.0, 3.0), (-2.5e-300, 0.0), (0.0, 1e300)])
+@pytest.mark.parametrize("width", [16, 40])
+def test_labels_of_any_width_leave_the_canvas_whole(low: float, high: float, width: int) -> None:
+    frame = Frame(width, 12, 1, 9, axis=linear_axis(low, high, None))
+    space = Canvas(frame)
+    assert {len(left) + space.columns for left in space.left} == {width} == {len(row) for row in space.below}
+    assert {left[-1] for left in space.left} == {"│", "┤"}
+    rows = at_once(frame, [(1, low), (9, high)])
+    assert len(rows) == space.rows == 10
+    assert {len(row) for row in rows} == {space.columns}
+    for edge in (0, -1):
+        assert any(row[edge] not in " \u2800" for row in rows)
+
+
+def test_what_lies_beyond_the_canvas_is_not_drawn() -> None:
+    inside = [(x, y) for x, y in curve(7) if 200 <= x <= 800]
+    for points in (inside, [(1.0, 0.5), *inside, (1000.0, 0.5)]):
+        rows = at_once(Frame(40, 20, 200, 800, axis=linear_axis(0.2, 0.6, None)), points)
+        assert {len(row) for row in rows} == {33}
+    assert "".join(at_once(Frame(40, 20, 2000, 3000), curve(7))).isspace()
 
 
 def test_what_is_drawn_is_not_drawn_again(monkeypatch: pytest.MonkeyPatch) -> None:
     handed: list[int] = []
-    plot = canvas._plot
+    line = canvas._line
 
-    def counted(figure: object, frame: Frame, points: Sequence[Point]) -> list[str]:
-        handed.append(len(points))
-        return plot(figure, frame, points)
+    def counted(dots: Sequence[Dot]) -> Iterator[tuple[int, int]]:
+        handed.append(len(dots))
+        return line(dots)
 
-    monkeypatch.setattr(canvas, "_plot", counted)
-    points, growing = [(float(x), x % 7 / 7) for x in range(1, 1001)], Canvas()
+    monkeypatch.setattr(canvas, "_line", counted)
+    points, growing = [(float(x), x % 7 / 7) for x in range(1, 1001)], Curve(Canvas(LINEAR))
     for end in range(100, 1001, 2):
-        growing.rows(LINEAR, points[:end])
-    assert sum(handed) / len(handed) < 12
+        growing.drawn(growing.dots(points[:end]))
+    assert sum(handed) / len(handed) < 5

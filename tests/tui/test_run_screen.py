@@ -9,6 +9,7 @@ from gradtui.runs.state import with_variant
 from gradtui.settings import RunSettings
 from gradtui.tui import keys
 from gradtui.tui.screens.run import RunScreen
+from gradtui.tui.widgets.canvas import Curve
 from gradtui.tui.widgets.loss_chart import LossChart
 from gradtui.tui.widgets.panel import PanelLines
 from gradtui.tui.widgets.status_line import StatusLine
@@ -120,7 +121,7 @@ def test_the_palette_has_every_command() -> None:
     drive(scenario)
 
 
-def test_nothing_is_drawn_again_that_has_not_changed() -> None:
+def test_nothing_is_drawn_again_that_has_not_changed(monkeypatch: pytest.MonkeyPatch) -> None:
     from gradtui.runs.folder import RunFolder
 
     path = saved_run([0.5] * 30, [0.25] * 30)
@@ -129,11 +130,9 @@ def test_nothing_is_drawn_again_that_has_not_changed() -> None:
         screen.open_run(RunFolder(path))
         await until(pilot, lambda: screen.status == "finished")
         await pilot.pause()
-        charts = screen.query(LossChart)
         drawings: list[object] = []
-        for chart in charts:
-            curve = chart._curve
-            chart._curve = lambda *args, curve=curve: drawings.append(args) or curve(*args)  # type: ignore[method-assign, func-returns-value]
+        drawn = Curve.drawn
+        monkeypatch.setattr(Curve, "drawn", lambda self, dots: drawings.append(dots) or drawn(self, dots))  # type: ignore[func-returns-value]
         screen.redraw()
         await pilot.pause()
         assert drawings == []

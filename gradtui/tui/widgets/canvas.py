@@ -1,9 +1,9 @@
-"""A curve on plotext's canvas, with its axes."""
+"""A chart's axes, which plotext draws, and the curves between them, dot by dot."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import plotext
@@ -11,15 +11,21 @@ import plotext
 from gradtui.runs.axes import UNIT_AXIS, Axis
 
 LABEL_WIDTH = 6
-AXIS_COLUMN = LABEL_WIDTH
-"""Where plotext draws the y axis; right of it stands the curve."""
+"""Labels of the y axis have so many characters, few have more."""
+DOTS_ACROSS, DOTS_UP = 2, 4
+"""Of one braille character."""
+BITS = ((0x40, 0x80), (0x04, 0x20), (0x02, 0x10), (0x01, 0x08))
+"""The bit of each of its dots in Unicode, from the bottom up, the left one first."""
+BRAILLE = {0: " ", **{bits: chr(0x2800 + bits) for bits in range(1, 256)}}
 
 Point = tuple[float, float]
+Dot = tuple[int, int | None]
+"""Its column and its row, from the lower left corner of the canvas; no row is a gap in the curve."""
 
 
 @dataclass(frozen=True)
 class Frame:
-    """The canvas's size in characters, and what its axes say: x from ``first`` to ``last``, labelled x / ``x_unit``."""
+    """The size in characters, axes included, and what they say: x from ``first`` to ``last``, labelled x / ``x_unit``."""
 
     width: int
     height: int
@@ -31,57 +37,111 @@ class Frame:
 
 
 class Canvas:
-    """One growing curve. plotext takes its time for every dot, so what of the curve is done with is drawn once."""
+    """The space for curves in a frame: ``columns`` by ``rows`` characters.
 
-    MOST_NEW = 16
-    """So many points may be new before they are drawn for good."""
+    ``left`` has for each row what stands left of it: a label or none, and the y axis; ``below`` are the rows under it.
+    """
+
+    def __init__(self, frame: Frame) -> None:
+        self.frame = frame
+        drawn = _axes(frame)
+        start = next(column for column, character in enumerate(drawn[0]) if character in "│┤") + 1
+        self.left, self.below = [row[:start] for row in drawn[:-2]], drawn[-2:]
+        self.columns, self.rows = frame.width - start, frame.height - 2
+
+    def across(self, x: float) -> float:
+        """Where x stands between 0, the left edge of the canvas, and 1, the right one."""
+        return (x - self.frame.first) / max(self.frame.last - self.frame.first, 1e-12)
+
+    def column(self, x: float) -> int:
+        """The column of characters that x stands in; of one beyond the canvas, the nearest."""
+        return min(self.columns - 1, max(0, round(self.across(x) * (self.columns - 1))))
+
+    def dot(self, point: Point) -> Dot:
+        """The dot that a point has here."""
+        x, y = self.across(point[0]), self.frame.axis.place(point[1])
+        return (
+            math.floor(0.5 + (self.columns * DOTS_ACROSS - 1) * x),
+            math.floor(0.5 + (self.rows * DOTS_UP - 1) * y) if math.isfinite(y) else None,
+        )
+
+
+class Curve:
+    """A growing curve on a canvas, in braille. What is done with is drawn once: a frame costs what is new."""
+
     OPEN = 2
-    """So many at a curve's end may still move."""
+    """So many points at a curve's end may still move, and dots."""
 
-    def __init__(self) -> None:
-        self._figure = plotext._figure._figure_class()  # noqa: SLF001 (the module itself has only one, shared figure)
-        self._figure.theme("clear")
-        self._figure.xaxes(True, False)
-        self._figure.yaxes(True, False)
-        self._frame: Frame | None = None
-        self._done: Sequence[Point] = ()
-        self._done_rows: list[str] = []
+    def __init__(self, canvas: Canvas) -> None:
+        self._canvas = canvas
+        self._placed: list[Point] = []  # the points whose dots are known
+        self._placed_dots: list[Dot] = []
+        self._done: list[Dot] = []
+        self._done_cells = self._blank()
 
-    def rows(self, frame: Frame, points: Sequence[Point]) -> list[str]:
-        """The curve in its frame: ``height`` strings of ``width`` characters. A y that is nan is a gap."""
-        if frame != self._frame or list(points[: len(self._done)]) != list(self._done):
-            self._frame, self._done, self._done_rows = frame, (), []
-        if len(points) - len(self._done) > self.MOST_NEW:
-            self._done_rows = self._with(points[: -self.OPEN])
-            self._done = list(points[: -self.OPEN])
-        return self._with(points)
+    def dots(self, points: Sequence[Point]) -> list[Dot]:
+        """The dots of a curve's points, in their order; neighbours that are the same dot are one. A y that is nan is a gap."""
+        if list(points[: len(self._placed)]) != self._placed:
+            self._placed, self._placed_dots = [], []
+        dots = list(self._placed_dots)
+        settled = max(len(self._placed), len(points) - self.OPEN)
+        for at in range(len(self._placed), len(points)):
+            if at == settled:
+                self._placed, self._placed_dots = list(points[:settled]), list(dots)
+            dot = self._canvas.dot(points[at])
+            if not dots or dots[-1] != dot:
+                dots.append(dot)
+        return dots
 
-    def _with(self, points: Sequence[Point]) -> list[str]:
-        """What is drawn for good, and what of these points is not."""
-        assert self._frame is not None
-        new = _plot(self._figure, self._frame, points[max(0, len(self._done) - 1) :])  # from the last one that was drawn on
-        return [both(below, above) for below, above in zip(self._done_rows, new, strict=True)] if self._done_rows else new
+    def drawn(self, dots: Sequence[Dot]) -> list[str]:
+        """The rows of the canvas, from the top, with the curve through these dots."""
+        if list(dots[: len(self._done)]) != self._done:
+            self._done, self._done_cells = [], self._blank()
+        settled = max(len(self._done), len(dots) - self.OPEN)
+        self._add(self._done_cells, dots[max(0, len(self._done) - 1) : settled])
+        self._done = list(dots[:settled])
+        cells = [bytearray(row) for row in self._done_cells]
+        self._add(cells, dots[max(0, settled - 1) :])
+        return [row.decode("latin-1").translate(BRAILLE) for row in cells]
+
+    def _blank(self) -> list[bytearray]:
+        """A byte for each character, from the top; each bit is a dot."""
+        return [bytearray(self._canvas.columns) for _ in range(self._canvas.rows)]
+
+    def _add(self, cells: Sequence[bytearray], dots: Sequence[Dot]) -> None:
+        columns, rows = self._canvas.columns, self._canvas.rows
+        for x, y in _line(dots):
+            column, row = x // DOTS_ACROSS, y // DOTS_UP
+            if 0 <= column < columns and 0 <= row < rows:
+                cells[rows - 1 - row][column] |= BITS[y % DOTS_UP][x % DOTS_ACROSS]
+
+
+def _line(dots: Sequence[Dot]) -> Iterator[tuple[int, int]]:
+    """All dots on the straight lines from each dot to the next, each a column or a row further; gaps stay gaps."""
+    for at, (x, y) in enumerate(dots):
+        if y is None:
+            continue
+        next_x, next_y = dots[at + 1] if at + 1 < len(dots) else (x, y)
+        if next_y is None:
+            next_x, next_y = x, y
+        steps = max(abs(next_x - x), abs(next_y - y), 1)
+        for i in range(steps):
+            yield x + (next_x - x) * i // steps, y + (next_y - y) * i // steps
 
 
 def both(below: str, above: str) -> str:
-    """Two rows in one: where both have dots, the dots of both."""
-    return below if below == above else "".join(map(_both_dots, below, above))
+    """Two characters of curves in one: the dots of both."""
+    return chr(ord(below) | ord(above)) if " " not in (below, above) else below if above == " " else above
 
 
-def _both_dots(below: str, above: str) -> str:
-    if below == above or above == " ":
-        return below
-    return above if below == " " else chr(ord(below) | ord(above))  # braille: each dot is a bit
-
-
-def _plot(figure: plotext._figure._figure_class, frame: Frame, points: Sequence[Point]) -> list[str]:
-    figure.clear_data()
+def _axes(frame: Frame) -> list[str]:
+    """A frame without a curve, as ``height`` strings of ``width`` characters."""
+    figure = plotext._figure._figure_class()  # noqa: SLF001 (the module itself has only one, shared figure)
+    figure.theme("clear")
+    figure.xaxes(True, False)
+    figure.yaxes(True, False)
     figure.plot_size(frame.width, frame.height)
-    places = [(x, frame.axis.place(y)) for x, y in points]
-    if any(math.isfinite(y) for _, y in places):
-        figure.plot([x for x, _ in places], [y for _, y in places], marker="braille")
-    else:
-        figure.plot([frame.first], [-1.0], marker="braille")  # off the canvas: plotext needs one point for axes
+    figure.plot([frame.first], [-1.0])  # off the canvas: plotext needs one point for axes
     figure.xlim(frame.first, frame.last)
     figure.ylim(0, 1)
     y_ticks = frame.axis.ticks(most=max(2, frame.height // 3))

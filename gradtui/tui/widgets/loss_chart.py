@@ -1,8 +1,7 @@
-"""One side's chart: a curve in braille, drawn with plotext and sent cell by cell."""
+"""One side's chart: a curve in braille between its axes, sent cell by cell."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -10,8 +9,11 @@ from textual import events
 
 from gradtui.runs.axes import UNIT_AXIS, Axis
 from gradtui.runs.wording import number
-from gradtui.tui.widgets.canvas import AXIS_COLUMN, Canvas, Frame, both
+from gradtui.tui.widgets.canvas import DOTS_ACROSS, LABEL_WIDTH, Canvas, Curve, Frame, both
 from gradtui.tui.widgets.lines import Line, Lines
+
+LEAST_WIDTH, LEAST_HEIGHT = 16, 4
+"""A smaller chart is not drawn."""
 
 
 @dataclass(frozen=True)
@@ -59,11 +61,13 @@ class LossChart(Lines):
     def __init__(self, *, title: str, id: str) -> None:
         super().__init__(id=id)
         self.border_title = title
-        self._raw, self._smooth = Canvas(), Canvas()
         self._picture: Picture | None = None
         self._words: tuple[str, ...] = ()
-        self._drawn: object = None
-        self._curve_lines: list[Line] = []  # of the picture that looks like _drawn
+        self._canvas: Canvas | None = None
+        self._raw: Curve
+        self._smooth: Curve
+        self._seen: object = None  # what of a picture was drawn
+        self._drawn: list[Line] = []
 
     def say(self, *words: str) -> None:
         """Words in the place of a curve: what will be drawn here, and how to begin."""
@@ -79,59 +83,41 @@ class LossChart(Lines):
     @property
     def columns(self) -> int:
         """How many columns of dots the curve may have: more points than two in each cannot be told apart."""
-        return max(8, (self.size.width - 7) * 2)
+        return max(8, (self.size.width - LABEL_WIDTH - 1) * DOTS_ACROSS)
 
     def on_resize(self, event: events.Resize) -> None:
-        self._drawn = None
         self.show(self._all_lines())
 
     def _all_lines(self) -> list[Line]:
         width, height = self.size
-        if width < 8 or height < 4:
+        if width < LEAST_WIDTH or height < LEAST_HEIGHT:
             return list(self._lines)
         if self._picture is None:
-            self._drawn = None
             return _centred(self._words, width, height)
         if self._picture.failure:
-            self._drawn = None
             return _failure_lines(self._picture.failure, width, height)
-        seen = _as_seen(self._picture, width, height - 1)
-        if seen != self._drawn:
-            self._drawn, self._curve_lines = seen, self._curve(self._picture, width, height - 1)
-        return [_head(self._picture, width), *self._curve_lines]
+        return [_head(self._picture, width), *self._curve(self._picture, width, height - 1)]
 
     def _curve(self, picture: Picture, width: int, height: int) -> list[Line]:
+        """The curves in their frame; drawn anew only where a dot of them has changed."""
         frame = Frame(width, height, picture.first, picture.last, picture.x_name, picture.x_unit, picture.axis)
-        rows = self._raw.rows(frame, picture.points)
-        if picture.smooth:
-            over = self._smooth.rows(frame, picture.smooth)
-            lines = [_laid_over(below, above) for below, above in zip(rows, over, strict=True)]
-        else:
-            lines = [_framed(row) for row in rows]
-        if len(lines) >= 3:
-            span = max(picture.last - picture.first, 1e-12)
+        if self._canvas is None or self._canvas.frame != frame:
+            self._canvas = Canvas(frame)
+            self._raw, self._smooth = Curve(self._canvas), Curve(self._canvas)
+            self._seen = None
+        raw, smooth = self._raw.dots(picture.points), self._smooth.dots(picture.smooth)
+        seen = raw, smooth, picture.cursor, picture.mark
+        if self._seen != seen:
+            self._seen = seen
+            rows: list[Line] = [[(row, "curve")] for row in self._raw.drawn(raw)]
+            if smooth:
+                rows = [_laid_over(row[0][0], over) for row, over in zip(rows, self._smooth.drawn(smooth), strict=True)]
             if picture.cursor is not None and picture.first <= picture.cursor <= picture.last:
-                lines[:-2] = [_with_cursor(line, (picture.cursor - picture.first) / span) for line in lines[:-2]]
+                rows = [_with_cursor(row, self._canvas.column(picture.cursor)) for row in rows]
             if picture.mark is not None:
-                lines[-3] = _marked(lines[-3], max(0.0, min(1.0, (picture.mark - picture.first) / span)))
-        return lines
-
-
-def _as_seen(picture: Picture, width: int, height: int) -> object:
-    """What of a picture can be told apart on a canvas of this size: its points in dots."""
-    across, up = (width - 7) * 2, height * 4
-    span = max(picture.last - picture.first, 1e-12)
-    dots: list[tuple[int, int | None]] = []
-    for x, y in (*picture.points, (math.inf, math.nan), *picture.smooth):
-        place = picture.axis.place(y)
-        dot = (
-            int((x - picture.first) / span * across) if math.isfinite(x) else -1,
-            round(place * up) if math.isfinite(place) else None,
-        )
-        if not dots or dots[-1] != dot:
-            dots.append(dot)
-    frame = picture.first, picture.last, picture.x_name, picture.x_unit, picture.axis, width, height
-    return frame, picture.mark, picture.cursor, dots
+                rows[-1] = _marked(rows[-1], self._canvas.column(picture.mark))
+            self._drawn = _in_frame(self._canvas, rows)
+        return self._drawn
 
 
 def _head(picture: Picture, width: int) -> Line:
@@ -145,23 +131,19 @@ def _head(picture: Picture, width: int) -> Line:
     return [(left, "frame"), (" " * max(1, width - len(left) - len(right) - 1), ""), (right, role)]
 
 
-def _framed(row: str, role: str = "curve") -> Line:
-    """Tell the frame from the curve in a row of plotext's: the curve is what stands right of the axis."""
-    if row[AXIS_COLUMN : AXIS_COLUMN + 1] not in ("│", "┤"):
-        return [(row, "frame")]
-    return [(row[: AXIS_COLUMN + 1], "frame"), (row[AXIS_COLUMN + 1 :], role)]
+def _in_frame(canvas: Canvas, rows: Sequence[Line]) -> list[Line]:
+    """The rows of a canvas with its axes around them."""
+    framed: list[Line] = [[(left, "frame"), *row] for left, row in zip(canvas.left, rows, strict=True)]
+    return [*framed, *([(row, "frame")] for row in canvas.below)]
 
 
 def _laid_over(below: str, above: str) -> Line:
     """Two curves in one row: where the upper one has dots they are bright, with the lower one's dots beside them."""
-    frame = _framed(above)
-    if len(frame) == 1:
-        return frame
-    line = [frame[0]]
-    for under, over in zip(below[AXIS_COLUMN + 1 :], above[AXIS_COLUMN + 1 :], strict=True):
+    line: list[tuple[str, str]] = []
+    for under, over in zip(below, above, strict=True):
         role = "curve" if over != " " else "dimmed"
         character = both(under, over)
-        if len(line) > 1 and line[-1][1] == role:
+        if line and line[-1][1] == role:
             line[-1] = (line[-1][0] + character, role)
         else:
             line.append((character, role))
@@ -182,18 +164,13 @@ def _replaced(line: Line, column: int, character: str, role: str, *, only_blank:
     return [piece for piece in result if piece[0]]
 
 
-def _canvas_column(line: Line, share: float) -> int:
-    width = sum(len(text) for text, _ in line) - AXIS_COLUMN - 1
-    return AXIS_COLUMN + 1 + min(width - 1, max(0, round(share * (width - 1))))
+def _with_cursor(row: Line, column: int) -> Line:
+    return _replaced(row, column, "┊", "frame", only_blank=True)
 
 
-def _with_cursor(line: Line, share: float) -> Line:
-    return _replaced(line, _canvas_column(line, share), "┊", "frame", only_blank=True)
-
-
-def _marked(line: Line, share: float) -> Line:
+def _marked(row: Line, column: int) -> Line:
     """The lowest row of the canvas with a cross where the values stop being finite."""
-    return _replaced(line, _canvas_column(line, share), "×", "failure", only_blank=False)
+    return _replaced(row, column, "×", "failure", only_blank=False)
 
 
 def _centred(words: Sequence[str], width: int, height: int) -> list[Line]:
