@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from rich.console import Console, RenderableType
-from rich.control import Control
 from textual._compositor import ChopsUpdate
 
 
@@ -16,7 +15,7 @@ class NarrowUpdate(ChopsUpdate):
             for strip_end, (x, strip) in zip(self.chop_ends[y], self.chops[y].items(), strict=False):
                 start, stop = max(x, first), min(strip_end, end)
                 if strip is not None and start < stop:
-                    sequences += Control.move_to(start, y).segment.text, strip.crop(start - x, stop - x).render(console)
+                    sequences += f"\x1b[{y + 1};{start + 1}H", strip.crop(start - x, stop - x).render(console)
         return "".join(sequences)
 
 

@@ -23,6 +23,7 @@ class Lines(Widget):
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self._lines: list[Line] = []
+        self._plain: Style | None = None
 
     def show(self, lines: Sequence[Line]) -> None:
         """Take ``lines`` in place of those shown."""
@@ -42,13 +43,21 @@ class Lines(Widget):
 
     def style_of(self, role: str) -> Style:
         """The style that the stylesheet gives a role."""
-        return self.get_component_rich_style(f"{self.PREFIX}--{role}") if role else self.rich_style
+        if role:
+            return self.get_component_rich_style(f"{self.PREFIX}--{role}")
+        if self._plain is None:
+            self._plain = self.rich_style  # which Textual puts together anew each time
+        return self._plain
+
+    def notify_style_update(self) -> None:
+        self._plain = None
+        super().notify_style_update()
 
     def render_line(self, y: int) -> Strip:
         if y >= len(self._lines):
-            return Strip.blank(self.size.width, self.rich_style)
+            return Strip.blank(self.size.width, self.style_of(""))
         strip = Strip([Segment(text, self.style_of(role)) for text, role in self._lines[y]])
-        return strip.adjust_cell_length(self.size.width, self.rich_style)
+        return strip.adjust_cell_length(self.size.width, self.style_of(""))
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         return len(self._lines)
