@@ -79,7 +79,7 @@ class Series:
         if finite:
             lowest = min(finite)
             self.low, self.high = min(self.low, lowest), max(self.high, max(finite))
-            positive = lowest if lowest > 0 else min((y for y in finite if y > 0), default=math.inf)
+            positive = lowest if lowest > 0 else min(filter((0.0).__lt__, finite), default=math.inf)
             self.low_positive = min(self.low_positive, positive)
 
 
