@@ -19,14 +19,14 @@ from tests.tui.pilot import drive, until
 
 async def open_history(pilot: Pilot[int], rows: int) -> HistoryScreen:
     await pilot.press("f10")
-    await until(pilot, lambda: isinstance(pilot.app.screen, HistoryScreen) and pilot.app.screen._table.row_count == rows)
+    await until(pilot, lambda: isinstance(pilot.app.screen, HistoryScreen) and len(pilot.app.screen._list.runs) == rows)
     assert isinstance(pilot.app.screen, HistoryScreen)
     return pilot.app.screen
 
 
 def shown(history: HistoryScreen) -> list[str]:
-    """The table, a line per row."""
-    return [" ".join(cell.plain for cell in history._table.get_row_at(row)) for row in range(history._table.row_count)]
+    """The lines of the list in sight, under its head."""
+    return [history._list.render_line(y).text.strip() for y in range(1, 1 + min(len(history._list.runs), history._list.page))]
 
 
 def test_runs_are_listed_newest_first_and_filtered_by_typing() -> None:
@@ -46,10 +46,10 @@ def test_runs_are_listed_newest_first_and_filtered_by_typing() -> None:
         assert "0.0406" in rows[2], "the last loss of the left side"
         for key in "failed lr":
             await pilot.press("space" if key == " " else key)
-        await until(pilot, lambda: history._table.row_count == 1)
+        await until(pilot, lambda: len(history._list.runs) == 1)
         assert "lr 0.25" in shown(history)[0]
         await pilot.press("x")
-        await until(pilot, lambda: history._table.row_count == 0)
+        await until(pilot, lambda: len(history._list.runs) == 0)
         await pilot.press("enter", "f5", "f4", "f8", "f9")  # on no row at all
         assert pilot.app.screen is history
         await pilot.press("escape")
@@ -128,7 +128,7 @@ def test_deleting_asks_and_removes_one_run_and_nothing_else(tmp_path: Path) -> N
         await pilot.press("f9")
         await until(pilot, lambda: isinstance(pilot.app.screen, AskDialog))
         await pilot.press("d")
-        await until(pilot, lambda: history._table.row_count == 1)
+        await until(pilot, lambda: len(history._list.runs) == 1)
         assert all_runs() == [kept]
         assert [path.name for path in kept.path.parent.iterdir()] == [kept.id]
 

@@ -34,7 +34,7 @@ def test_runs_of_one_second_get_names_of_their_own_and_are_listed_newest_first()
 
 
 def test_a_run_is_found_by_its_id_a_beginning_or_last() -> None:
-    first, second = new_run(), new_run(experiment="digits")
+    first, second = new_run(), new_run()
     assert find_run(first.id) == first
     assert find_run("last") == second
     assert find_run(second.id[:-1]) == second
