@@ -87,6 +87,15 @@ def test_labels_of_any_width_leave_the_canvas_whole(low: float, high: float, wid
         assert any(row[edge] not in " \u2800" for row in rows)
 
 
+def test_a_canvas_is_as_large_as_its_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "20")
+    monkeypatch.setenv("LINES", "10")  # what plotext takes for the size of the terminal
+    space = Canvas(Frame(300, 100))
+    assert (space.columns, space.rows) == (293, 98)
+    assert len(space.left) == 98
+    assert {len(row) for row in space.below} == {300}
+
+
 def test_what_lies_beyond_the_canvas_is_not_drawn() -> None:
     inside = [(x, y) for x, y in curve(7) if 200 <= x <= 800]
     for points in (inside, [(1.0, 0.5), *inside, (1000.0, 0.5)]):

@@ -22,6 +22,8 @@ from gradtui.tui.widgets.text_field import TextField
 
 BATCH = 50
 """So many runs are read before keys are looked at; more than most screens show at once."""
+SHOWN_TOGETHER = 20 * BATCH
+"""After the first batch: Textual lays the screen out anew each time that the list grows."""
 REFRESH_SECONDS = 2.0
 
 
@@ -70,8 +72,10 @@ class HistoryScreen(Settled, Screen[Choice]):
         for start in range(0, len(folders), BATCH):
             batch = map(summarize, folders[start : start + BATCH])
             self._runs.update((summary.folder.id, summary) for summary in batch)
-            self._show()
+            if start % SHOWN_TOGETHER == 0:
+                self._show()
             await asyncio.sleep(0)
+        self._show()
         self._tell_count()
 
     def _show(self) -> None:

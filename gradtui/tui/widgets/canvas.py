@@ -137,6 +137,7 @@ def both(below: str, above: str) -> str:
 def _axes(frame: Frame) -> list[str]:
     """A frame without a curve, as ``height`` strings of ``width`` characters."""
     figure = plotext._figure._figure_class()  # noqa: SLF001 (the module itself has only one, shared figure)
+    figure._limit_size(False, False)  # noqa: SLF001 (otherwise to what the terminal was when plotext looked)
     figure.theme("clear")
     figure.xaxes(True, False)
     figure.yaxes(True, False)

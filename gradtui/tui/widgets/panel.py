@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 import time
+from collections.abc import Sequence
 
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
@@ -57,6 +58,7 @@ class Panel(VerticalScroll):
         super().__init__(id=id)
         self.view = VIEWS[0]
         self._drawn = 0.0
+        self._lines: Sequence[Line] = ()
         self.border_title = self.view
 
     def compose(self) -> ComposeResult:
@@ -76,7 +78,7 @@ class Panel(VerticalScroll):
             lines = code_lines(settings, self._width)
         elif offer is not None:
             lines += [[], [(f" {offer.words}: ", "holds"), ("press o to open it, F10 for all runs.", "")]]
-        self.query_one(PanelLines).show(lines)
+        self._show(lines)
 
     def draw(self, run: FollowedRun) -> None:
         """Show a run as it stands; while it trains, not more often than its numbers can be read."""
@@ -93,7 +95,15 @@ class Panel(VerticalScroll):
             lines = log_lines(results, run.folder, self._width)
         else:
             lines = result_lines(results, self._width) + _notes(results, self._width)
-        self.query_one(PanelLines).show(lines)
+        self._show(lines)
+
+    def on_resize(self) -> None:
+        self._show(self._lines)
+
+    def _show(self, lines: Sequence[Line]) -> None:
+        """With blank lines down to the lower edge: each time that their number changes, Textual lays out the whole screen."""
+        self._lines = lines
+        self.query_one(PanelLines).show([*lines, *[()] * (self.size.height - len(lines))])
 
     @property
     def _width(self) -> int:
