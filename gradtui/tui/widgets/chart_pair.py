@@ -30,7 +30,7 @@ class ChartPair(Horizontal):
         self._axis: Axis | None = None
         self._end = 0.0
         self._drawing: object = None
-        self._views: dict[tuple[object, float, float, int], Thinned] = {}
+        self._views: dict[tuple[object, int, float, float, int], Thinned] = {}
 
     def compose(self) -> ComposeResult:
         for side in SIDES:
@@ -145,7 +145,7 @@ class ChartPair(Horizontal):
 
     def _view(self, key: object, xs: Places, ys: array[float], first: float, last: float, columns: int) -> Thinned:
         """The one view of a curve: an older one, of another range or width, is of no use any more."""
-        whole = (key, first, last, columns)
+        whole = (key, id(ys), first, last, columns)  # of a run that was read elsewhere the whole curve is another
         if whole not in self._views:
             self._views = {old: view for old, view in self._views.items() if old[0] != key}
             self._views[whole] = Thinned(xs, ys, first, last, columns)
