@@ -152,8 +152,8 @@ def test_a_run_that_ended_unseen_is_offered_and_opened_with_a_key(status: str, s
 
     async def scenario(pilot: Pilot[int], screen: RunScreen) -> None:
         await until(pilot, lambda: screen.check_action("open_offered", ()))
-        panel = screen.query_one("PanelLines")
-        await until(pilot, lambda: said in str(panel._lines))  # type: ignore[attr-defined]
+        panel = screen.query_one("Panel")
+        await until(pilot, lambda: said in str(panel.text))  # type: ignore[attr-defined]
         await pilot.press("o")
         await until(pilot, lambda: screen.folder == run and run.seen)
 

@@ -65,21 +65,21 @@ def test_the_panel_shows_results_claims_and_the_code_of_both_sides() -> None:
 
     async def scenario(pilot: Pilot[int], screen: RunScreen) -> None:
         await opened(pilot, screen, path)
-        assert "final loss" in text_of(screen, "PanelLines")
+        assert "final loss" in text_of(screen, "Panel")
         await pilot.press("v")
         await pilot.pause()
-        assert "gradients accumulate without" in text_of(screen, "PanelLines")
+        assert "gradients accumulate without" in text_of(screen, "Panel")
         await pilot.press("v")
         await pilot.pause()
-        code = text_of(screen, "PanelLines")
+        code = text_of(screen, "Panel")
         assert code.count("▸ optimizer.zero_grad()") == 1
         assert code.count("loss.backward()") == 2
         await pilot.press("v")
         await pilot.pause()
-        assert "WITHOUT zero_grad()  printed nothing" in text_of(screen, "PanelLines")
+        assert "WITHOUT zero_grad()  printed nothing" in text_of(screen, "Panel")
         await pilot.press("v")
         await pilot.pause()
-        assert "final loss" in text_of(screen, "PanelLines")
+        assert "final loss" in text_of(screen, "Panel")
 
     drive(scenario)
 

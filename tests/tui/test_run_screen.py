@@ -2,6 +2,7 @@ import math
 from pathlib import Path
 
 import pytest
+from textual.events import MouseScrollDown
 from textual.pilot import Pilot
 
 from gradtui.runs.folder import create_run
@@ -11,7 +12,7 @@ from gradtui.tui import keys
 from gradtui.tui.screens.run import RunScreen
 from gradtui.tui.widgets.canvas import Curve
 from gradtui.tui.widgets.loss_chart import LossChart
-from gradtui.tui.widgets.panel import PanelLines
+from gradtui.tui.widgets.panel import VIEWS, Panel
 from gradtui.tui.widgets.status_line import StatusLine
 from tests.tui.pilot import drive, until
 
@@ -31,8 +32,9 @@ def saved_run(left: list[float], right: list[float], status: str = "finished") -
 
 def text_of(screen: RunScreen, selector: str) -> str:
     widget = screen.query_one(selector)
-    assert isinstance(widget, LossChart | PanelLines | StatusLine)
-    return "\n".join("".join(text for text, _ in line) for line in widget._lines)
+    assert isinstance(widget, LossChart | Panel | StatusLine)
+    lines = widget.text if isinstance(widget, Panel) else widget._lines
+    return "\n".join("".join(text for text, _ in line) for line in lines)
 
 
 def shows(left: list[float], right: list[float], *, log: bool = False) -> dict[str, str]:
@@ -48,7 +50,7 @@ def shows(left: list[float], right: list[float], *, log: bool = False) -> dict[s
         if log:
             await pilot.press("f3")
         await pilot.pause()
-        seen.update({selector: text_of(screen, selector) for selector in ("#left", "#right", "PanelLines", "#status")})
+        seen.update({selector: text_of(screen, selector) for selector in ("#left", "#right", "Panel", "#status")})
 
     drive(scenario)
     return seen
@@ -104,7 +106,7 @@ def test_a_run_from_form_to_table() -> None:
         await until(pilot, lambda: screen.status == "finished")
         await pilot.pause()
         assert "epoch 20/20" in text_of(screen, "#status")
-        assert "WITH lower" in text_of(screen, "PanelLines")
+        assert "WITH lower" in text_of(screen, "Panel")
         for key in keys.ALL:
             known = screen.check_action(key.action.partition("(")[0], ())
             assert known is not False or key.action == "open_offered"
@@ -136,5 +138,64 @@ def test_nothing_is_drawn_again_that_has_not_changed(monkeypatch: pytest.MonkeyP
         screen.redraw()
         await pilot.pause()
         assert drawings == []
+
+    drive(scenario)
+
+
+def test_the_panel_scrolls_to_what_does_not_fit() -> None:
+    from gradtui.runs.folder import RunFolder
+
+    path = saved_run([0.5] * 30, [0.25] * 30)
+
+    async def scenario(pilot: Pilot[int], screen: RunScreen) -> None:
+        screen.open_run(RunFolder(path))
+        await until(pilot, lambda: screen.status == "finished")
+        panel = screen.query_one(Panel)
+        await until(pilot, lambda: "final loss" in text_of(screen, "Panel"))
+        await pilot.press("v", "v")
+        lines = text_of(screen, "Panel").split("\n")
+        height = panel.size.height
+        assert panel.view == "Code"
+        assert len(lines) > height
+
+        def in_sight() -> list[str]:
+            return [panel.render_line(y).text.rstrip() for y in range(height)]
+
+        assert in_sight() == [line.rstrip() for line in lines[:height]]
+        assert panel.border_subtitle == f"{len(lines) - height} more: PgDn"
+        for _ in range(9):
+            await pilot.press("pagedown")
+        assert in_sight() == [line.rstrip() for line in lines[-height:]]
+        assert panel.border_subtitle == "PgUp"
+        await pilot.press("pageup")
+        before = in_sight()
+        assert before != [line.rstrip() for line in lines[-height:]]
+        await pilot._post_mouse_events([MouseScrollDown], Panel, (3, 3))
+        assert in_sight() != before
+        for _ in range(9):
+            await pilot.press("pageup")
+        assert in_sight()[0] == lines[0].rstrip()
+        await pilot.press("pagedown", "v")
+        assert panel._top == 0
+
+    drive(scenario, (100, 24))
+
+
+def test_another_view_does_not_lay_the_screen_out_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    from gradtui.runs.folder import RunFolder
+
+    path = saved_run([0.5] * 30, [0.25] * 30)
+
+    async def scenario(pilot: Pilot[int], screen: RunScreen) -> None:
+        screen.open_run(RunFolder(path))
+        await until(pilot, lambda: screen.status == "finished" and "final loss" in text_of(screen, "Panel"))
+        await pilot.pause()
+        layouts: list[object] = []
+        layout = screen._refresh_layout
+        monkeypatch.setattr(screen, "_refresh_layout", lambda *args, **words: layouts.append(args) or layout(*args, **words))  # type: ignore[func-returns-value]
+        for _ in VIEWS:
+            await pilot.press("v")
+            await pilot.pause()
+        assert layouts == []
 
     drive(scenario)

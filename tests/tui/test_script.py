@@ -49,10 +49,10 @@ def test_a_script_is_named_checked_run_and_shown(tmp_path: Path) -> None:
         await until(pilot, lambda: screen.status == "finished")
         await until(pilot, lambda: "step 30" in text_of(screen, "#status"))
         assert "train.py · seed 42" in text_of(screen, "#status")
-        await until(pilot, lambda: "would apply old gradients again" in " ".join(text_of(screen, "PanelLines").split()))
+        await until(pilot, lambda: "would apply old gradients again" in " ".join(text_of(screen, "Panel").split()))
         await pilot.press("f4", "f4")
-        await until(pilot, lambda: "Your script, as it stands" in text_of(screen, "PanelLines"))
-        assert "   5   optimizer = torch.optim.SGD([weight], lr=0.1)" in text_of(screen, "PanelLines")
+        await until(pilot, lambda: "Your script, as it stands" in text_of(screen, "Panel"))
+        assert "   5   optimizer = torch.optim.SGD([weight], lr=0.1)" in text_of(screen, "Panel")
         seen = set()
         for _ in range(9):
             seen.add(text_of(screen, "#left").split("\n")[0].strip())

@@ -255,8 +255,7 @@ class RunScreen(LookingScreen):
     # What is looked at, and how
 
     def action_scroll_panel(self, pages: int) -> None:
-        panel = self.query_one(Panel)
-        panel.scroll_relative(y=pages * max(1, panel.size.height - 1), animate=False)
+        self.query_one(Panel).scroll_pages(pages)
 
     def action_next_view(self) -> None:
         self.query_one(Panel).next_view()

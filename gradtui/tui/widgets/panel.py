@@ -6,9 +6,6 @@ import textwrap
 import time
 from collections.abc import Sequence
 
-from textual.app import ComposeResult
-from textual.containers import VerticalScroll
-
 from gradtui.runs import table
 from gradtui.runs.claims import HOLDS, UNKNOWN, Claim
 from gradtui.runs.folder import RunFolder
@@ -26,10 +23,14 @@ LABEL, VALUE, VALUE_NARROW = 17, 18, 13
 NARROW = 70
 LOG_LINES = 50
 DRAW_SECONDS = 1.0
+WHEEL_LINES = 3
 
 
-class PanelLines(Lines):
-    """The lines of whichever view is chosen."""
+class Panel(Lines):
+    """One of the views of a run; a key goes to the next.
+
+    It scrolls by itself: Textual would lay the whole screen out anew each time that a view is longer or shorter.
+    """
 
     PREFIX = "panel"
     COMPONENT_CLASSES = {
@@ -37,8 +38,7 @@ class PanelLines(Lines):
         for role in ("head", "label", "left", "right", "difference", "holds", "fails", "unknown", "clears", "note", "code")
     }
     DEFAULT_CSS = """
-    PanelLines {
-        height: auto;
+    Panel {
         .panel--head, .panel--label, .panel--note, .panel--unknown { color: $text-muted; }
         .panel--left { color: $primary; }
         .panel--right { color: $secondary; }
@@ -48,28 +48,49 @@ class PanelLines(Lines):
     }
     """
 
-
-class Panel(VerticalScroll):
-    """One of the views of a run; a key goes to the next."""
-
-    can_focus = False
-
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
         self.view = VIEWS[0]
+        self.text: Sequence[Line] = ()
+        """All lines of the view."""
+        self._top = 0
         self._drawn = 0.0
-        self._lines: Sequence[Line] = ()
         self.border_title = self.view
-
-    def compose(self) -> ComposeResult:
-        yield PanelLines()
 
     def next_view(self) -> None:
         """The next of the views."""
         self.view = VIEWS[(VIEWS.index(self.view) + 1) % len(VIEWS)]
         self.border_title = self.view
-        self.scroll_home(animate=False)
+        self._top = 0
         self._drawn = 0.0
+
+    def scroll_pages(self, pages: int) -> None:
+        """Go on to what does not fit, or back."""
+        self._scroll(pages * max(1, self.size.height - 1))
+
+    def on_mouse_scroll_down(self) -> None:
+        self._scroll(WHEEL_LINES)
+
+    def on_mouse_scroll_up(self) -> None:
+        self._scroll(-WHEEL_LINES)
+
+    def on_resize(self) -> None:
+        self._scroll(0)
+
+    def _scroll(self, lines: int) -> None:
+        self._top += lines
+        self._show(self.text)
+
+    def _show(self, text: Sequence[Line]) -> None:
+        """These lines, from where it was scrolled to; below the panel stands how many more there are."""
+        height = self.size.height
+        self.text, self._top = text, max(0, min(self._top, len(text) - height))
+        below = len(text) - height - self._top
+        more = f"{below} more: PgDn" if below > 0 else "PgUp" if self._top else ""
+        if self.border_subtitle != more:
+            self.border_subtitle = more
+        shown = text[self._top : self._top + height]
+        self.show([*shown, *[()] * (height - len(shown))])
 
     def announce(self, settings: RunSettings | None, offer: Offer | None) -> None:
         """Before there is a run: the code of the next one, and what run could be opened."""
@@ -96,14 +117,6 @@ class Panel(VerticalScroll):
         else:
             lines = result_lines(results, self._width) + _notes(results, self._width)
         self._show(lines)
-
-    def on_resize(self) -> None:
-        self._show(self._lines)
-
-    def _show(self, lines: Sequence[Line]) -> None:
-        """With blank lines down to the lower edge: each time that their number changes, Textual lays out the whole screen."""
-        self._lines = lines
-        self.query_one(PanelLines).show([*lines, *[()] * (self.size.height - len(lines))])
 
     @property
     def _width(self) -> int:
