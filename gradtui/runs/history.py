@@ -33,7 +33,7 @@ def summarize(folder: RunFolder) -> Summary:
     try:
         state = folder.observe()
     except DamagedRun as error:
-        return Summary(folder, None, str(error))
+        return Summary(folder, None, str(error).removeprefix(f"{folder.label}: "))
     left, right = (_last_loss(folder, name) for name in state.variants)
     return Summary(folder, state, "", (left, right))
 
