@@ -11,16 +11,19 @@ from gradtui.runs.state import DamagedRun, RunState
 
 @dataclass(frozen=True)
 class Summary:
-    """One run in a list; of a damaged one only what is wrong with it. The losses are the last ones written."""
+    """One run in a list; of a damaged one only what is wrong with it. The losses are the last ones written.
+
+    One that was not read yet has neither a state nor a problem.
+    """
 
     folder: RunFolder
-    state: RunState | None
-    problem: str
+    state: RunState | None = None
+    problem: str = ""
     losses: tuple[float | None, float | None] = (None, None)
 
     @property
     def status(self) -> str:
-        return self.state.status if self.state else "damaged"
+        return self.state.status if self.state else "damaged" if self.problem else ""
 
     @property
     def words(self) -> str:

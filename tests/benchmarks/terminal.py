@@ -251,8 +251,9 @@ def opening() -> None:
 
 
 def history() -> None:
-    for _ in range(1000):
-        folder = create_run(RunSettings.parse({}))
+    """The list of a thousand saved runs; then a word is typed that only the oldest one has."""
+    for place in range(1000):
+        folder = create_run(RunSettings.parse({} if place else {"lr": 0.025}))
         folder.write(replace(folder.read(), status="finished"))
         for side, name in enumerate(folder.read().variants):
             folder.steps_csv(name).write_text(HEADER + rows(1, 20, side))
@@ -261,10 +262,11 @@ def history() -> None:
         terminal.read(6)
         began = time.perf_counter()
         terminal.send("\x1b[21~")
-        terminal.read_until(b"finished", seconds=10)
-        say("a screenful of 1,000 saved runs", f"{time.perf_counter() - began:.2f} s")
         terminal.read_until(b"1,000", seconds=10)
-        say("all of 1,000 saved runs", f"{time.perf_counter() - began:.2f} s", "under 0.5 s")
+        say("1,000 saved runs open in", f"{time.perf_counter() - began:.2f} s", "under 0.5 s")
+        terminal.send("0.025")
+        terminal.read_until(b"lr 0.025", seconds=10)
+        say("  from the key to the settings of the oldest, typed for", f"{time.perf_counter() - began:.2f} s")
 
 
 def main() -> None:

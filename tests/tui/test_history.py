@@ -1,10 +1,13 @@
+import asyncio
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Select
+from textual.widgets import Select, Static
 
 from gradtui.runs.folder import RunFolder, all_runs
+from gradtui.tui.screens import history as history_screen
 from gradtui.tui.screens.ask import AskDialog
 from gradtui.tui.screens.compare import CompareScreen
 from gradtui.tui.screens.export import ExportDialog
@@ -54,6 +57,51 @@ def test_runs_are_listed_newest_first_and_filtered_by_typing() -> None:
         assert pilot.app.screen is history
         await pilot.press("escape")
         await until(pilot, lambda: pilot.app.screen is screen)
+
+    drive(scenario)
+
+
+def test_all_runs_are_listed_before_all_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    for lr in (0.25, 0.1, 0.1, 0.1):  # newest last
+        made_up_run(lr=lr)
+    monkeypatch.setattr(history_screen, "BATCH", 2)
+    reading = asyncio.Event()
+
+    async def wait(seconds: float) -> None:
+        await reading.wait()
+
+    monkeypatch.setattr(history_screen, "asyncio", SimpleNamespace(sleep=wait))
+
+    async def scenario(pilot: Pilot[int], screen: RunScreen) -> None:
+        history = await open_history(pilot, rows=4)
+        assert "4 saved runs" in str(history.query_one("#title", Static).render())
+        assert ["finished" in line for line in shown(history)] == [True, True, False, False]
+        for key in "0.25":
+            await pilot.press(key)
+        await until(pilot, lambda: len(history._list.runs) == 0)
+        reading.set()
+        await until(pilot, lambda: ["lr 0.25" in line for line in shown(history)] == [True])
+        assert "1 of 4 saved runs" in str(history.query_one("#title", Static).render())
+
+    drive(scenario)
+
+
+def test_a_run_that_was_not_read_yet_can_be_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    made_up_run(steps=300)
+    made_up_run()
+    monkeypatch.setattr(history_screen, "BATCH", 1)
+
+    async def never(seconds: float) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(history_screen, "asyncio", SimpleNamespace(sleep=never))
+
+    async def scenario(pilot: Pilot[int], screen: RunScreen) -> None:
+        history = await open_history(pilot, rows=2)
+        assert ["finished" in line for line in shown(history)] == [True, False]
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: screen.status == "finished")
+        assert set(screen.runs[0].steps.values()) == {300}
 
     drive(scenario)
 

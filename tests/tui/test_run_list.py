@@ -100,6 +100,23 @@ def test_fewer_runs_leave_the_cursor_on_the_last() -> None:
     drive(scenario)
 
 
+def test_the_cursor_stays_on_its_run_when_others_come_above() -> None:
+    async def scenario(pilot: Pilot[None], shown: RunList) -> None:
+        many = runs(100)
+        shown.show(many[40:])
+        await pilot.pause()
+        shown.move(2)
+        for among in (many, many[41:], many[:43]):
+            shown.show(among)
+            await pilot.pause()
+            assert chosen(shown) == "run-042"
+            assert chosen(shown) in in_sight(shown)
+        shown.show([*many[:42], *many[43:]])  # it was deleted: the one in its place
+        assert chosen(shown) == "run-043"
+
+    drive(scenario)
+
+
 def test_a_click_chooses_a_run() -> None:
     async def scenario(pilot: Pilot[None], shown: RunList) -> None:
         shown.show(runs(100))

@@ -22,8 +22,6 @@ from gradtui.tui.widgets.text_field import TextField
 
 BATCH = 50
 """So many runs are read before keys are looked at; more than most screens show at once."""
-SHOWN_TOGETHER = 20 * BATCH
-"""After the first batch: Textual lays the screen out anew each time that the list grows."""
 REFRESH_SECONDS = 2.0
 
 
@@ -46,6 +44,7 @@ class HistoryScreen(Settled, Screen[Choice]):
         super().__init__()
         self._runs: dict[str, Summary] = {}
         self._marked: str | None = None
+        self._told = ""
 
     def compose(self) -> ComposeResult:
         yield Static(" gradtui  saved runs", id="title", markup=False)
@@ -69,17 +68,18 @@ class HistoryScreen(Settled, Screen[Choice]):
         except HomeError as error:
             self._say(str(error), bad=True)
             return
+        self._runs = {folder.id: Summary(folder) for folder in folders}
         for start in range(0, len(folders), BATCH):
-            batch = map(summarize, folders[start : start + BATCH])
-            self._runs.update((summary.folder.id, summary) for summary in batch)
-            if start % SHOWN_TOGETHER == 0:
-                self._show()
+            for folder in folders[start : start + BATCH]:
+                if folder.id in self._runs:  # it was not deleted meanwhile
+                    self._runs[folder.id] = summarize(folder)
+            self._show()
+            self._tell_count()
             await asyncio.sleep(0)
-        self._show()
         self._tell_count()
 
     def _show(self) -> None:
-        """The runs that are known by now and that the filter lets through."""
+        """The runs that the filter lets through; of those that were not read yet it knows the id alone."""
         words = self.query_one("#filter", Input).value.lower().split()
         self._list.show([run for run in self._runs.values() if all(word in _searched(run) for word in words)], self._marked)
 
@@ -87,7 +87,9 @@ class HistoryScreen(Settled, Screen[Choice]):
         shown = len(self._list.runs)
         of = "" if shown == len(self._runs) else f" of {len(self._runs):,}"
         words = f"{shown:,}{of} saved {'run' if len(self._runs) == 1 else 'runs'}" if self._runs else "no runs yet"
-        self.query_one("#title", Static).update(f" gradtui  {words}")
+        if words != self._told:
+            self._told = words
+            self.query_one("#title", Static).update(f" gradtui  {words}")
 
     def _refresh_live(self) -> None:
         live = [name for name, summary in self._runs.items() if summary.state is not None and summary.state.live]
@@ -99,12 +101,15 @@ class HistoryScreen(Settled, Screen[Choice]):
     @on(Input.Changed, "#filter")
     def _filtered(self) -> None:
         self._show()
+        self._list.choose(0)
         self._tell_count()
         self._say("")
 
     def _whole(self) -> Summary | None:
         """The run under the cursor, unless it is damaged: that is said then."""
         summary = self._list.chosen
+        if summary is not None and summary.state is None:
+            summary = summarize(summary.folder)  # it may not have been read yet
         if summary is not None and summary.state is None:
             self._say(f"damaged: {printable(summary.problem)}", bad=True)
             return None

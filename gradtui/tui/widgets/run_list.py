@@ -41,16 +41,21 @@ class RunList(ScrollView):
         self._cursor = 0
 
     def show(self, runs: Sequence[Summary], marked: str | None = None) -> None:
-        """These runs in place of those shown; the one with the id ``marked`` has a mark."""
-        before, cursor = self.runs, self._cursor
-        self.runs, self._cursor = runs, max(0, min(cursor, len(runs) - 1))
+        """These runs in place of those shown, the cursor on the same one; the one with the id ``marked`` has a mark."""
+        before, cursor, chosen = self.runs, self._cursor, self.chosen
+        self.runs = runs
+        if chosen is not None and [run.folder for run in runs[cursor : cursor + 1]] != [chosen.folder]:
+            self._cursor = next((place for place, run in enumerate(runs) if run.folder == chosen.folder), cursor)
         top = self.scroll_offset.y
         for place in range(top, top + self.page):
-            if before[place : place + 1] != runs[place : place + 1] or self._cursor != cursor or self._marked != marked:
+            if before[place : place + 1] != runs[place : place + 1] or self._marked != marked:
                 self._refresh_place(place)
         self._marked = marked
         widest = max((cell_len(summary.words) for summary in runs), default=0)
         self.virtual_size = Size(len(_columns(HEAD)) + widest, len(runs) + 1)
+        if self._cursor != cursor or cursor >= len(runs):
+            self._refresh_place(cursor)
+            self.choose(self._cursor)
 
     @property
     def chosen(self) -> Summary | None:
