@@ -1,7 +1,4 @@
-"""Read what there is of a long run in processes of their own, one for each side, so that the app stays free for its keys.
-
-``python -m gradtui.tui.ahead RUN_FOLDER VARIANT`` reads one side and writes it to its standard output, pickled.
-"""
+"""Read what there is of a long run in processes of their own, one for each side, so that the app stays free for its keys."""
 
 from __future__ import annotations
 
@@ -10,9 +7,7 @@ import pickle
 import sys
 from asyncio.subprocess import DEVNULL, PIPE
 from contextlib import suppress
-from pathlib import Path
 
-from gradtui.runs.folder import RunFolder
 from gradtui.runs.launch import environment
 from gradtui.tui.following import FollowedRun
 
@@ -26,7 +21,7 @@ async def read_ahead(run: FollowedRun) -> None:
 
 
 async def _read_side(run: FollowedRun, variant: str) -> None:
-    words = [sys.executable, "-m", __name__, str(run.folder.path), variant]
+    words = [sys.executable, "-m", "gradtui.tui.read_side", str(run.folder.path), variant]
     process = await asyncio.create_subprocess_exec(*words, stdin=DEVNULL, stdout=PIPE, stderr=DEVNULL, env=environment())
     try:
         pickled, _ = await process.communicate()
@@ -35,15 +30,3 @@ async def _read_side(run: FollowedRun, variant: str) -> None:
             process.kill()
     if process.returncode == 0:
         run.take_side(variant, pickle.loads(pickled))
-
-
-def main() -> None:
-    folder, variant = sys.argv[1:]
-    run = FollowedRun(RunFolder(Path(folder)))
-    while run.advance([variant]):
-        pass
-    sys.stdout.buffer.write(pickle.dumps(run, protocol=5))
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,25 @@
+"""The process that reads one side of a long run for the app: see ahead.py. It imports no more than it needs.
+
+``python -m gradtui.tui.read_side RUN_FOLDER VARIANT`` writes what it has read to its standard output, pickled.
+"""
+
+from __future__ import annotations
+
+import pickle
+import sys
+from pathlib import Path
+
+from gradtui.runs.folder import RunFolder
+from gradtui.tui.following import FollowedRun
+
+
+def main() -> None:
+    folder, variant = sys.argv[1:]
+    run = FollowedRun(RunFolder(Path(folder)))
+    while run.advance([variant]):
+        pass
+    sys.stdout.buffer.write(pickle.dumps(run, protocol=5))
+
+
+if __name__ == "__main__":
+    main()
