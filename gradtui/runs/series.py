@@ -157,7 +157,7 @@ class _Column:
 
     def extend(self, ys: array[float], end: int) -> None:
         """Go on to ``end``."""
-        values: Sequence[float] = ys[self.end : end]
+        values = ys[self.end : end].tolist()  # boxed once for all that goes through them
         finite = values if math.isfinite(sum(values)) else [y for y in values if math.isfinite(y)]
         if finite:
             low, high = min(finite), max(finite)
