@@ -9,7 +9,6 @@ import math
 import os
 import sys
 import textwrap
-from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -212,10 +211,11 @@ class _Chart:
 
     def _points(self) -> list[tuple[float, float]]:
         """As many points as the width can show, y nan in the gaps."""
-        ys = self.losses.ys
-        if self.y_axis.log and self.losses.low <= 0:  # what has no place must not hide what has
-            ys = array("d", [y if y > 0 else math.nan for y in ys])
-        thinned = Thinned(self.losses.xs, ys, self.x_axis.low, self.x_axis.high, PLOT_WIDTH)
+        losses = self.losses
+        if self.y_axis.log and losses.low <= 0:  # what has no place must not hide what has
+            losses = Series()
+            losses.extend(self.losses.xs[:], [y if y > 0 else math.nan for y in self.losses.ys])
+        thinned = Thinned(losses.xs, losses, self.x_axis.low, self.x_axis.high, PLOT_WIDTH)
         return [(self._across(x), self._down(y)) for x, y in thinned.points()]
 
     def _why_nothing(self) -> str:

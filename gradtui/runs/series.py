@@ -7,7 +7,7 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, overload
+from typing import NamedTuple, Protocol, overload
 
 
 class Places(Protocol):
@@ -55,12 +55,45 @@ class Steps:
         self._length += len(numbers)
 
 
+BLOCK = 1024
+"""Points of a curve that are looked through together, once."""
+
+
+class Extremes(NamedTuple):
+    """The lowest and the highest finite value of a stretch of a curve, and where they stand first."""
+
+    low: float
+    at_low: int
+    high: float
+    at_high: int
+
+    def joined(self, later: Extremes) -> Extremes:
+        """Those of this stretch and of a later one."""
+        low = self if self.low <= later.low else later
+        high = self if self.high >= later.high else later
+        return Extremes(low.low, low.at_low, high.high, high.at_high)
+
+
+def extremes(ys: array[float], start: int, end: int) -> Extremes:
+    """Those of the values from one place to another; infinite the wrong way round where none is finite."""
+    values = ys[start:end].tolist()  # boxed once for all that goes through them
+    finite = values if math.isfinite(sum(values)) else [y for y in values if math.isfinite(y)]
+    if not finite:
+        return Extremes(math.inf, start, -math.inf, start)
+    low, high = min(finite), max(finite)
+    return Extremes(low, start + values.index(low), high, start + values.index(high))
+
+
 @dataclass
 class Series:
-    """A curve as it was recorded: ``xs`` are steps, ``ys`` any floats, nan and the infinities among them."""
+    """A curve as it was recorded: ``xs`` are steps, ``ys`` any floats, nan and the infinities among them.
+
+    ``blocks`` has the extremes of each BLOCK points, so that a long curve is seen anew without going through its points.
+    """
 
     xs: Steps = field(default_factory=Steps)
     ys: array[float] = field(default_factory=lambda: array("d"))
+    blocks: list[Extremes] = field(default_factory=list)
     low: float = math.inf
     high: float = -math.inf
     low_positive: float = math.inf
@@ -73,6 +106,8 @@ class Series:
         """Add points to the right end."""
         self.xs.extend(xs)
         self.ys.extend(ys)
+        while (len(self.blocks) + 1) * BLOCK <= len(self.ys):
+            self.blocks.append(extremes(self.ys, len(self.blocks) * BLOCK, (len(self.blocks) + 1) * BLOCK))
         finite = ys if math.isfinite(sum(ys)) else [y for y in ys if math.isfinite(y)]
         if len(finite) < len(ys) and self.first_not_finite is None:
             self.first_not_finite = next(x for x, y in zip(xs, ys, strict=True) if not math.isfinite(y))
@@ -122,8 +157,9 @@ class Thinned:
     lost. Columns that are complete are never looked at again: a frame costs what is new, however long the series is.
     """
 
-    def __init__(self, xs: Places, ys: array[float], first: float, last: float, columns: int) -> None:
-        self._xs, self._ys = xs, ys
+    def __init__(self, xs: Places, series: Series, first: float, last: float, columns: int) -> None:
+        """``xs`` are the places of the series' points: its steps, or what stands for them on another axis."""
+        self._xs, self._series = xs, series
         self._first = first
         self._width = max(last - first, 1e-12) / columns
         self._columns = columns
@@ -133,44 +169,40 @@ class Thinned:
 
     def points(self) -> list[tuple[float, float]]:
         """The points to draw; y is nan where there is a gap: where no value in a column is finite."""
-        xs, ys = self._xs, self._ys
+        xs = self._xs
         while self._column < self._columns:
             end = bisect_left(xs, self._first + (self._column + 1) * self._width, self._open.end)
             if self._column == self._columns - 1:
                 end = len(xs)
-            self._open.extend(ys, end)
-            extremes = self._open.points(xs, ys)
+            self._open.extend(self._series, end)
+            points = self._open.points(xs, self._series.ys)
             if end == len(xs):  # more may come into this column
-                return self._done + extremes
-            self._done += extremes
+                return self._done + points
+            self._done += points
             self._column, self._open = self._column + 1, _Column(end)
         return self._done
 
 
 class _Column:
-    """The lowest and the highest finite value from one place of a curve to another; each is looked at once."""
+    """The extremes of a curve from one place to another; each value is looked at once."""
 
     def __init__(self, start: int) -> None:
         self.start = self.end = start
-        self._low, self._high = math.inf, -math.inf
-        self._at_low = self._at_high = start
+        self._extremes = Extremes(math.inf, start, -math.inf, start)
 
-    def extend(self, ys: array[float], end: int) -> None:
+    def extend(self, series: Series, end: int) -> None:
         """Go on to ``end``."""
-        values = ys[self.end : end].tolist()  # boxed once for all that goes through them
-        finite = values if math.isfinite(sum(values)) else [y for y in values if math.isfinite(y)]
-        if finite:
-            low, high = min(finite), max(finite)
-            if low < self._low:
-                self._low, self._at_low = low, self.end + values.index(low)
-            if high > self._high:
-                self._high, self._at_high = high, self.end + values.index(high)
-        self.end = max(self.end, end)
+        while self.end < end:
+            block, inside = divmod(self.end, BLOCK)
+            stop = min(end, (block + 1) * BLOCK)
+            whole = not inside and stop == (block + 1) * BLOCK
+            self._extremes = self._extremes.joined(series.blocks[block] if whole else extremes(series.ys, self.end, stop))
+            self.end = stop
 
     def points(self, xs: Places, ys: array[float]) -> list[tuple[float, float]]:
         """Both extremes in the order in which they came; all points where there are no more than two."""
         if self.end - self.start <= 2:
             return [(xs[i], ys[i] if math.isfinite(ys[i]) else math.nan) for i in range(self.start, self.end)]
-        if self._low > self._high:
+        if self._extremes.low > self._extremes.high:
             return [(xs[self.start], math.nan)]
-        return [(xs[at], ys[at]) for at in sorted({self._at_low, self._at_high})]
+        return [(xs[at], ys[at]) for at in sorted({self._extremes.at_low, self._extremes.at_high})]

@@ -1,9 +1,11 @@
 import math
 import random
+from array import array
+from typing import Any
 
 import pytest
 
-from gradtui.runs.series import Series, Thinned
+from gradtui.runs.series import BLOCK, Series, Thinned
 
 
 def series_of(ys: list[float]) -> Series:
@@ -13,7 +15,7 @@ def series_of(ys: list[float]) -> Series:
 
 
 def thinned(series: Series, first: float, last: float, columns: int) -> list[tuple[float, float]]:
-    return Thinned(series.xs, series.ys, first, last, columns).points()
+    return Thinned(series.xs, series, first, last, columns).points()
 
 
 def test_a_short_series_is_drawn_point_by_point() -> None:
@@ -39,7 +41,7 @@ def test_a_growing_series_is_thinned_as_one_that_was_there_at_once() -> None:
     rng = random.Random(7)
     ys = [rng.gauss(0, 1) if rng.random() > 0.01 else math.nan for _ in range(3000)]
     growing = Series()
-    view = Thinned(growing.xs, growing.ys, 1, 3001, 60)
+    view = Thinned(growing.xs, growing, 1, 3001, 60)
     at = 0
     while at < len(ys):
         more = rng.randint(1, 200)
@@ -47,6 +49,47 @@ def test_a_growing_series_is_thinned_as_one_that_was_there_at_once() -> None:
         view.points()
         at += more
     assert str(view.points()) == str(thinned(series_of(ys), 1, 3001, 60))
+
+
+def thinned_plainly(ys: list[float], first: float, last: float, columns: int) -> list[tuple[float, float]]:
+    """Column by column, each value looked at."""
+    points = []
+    width = (last - first) / columns
+    for column in range(columns):
+        begin, end = first + column * width, first + (column + 1) * width
+        places = [x for x in range(1, len(ys) + 1) if begin <= x and (x < end or column == columns - 1)]
+        finite = [x for x in places if math.isfinite(ys[x - 1])]
+        if len(places) <= 2:
+            chosen = places
+        elif finite:
+            chosen = sorted({min(finite, key=lambda x: ys[x - 1]), max(finite, key=lambda x: ys[x - 1])})
+        else:
+            chosen = places[:1]
+        points += [(float(x), ys[x - 1] if math.isfinite(ys[x - 1]) else math.nan) for x in chosen]
+    return points
+
+
+@pytest.mark.parametrize(("first", "columns"), [(1, 1), (1, 3), (1, 7), (3000, 2), (2049, 5), (7000, 4)])
+def test_a_long_curve_is_seen_as_if_each_value_had_been_looked_at(first: int, columns: int) -> None:
+    """Also where whole columns, or whole blocks of points, have nothing finite."""
+    rng = random.Random(first + columns)
+    ys = [rng.choice([rng.gauss(0, 1), 2.0, math.nan, math.inf, -math.inf]) for _ in range(7300)]
+    ys[2000:5200] = [math.nan] * 3200
+    assert str(thinned(series_of(ys), first, 7301, columns)) == str(thinned_plainly(ys, first, 7301, columns))
+
+
+def test_a_long_curve_is_seen_anew_without_going_through_its_points() -> None:
+    series = series_of([math.sin(i) for i in range(100 * BLOCK)])
+    looked_at = []
+
+    class Counted(array):  # type: ignore[type-arg]  # at run time it takes none
+        def __getitem__(self, at: Any) -> Any:
+            looked_at.append(len(range(len(self))[at]) if isinstance(at, slice) else 1)
+            return super().__getitem__(at)
+
+    series.ys = Counted("d", series.ys)
+    assert len(thinned(series, 1, len(series) + 1, 10)) == 20
+    assert sum(looked_at) < 10 * 2 * BLOCK + 100
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])

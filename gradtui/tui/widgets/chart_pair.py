@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from array import array
 from collections.abc import Callable, Iterator, Sequence
 from typing import overload
 
@@ -138,17 +137,17 @@ class ChartPair(Horizontal):
         self, key: object, curves: Curves, series: Series, first: float, last: float, columns: int
     ) -> list[tuple[float, float]]:
         xs = _InSeconds(series.xs, curves) if self.instruments.x_axis == "seconds" else series.xs
-        return self._view(key, xs, series.ys, first, last, columns).points()
+        return self._view(key, xs, series, first, last, columns).points()
 
     def _part(self, series: Series, first: float, last: float) -> list[tuple[float, float]]:
-        return self._view(("axis", id(series)), series.xs, series.ys, first, last, AXIS_COLUMNS).points()
+        return self._view(("axis", id(series)), series.xs, series, first, last, AXIS_COLUMNS).points()
 
-    def _view(self, key: object, xs: Places, ys: array[float], first: float, last: float, columns: int) -> Thinned:
+    def _view(self, key: object, xs: Places, series: Series, first: float, last: float, columns: int) -> Thinned:
         """The one view of a curve: an older one, of another range or width, is of no use any more."""
-        whole = (key, id(ys), first, last, columns)  # of a run that was read elsewhere the whole curve is another
+        whole = (key, id(series), first, last, columns)  # of a run that was read elsewhere the whole curve is another
         if whole not in self._views:
             self._views = {old: view for old, view in self._views.items() if old[0] != key}
-            self._views[whole] = Thinned(xs, ys, first, last, columns)
+            self._views[whole] = Thinned(xs, series, first, last, columns)
         return self._views[whole]
 
     def _shared_axis(self, runs: Sequence[FollowedRun], first_step: int) -> Axis:
