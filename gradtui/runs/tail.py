@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -15,6 +16,9 @@ from gradtui.runs.regular import open_regular
 
 CHUNK_BYTES = 1 << 16
 """So much is read at a time; about 1,500 steps, a few milliseconds of work, between which an app answers its keys."""
+
+GLANCES, GLANCE_BYTES = 256, 1024
+"""A glance at a long file looks at so many places of it, and reads so much at each."""
 
 COUNTS = ("step", "epoch", "slice", "block", "side")
 TIMES = ("seconds", "seconds_per_batch")
@@ -85,6 +89,7 @@ class CsvTail:
     """
 
     def __init__(self, path: Path, columns: tuple[str, ...], extra: tuple[str, ...] = ()) -> None:
+        self._path = path
         self._lines = NewLines(path)
         self._columns = (*columns, *extra)
         self._needed = len(columns)
@@ -98,16 +103,42 @@ class CsvTail:
         while (new := self._lines.read()) is not None:
             if self._places is None:
                 header, _, new = new.partition(b"\n")
-                names = header.decode("ascii", "replace").strip().split(",")
-                self._width = len(names)
-                self._places = [names.index(name) if name in names else -1 for name in self._columns]
+                self._places = self._places_in(header)
             if min(self._places[: self._needed]) < 0:
                 return None  # a file with another header is not read
             if new:
-                lines = new.decode("ascii", "replace")
-                plain = not new.translate(None, NUMBER_CHARACTERS)
-                return (self._parse(lines) if plain else None) or self._parse_each(lines)
+                return self._rows(new)
         return None
+
+    def glance(self) -> Columns | None:
+        """Some rows from all over the file, from its end too; None where there are none. It is read as if for the first time
+        afterwards."""
+        parts = []
+        try:
+            with open_regular(self._path) as file:
+                self._places = self._places_in(file.read(CHUNK_BYTES).partition(b"\n")[0])
+                if min(self._places[: self._needed]) >= 0:
+                    end = max(0, os.fstat(file.fileno()).st_size - GLANCE_BYTES)
+                    for number in range(GLANCES):
+                        file.seek(end * number // (GLANCES - 1))
+                        lines = file.read(GLANCE_BYTES).partition(b"\n")[2].rpartition(b"\n")[0]
+                        parts += [self._rows(lines)] if lines else []
+        except OSError:
+            pass
+        self._places, self._last = None, 0.0
+        values = {name: [value for part in parts for value in part.values[name]] for name in self._columns}
+        return Columns(self._columns, values) if any(map(len, parts)) else None
+
+    def _places_in(self, header: bytes) -> list[int]:
+        """Where the wanted columns stand; -1 for one that is missing."""
+        names = header.decode("ascii", "replace").strip().split(",")
+        self._width = len(names)
+        return [names.index(name) if name in names else -1 for name in self._columns]
+
+    def _rows(self, new: bytes) -> Columns:
+        lines = new.decode("ascii", "replace")
+        plain = not new.translate(None, NUMBER_CHARACTERS)
+        return (self._parse(lines) if plain else None) or self._parse_each(lines)
 
     def _parse(self, lines: str) -> Columns | None:
         """All rows at once, which is ten times as fast; None where not all are sound."""

@@ -6,6 +6,7 @@ import asyncio
 import pickle
 import sys
 from asyncio.subprocess import DEVNULL, PIPE
+from collections.abc import Sequence
 from contextlib import suppress
 
 from gradtui.runs.launch import environment
@@ -15,9 +16,14 @@ LONG_BYTES = 1 << 22
 """So much of a side, about 80,000 steps, takes longer to read than a process to start."""
 
 
-async def read_ahead(run: FollowedRun) -> None:
-    """Read the sides that are long; what such a process cannot do is left to do."""
-    await asyncio.gather(*(_read_side(run, name) for name in run.settings.variants if run.unread_bytes(name) > LONG_BYTES))
+def long_sides(run: FollowedRun) -> list[str]:
+    """The sides that are better read so."""
+    return [name for name in run.settings.variants if run.unread_bytes(name) > LONG_BYTES]
+
+
+async def read_ahead(run: FollowedRun, sides: Sequence[str]) -> None:
+    """Read these sides; what such a process cannot do is left to do."""
+    await asyncio.gather(*(_read_side(run, name) for name in sides))
 
 
 async def _read_side(run: FollowedRun, variant: str) -> None:

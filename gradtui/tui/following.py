@@ -9,12 +9,12 @@ from collections import defaultdict, deque
 from collections.abc import Sequence
 from itertools import accumulate, islice
 
-from gradtui.runs.folder import EPOCH_COLUMNS, STEP_COLUMNS, RunFolder
+from gradtui.runs.folder import EPOCH_COLUMNS, GRADIENT_COLUMNS, STEP_COLUMNS, RunFolder
 from gradtui.runs.results import RunReader, RunResults, last_step
 from gradtui.runs.scalars import Scalar, ScalarsTail
 from gradtui.runs.series import Series, Smoothed
 from gradtui.runs.state import RunState
-from gradtui.runs.tail import Columns
+from gradtui.runs.tail import Columns, CsvTail
 from gradtui.tui.instruments import QUANTITIES, Quantity, logged_quantity
 
 NEEDED_COLUMNS = tuple(name for name in STEP_COLUMNS if name != "epoch")
@@ -89,6 +89,7 @@ class FollowedRun:
         """What its charts can show; a script's own scalars are among them once it has logged them."""
         names = self.settings.variants if self.settings.script is not None else ()
         self._scalars = {name: ScalarsTail(folder.scalars_csv(name)) for name in names}
+        self._glanced: dict[str, int] = {}  # sides at which only a glance was taken, and the last step seen
         self._speed: deque[tuple[float, int]] = deque()
 
     def unread_bytes(self, variant: str) -> int:
@@ -100,8 +101,24 @@ class FollowedRun:
         except OSError:
             return 0
 
+    def glance(self, variants: Sequence[str]) -> None:
+        """Let some rows of each of these sides stand for it until it is read."""
+        for name in variants:
+            rows = CsvTail(self.folder.steps_csv(name), NEEDED_COLUMNS, GRADIENT_COLUMNS).glance()
+            if rows is not None:
+                self.curves[name] = Curves()
+                self.curves[name].add_steps(rows)
+                self.curves[name].seconds = array("f")  # of some rows alone the time at a step is not known
+                self._glanced[name] = int(rows.values["step"][-1])
+
+    @property
+    def only_glanced(self) -> int:
+        """How many steps a side has, at least, of which but a glance was taken; 0 when both sides are read."""
+        return max(self._glanced.values(), default=0)
+
     def take_side(self, variant: str, other: FollowedRun) -> None:
         """What was read elsewhere of one side of this run; from there on it is read here."""
+        self._glanced.pop(variant, None)
         self._reader.take_variant(variant, other._reader)
         self.curves[variant] = other.curves[variant]
         self._scalars.update({name: tail for name, tail in other._scalars.items() if name == variant})
@@ -109,6 +126,9 @@ class FollowedRun:
 
     def advance(self, variants: Sequence[str] = ()) -> bool:
         """Read one chunk of what is new, of these variants or of both; False when there was nothing new."""
+        for name in self._glanced.keys() & (variants or self.curves.keys()):
+            del self._glanced[name]
+            self.curves[name] = Curves()
         steps, epochs = self._reader.advance(variants)
         for name, rows in steps.items():
             self.curves[name].add_steps(rows)
@@ -136,7 +156,7 @@ class FollowedRun:
     @property
     def last_step(self) -> int:
         """Where the axis of steps ends."""
-        return last_step(self.state, max(self.steps.values()))
+        return last_step(self.state, max(*self.steps.values(), self.only_glanced))
 
     def results(self) -> RunResults:
         """The numbers so far."""

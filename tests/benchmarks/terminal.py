@@ -243,10 +243,15 @@ def opening() -> None:
         began = time.perf_counter()
         terminal.send("o")
         slowest, press = 0.0, 0
-        while not ("1,000,000/1,000,000" in terminal.text and has_both_curves(terminal)) and time.perf_counter() < began + 30:
+        glanced: float | None = None
+        while "1,000,000/1,000,000" not in terminal.text and time.perf_counter() < began + 30:
+            if glanced is None and has_both_curves(terminal):
+                glanced = time.perf_counter() - began
             slowest, press = max(slowest, answer(terminal, press)), press + 1
             terminal.read(BETWEEN_KEYS_SECONDS)
-        say("a run of 1,000,000 steps opens in", f"{time.perf_counter() - began:.2f} s", "under 2 s")
+        assert has_both_curves(terminal)
+        say("a run of 1,000,000 steps stands there, from a glance, after", f"{glanced or 0:.2f} s")
+        say("  and all of it has been read after", f"{time.perf_counter() - began:.2f} s", "under 2 s")
         say("  the slowest answer to a key meanwhile", f"{1000 * slowest:.0f} ms")
 
 

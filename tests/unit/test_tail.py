@@ -79,6 +79,28 @@ def test_a_file_larger_than_a_chunk_is_read_whole(path: Path) -> None:
     assert [loss for rows in chunks for loss in rows.values["loss"]] == [i / 7 for i in range(count)]
 
 
+@pytest.mark.parametrize("count", [1, 30, 3_000, 40_000])
+def test_a_glance_is_some_rows_from_all_over_the_file(path: Path, count: int) -> None:
+    path.write_text(HEADER + "".join(row(step, repr(1 / step)) for step in range(1, count + 1)))
+    tail = CsvTail(path, STEP_COLUMNS)
+    glance = tail.glance()
+    assert glance is not None
+    steps = [int(step) for step in glance.values["step"]]
+    assert steps == sorted({*steps})
+    assert steps[-1] == count
+    assert glance.values["loss"] == [1 / step for step in steps]
+    assert max(after - before for before, after in zip([0, *steps], steps, strict=False)) <= max(1, count // 100)
+    assert len(steps) == count or len(steps) < count / 2
+    assert sum(map(len, all_rows(tail))) == count, "it is read as before"
+
+
+@pytest.mark.parametrize("text", [None, "", HEADER, "a,b\n1,2\n", HEADER + "x" * 5000, HEADER + "1,2\n" * 900, "\x00\n" * 3000])
+def test_where_there_are_no_rows_a_glance_finds_none(path: Path, text: str | None) -> None:
+    if text is not None:
+        path.write_text(text)
+    assert CsvTail(path, STEP_COLUMNS).glance() is None
+
+
 def test_a_file_with_another_header_is_not_read(path: Path) -> None:
     path.write_text("time,price\n1,2\n")
     assert all_rows(CsvTail(path, STEP_COLUMNS)) == []

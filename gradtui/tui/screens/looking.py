@@ -11,7 +11,7 @@ from dataclasses import replace
 from textual.css.query import NoMatches
 from textual.screen import Screen
 
-from gradtui.tui.ahead import read_ahead
+from gradtui.tui.ahead import long_sides, read_ahead
 from gradtui.tui.following import FollowedRun
 from gradtui.tui.instruments import QUANTITIES, Instruments
 from gradtui.tui.link import is_behind
@@ -60,7 +60,10 @@ class LookingScreen(Settled, Screen[None]):
 
     async def read_new(self, run: FollowedRun) -> None:
         """Read what is new of a run. Keys are answered between the chunks; what takes long is drawn on the way."""
-        await read_ahead(run)
+        if sides := long_sides(run):
+            run.glance(sides)
+            await self.draw_gently()
+            await read_ahead(run, sides)
         drawn = time.monotonic()
         while run.advance():
             await asyncio.sleep(0)

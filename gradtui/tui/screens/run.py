@@ -246,7 +246,9 @@ class RunScreen(LookingScreen):
             self.query_one(SetupForm).load(choice.folder.read().settings)
 
     def action_copy(self) -> None:
-        if self._run is not None:
+        if self._run is not None and self._run.only_glanced:
+            self.notify("All steps have not been read yet")
+        elif self._run is not None:
             results = self._run.results()
             self.app.copy_to_clipboard(f"{results.state.id}\n{table.as_text(results)}\n")
             words = "The table was sent to your clipboard (OSC 52; many terminals drop it). The rows, as CSV, are in"

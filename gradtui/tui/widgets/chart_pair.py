@@ -136,7 +136,10 @@ class ChartPair(Horizontal):
     def _points(
         self, key: object, curves: Curves, series: Series, first: float, last: float, columns: int
     ) -> list[tuple[float, float]]:
-        xs = _InSeconds(series.xs, curves) if self.instruments.x_axis == "seconds" else series.xs
+        in_seconds = self.instruments.x_axis == "seconds"
+        if in_seconds and not curves.seconds:  # after a glance they are not known
+            return []
+        xs = _InSeconds(series.xs, curves) if in_seconds else series.xs
         return self._view(key, xs, series, first, last, columns).points()
 
     def _part(self, series: Series, first: float, last: float) -> list[tuple[float, float]]:

@@ -108,7 +108,10 @@ class Panel(Lines):
             return
         self._drawn = now
         results = run.results()
-        if self.view == "Code":
+        lines: Sequence[Line]
+        if run.only_glanced and self.view in ("Results", "Claims"):
+            lines = [[(f" The {self.view.lower()} will stand here when all steps have been read.", "note")]]
+        elif self.view == "Code":
             lines = code_lines(results.state.settings, self._width)
         elif self.view == "Claims":
             lines = claim_lines(results, self._width)

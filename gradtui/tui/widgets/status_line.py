@@ -58,6 +58,8 @@ def progress(run: FollowedRun, *, wide: bool) -> str:
     settings, state = run.settings, run.state
     if state.note and state.live:
         return state.note
+    if run.only_glanced:
+        return f"reading {count(run.only_glanced)} steps"
     sides = [(side, run.steps[name]) for side, name in enumerate(run.steps) if state.variants[name].status != "failed"]
     if settings.script is None:
         epoch = min((steps // (settings.steps_per_epoch(side) or 1) for side, steps in sides), default=0)
