@@ -22,6 +22,8 @@ from gradtui.tui.widgets.text_field import TextField
 
 BATCH = 50
 """So many runs are read before keys are looked at; more than most screens show at once."""
+SHOWN_TOGETHER = 20 * BATCH
+"""After the first batch so many are read before the list is made anew, as that takes longer the longer it is."""
 REFRESH_SECONDS = 2.0
 
 
@@ -73,9 +75,11 @@ class HistoryScreen(Settled, Screen[Choice]):
             for folder in folders[start : start + BATCH]:
                 if folder.id in self._runs:  # it was not deleted meanwhile
                     self._runs[folder.id] = summarize(folder)
-            self._show()
-            self._tell_count()
+            if start % SHOWN_TOGETHER == 0:
+                self._show()
+                self._tell_count()
             await asyncio.sleep(0)
+        self._show()
         self._tell_count()
 
     def _show(self) -> None:
