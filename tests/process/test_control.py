@@ -46,6 +46,7 @@ def test_a_paused_run_takes_one_step_when_asked() -> None:
     run.wait_for_end()
 
 
+@pytest.mark.slow
 def test_pace_holds_the_steps_back() -> None:
     run = Started(epochs=10_000_000, pace=20)
     run.wait_for_steps(1)

@@ -33,7 +33,7 @@ def curves(terminal: Terminal) -> tuple[bool, bool]:
     return left, right
 
 
-@pytest.mark.parametrize(("columns", "rows"), SIZES)
+@pytest.mark.parametrize(("columns", "rows"), [(80, 24), pytest.param(120, 40, marks=pytest.mark.slow)])
 def test_open_start_watch_export_and_quit_by_keyboard(
     tmp_path: Path, columns: int, rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
