@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+import pytest
+
 from gradtui.runs.folder import create_run
 from gradtui.settings import RunSettings
 from tests.conftest import wait_until
