@@ -104,6 +104,15 @@ def test_what_lies_beyond_the_canvas_is_not_drawn() -> None:
     assert "".join(at_once(Frame(40, 20, 2000, 3000), curve(7))).isspace()
 
 
+@pytest.mark.parametrize("far", [1e300, -1e300, 50.0])
+def test_what_lies_far_beyond_the_canvas_costs_no_more(far: float) -> None:
+    """As the average of a curve does that exploded before the part that is zoomed in on."""
+    frame = Frame(40, 20, 1, 3, axis=linear_axis(0.0, 1.0, None))
+    dots = Curve(Canvas(frame)).dots([(1, far), (2, 0.5), (3, far), (1e300, far)])
+    assert sum(1 for _ in canvas._line(dots)) < 10_000
+    assert any(not row.isspace() for row in at_once(frame, [(1, far), (2, 0.5), (3, far)]))
+
+
 def test_what_is_drawn_is_not_drawn_again(monkeypatch: pytest.MonkeyPatch) -> None:
     handed: list[int] = []
     line = canvas._line

@@ -18,6 +18,9 @@ BITS = ((0x40, 0x80), (0x04, 0x20), (0x02, 0x10), (0x01, 0x08))
 """The bit of each of its dots in Unicode, from the bottom up, the left one first."""
 BRAILLE = {0: " ", **{bits: chr(0x2800 + bits) for bits in range(1, 256)}}
 
+FAR = 8.0
+"""So many canvases away a line still has its true slope; one from farther away would have dots without end."""
+
 Point = tuple[float, float]
 Dot = tuple[int, int | None]
 """Its column and its row, from the lower left corner of the canvas; no row is a gap in the curve."""
@@ -58,12 +61,14 @@ class Canvas:
         return min(self.columns - 1, max(0, round(self.across(x) * (self.columns - 1))))
 
     def dot(self, point: Point) -> Dot:
-        """The dot that a point has here."""
+        """The dot that a point has here, beyond the canvas too, but never farther than FAR."""
         x, y = self.across(point[0]), self.frame.axis.place(point[1])
-        return (
-            math.floor(0.5 + (self.columns * DOTS_ACROSS - 1) * x),
-            math.floor(0.5 + (self.rows * DOTS_UP - 1) * y) if math.isfinite(y) else None,
-        )
+        return _dot(x, self.columns * DOTS_ACROSS), _dot(y, self.rows * DOTS_UP) if math.isfinite(y) else None
+
+
+def _dot(share: float, dots: int) -> int:
+    """Which of so many dots stands there, between 0 and 1."""
+    return math.floor(0.5 + (dots - 1) * max(-FAR, min(1 + FAR, share)))
 
 
 class Curve:
