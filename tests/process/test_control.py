@@ -27,6 +27,7 @@ def test_a_run_obeys_another_shell() -> None:
     assert "is stopped; there is nothing to stop" in refusal("stop")
 
 
+@pytest.mark.slow
 def test_a_paused_run_takes_one_step_when_asked() -> None:
     run = Started(**LONG)
     run.wait_for_steps(10)
@@ -57,6 +58,7 @@ def test_pace_holds_the_steps_back() -> None:
     run.wait_for_end()
 
 
+@pytest.mark.slow
 def test_the_app_attached_to_a_run_shows_it_from_its_first_step_and_stops_it() -> None:
     run = Started(**LONG)
     run.wait_for_steps(100)

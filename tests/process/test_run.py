@@ -71,7 +71,8 @@ def test_the_json_stands_alone_on_standard_output() -> None:
     assert document["variants"]["with_zero_grad"]["peak_memory_mb"] > 50
 
 
-@pytest.mark.parametrize("experiment", [pytest.param("linear", marks=pytest.mark.slow), "digits"])
+@pytest.mark.slow
+@pytest.mark.parametrize("experiment", ["linear", "digits"])
 def test_the_same_seed_gives_the_same_losses_with_either_schedule(experiment: str) -> None:
     losses = []
     for schedule in ("turns", "turns", "parallel", "parallel"):
@@ -129,8 +130,9 @@ def _rests(folder: RunFolder, names: list[str]) -> bool:
     return not wait_until(lambda: [folder.count_steps(name) for name in names] != before, seconds=0.25)
 
 
-@pytest.mark.parametrize("victim", [pytest.param("with_zero_grad", marks=pytest.mark.slow), "without_zero_grad"])
-@pytest.mark.parametrize("schedule", ["turns", pytest.param("parallel", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("victim", ["with_zero_grad", "without_zero_grad"])
+@pytest.mark.parametrize("schedule", ["turns", "parallel"])
 def test_a_killed_worker_fails_by_name_and_the_other_finishes(victim: str, schedule: str) -> None:
     run = Started(epochs=20_000, schedule=schedule)
     run.wait_for_steps(200)

@@ -21,6 +21,7 @@ time.sleep(600)
 """
 
 
+@pytest.mark.slow
 def test_a_warm_supervisor_takes_a_run_over_and_it_never_looks_lost() -> None:
     starter = Starter()
     starter.warm_up()

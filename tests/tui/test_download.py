@@ -65,6 +65,7 @@ def test_what_went_wrong_stands_in_the_dialog(monkeypatch: pytest.MonkeyPatch, t
     drive(scenario)
 
 
+@pytest.mark.slow
 def test_the_run_starts_when_the_files_are_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def make_files(to: Path, progress: Progress) -> None:
         (to / "cifar-10-batches-bin").mkdir()
