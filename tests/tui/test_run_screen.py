@@ -70,7 +70,7 @@ AWKWARD = {
 }
 
 
-@pytest.mark.parametrize("log", [False, True])
+@pytest.mark.parametrize("log", [pytest.param(False, marks=pytest.mark.slow), True])
 @pytest.mark.parametrize("name", AWKWARD)
 def test_the_charts_survive_any_losses(name: str, log: bool) -> None:
     seen = shows(AWKWARD[name], [0.5, 0.25, 0.125], log=log)
