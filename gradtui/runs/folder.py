@@ -163,20 +163,41 @@ class RunFolder:
         self._request("step")
 
     def take_step_request(self) -> bool:
-        """Whether a step was asked for; asked once, it is answered once."""
+        """Whether a step was asked for; asked once, it is answered once. One that cannot be read now is answered later."""
         try:
             (self.path / "step").unlink()
-        except FileNotFoundError:
+        except OSError:
             return False
         return True
 
-    @property
-    def stop_requested(self) -> bool:
-        return (self.path / "stop").exists()
+    def _requested(self, name: str) -> bool | None:
+        """None where it cannot be told now, as on a network home that is out of reach for a moment."""
+        try:
+            (self.path / name).lstat()
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return None
+        return True
 
     @property
-    def pause_requested(self) -> bool:
-        return (self.path / "pause").exists()
+    def stop_requested(self) -> bool | None:
+        return self._requested("stop")
+
+    @property
+    def pause_requested(self) -> bool | None:
+        return self._requested("pause")
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the folder was deleted, rather than out of reach for a moment."""
+        try:
+            self.path.lstat()
+        except (FileNotFoundError, NotADirectoryError):
+            return True
+        except OSError:
+            return False
+        return False
 
     def mark_seen(self) -> None:
         """Its end was shown to somebody."""
@@ -198,6 +219,14 @@ class RunFolder:
         """Start its supervisor: at no moment does the run look lost. The file descriptor may be handed down to it."""
         with held(self.path / "starting") as descriptor:
             yield descriptor
+
+    def adopt_starting(self, lock: Path) -> None:
+        """Say with ``lock``, a file in the home that a process holds, that this process is starting the run's supervisor.
+
+        Raises OSError.
+        """
+        beat(lock)
+        lock.rename(self.path / "starting")
 
     def beat(self) -> None:
         """Show other machines that the supervisor lives."""

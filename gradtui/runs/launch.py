@@ -5,31 +5,21 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
-import time
+import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
-import gradtui
 from gradtui.cifar10 import DataMissing
 from gradtui.cifar10 import files as cifar10_files
 from gradtui.runs.folder import RunFolder, runs_directory, telling_of_the_home
-from gradtui.runs.liveness import private
+from gradtui.runs.liveness import held, private
+from gradtui.runs.spawn import command, environment
 from gradtui.settings import RunSettings, SettingsError
-
-HANDOVER_SECONDS = 1.0
-"""A warm supervisor takes its run over in a few milliseconds; on a box under load it may take this long."""
 
 
 class DeviceSearchFailed(RuntimeError):
     """The devices of this box could not be found out, say because torch does not import; the message says why."""
-
-
-def environment() -> dict[str, str]:
-    """What child processes run in: this very gradtui, wherever it was started from."""
-    package = str(Path(gradtui.__file__).resolve().parent.parent)
-    paths = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
 
 
 def start_supervisor(folder: RunFolder) -> subprocess.Popen[bytes]:
@@ -43,7 +33,7 @@ def start_supervisor(folder: RunFolder) -> subprocess.Popen[bytes]:
         folder.starting() as starting,
     ):
         return subprocess.Popen(
-            [sys.executable, "-m", "gradtui.runs.supervisor", str(folder.path)],
+            command("gradtui.runs.supervisor", folder.path),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -55,39 +45,51 @@ def start_supervisor(folder: RunFolder) -> subprocess.Popen[bytes]:
 
 
 class WarmSupervisor:
-    """A supervisor whose workers have imported torch and wait for a run. Without one it ends with its starter."""
+    """A supervisor whose workers have imported torch and wait for a run. Without one it ends with its starter.
+
+    From its start it holds the lock on a file of its own. To hand it a run, the file is moved into the run folder, where it
+    says that the run is being started: however slow the supervisor is to take over, the run never looks lost.
+    """
 
     def __init__(self) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "gradtui.runs.supervisor"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            cwd=runs_directory(),
-            env=environment(),
-            start_new_session=True,
-        )
+        runs = runs_directory()
+        with telling_of_the_home(runs):
+            descriptor, name = tempfile.mkstemp(prefix=".warm-", dir=runs)
+            os.close(descriptor)
+            self._lock = Path(name)
+            with held(self._lock) as lock:
+                self.process = subprocess.Popen(
+                    command("gradtui.runs.supervisor", "--warm", self._lock),
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    cwd=runs,
+                    env=environment(),
+                    start_new_session=True,
+                    pass_fds=[lock],
+                )
 
     def start(self, folder: RunFolder) -> subprocess.Popen[bytes]:
-        """Give it its run; from now on it outlives its starter. A dead one is replaced by a cold one."""
+        """Give it its run; from now on it outlives its starter. A dead one is replaced by a cold one. Raises HomeError."""
         assert self.process.stdin is not None
-        with folder.starting():  # until the supervisor has the run: at no moment does it look lost
-            try:
-                self.process.stdin.write(f"{folder.path}\n".encode())
+        try:
+            folder.adopt_starting(self._lock)
+            self.process.stdin.write(f"{folder.path}\n".encode())
+            self.process.stdin.close()
+        except OSError:  # it has ended, or its file is gone
+            with suppress(OSError):
                 self.process.stdin.close()
-            except BrokenPipeError:
-                pass
-            else:
-                deadline = time.monotonic() + HANDOVER_SECONDS
-                while folder.read().started is None and self.process.poll() is None and time.monotonic() < deadline:
-                    time.sleep(0.002)
-                return self.process
-        return start_supervisor(folder)
+            self.end()
+            return start_supervisor(folder)
+        return self.process
 
     def end(self) -> None:
         """It is not needed; it ends by itself when it has noticed."""
         assert self.process.stdin is not None
-        self.process.stdin.close()
+        with suppress(OSError):
+            self.process.stdin.close()
+        with suppress(OSError):
+            self._lock.unlink()
 
 
 class Starter:
@@ -121,7 +123,7 @@ def find_devices() -> dict[str, str]:
     Raises DeviceSearchFailed.
     """
     result = subprocess.run(
-        [sys.executable, "-m", "gradtui.training.devices"],
+        command("gradtui.training.devices"),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         env=environment(),

@@ -20,11 +20,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
+from typing import TextIO
 
 from gradtui.runs.regular import open_regular
 
 STALE_SECONDS = 30.0
 """A supervisor of another machine that has not touched its file for so long is taken for dead. It does so every 2 s."""
+LOCK_SECONDS = 10.0
+"""How long to wait for a lock that readers hold for microseconds, if at all."""
+
+
+class Locked(OSError):
+    """Another process holds the lock."""
 
 
 @lru_cache(maxsize=1)
@@ -45,12 +52,29 @@ def private(path: str, flags: int) -> int:
 
 @contextmanager
 def held(path: Path) -> Iterator[int]:
-    """Be alive; the file descriptor that holds the lock can be handed down to a process that goes on."""
+    """Be alive; the file descriptor that holds the lock can be handed down to a process that outlives this one.
+
+    Raises Locked where another process holds it for LOCK_SECONDS.
+    """
     with open(path, "a+", opener=private) as file:
-        with suppress(OSError):  # a file system without locks: the heartbeat must do
-            fcntl.flock(file, fcntl.LOCK_EX)  # waits for a reader that is just looking
+        deadline = time.monotonic() + LOCK_SECONDS
+        while not _lock(file):  # a reader holds it for a moment, to look
+            if time.monotonic() > deadline:
+                raise Locked(f"{path} is locked by another process")
+            time.sleep(0.001)
         beat(path)
         yield file.fileno()
+
+
+def _lock(file: TextIO) -> bool:
+    """Whether the file could be locked, or is on a file system without locks: there the heartbeat must do."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def beat(path: Path) -> None:
@@ -65,7 +89,8 @@ def lives(path: Path, started_by: Path, boot: str | None, host: str | None) -> b
     held = _is_held(path) if same_kernel else None
     if held is not None:
         return held or bool(_is_held(started_by))
-    return _beats(path, STALE_SECONDS if host != platform.node() else min(STALE_SECONDS, _uptime()))
+    stale_seconds = STALE_SECONDS if host != platform.node() else min(STALE_SECONDS, _uptime())
+    return _beats(path, stale_seconds) or _beats(started_by, stale_seconds)
 
 
 def _is_held(path: Path) -> bool | None:

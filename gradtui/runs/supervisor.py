@@ -1,8 +1,8 @@
-"""The process that owns a run: ``python -m gradtui.runs.supervisor [RUN FOLDER]``.
+"""The process that owns a run: ``gradtui.runs.supervisor RUN_FOLDER``, or ``gradtui.runs.supervisor --warm LOCK``.
 
 It starts a worker for each variant, hands out turns, does what the request files in the folder ask for, and writes
-run.json. Without a folder it is warm: its workers import torch and wait, and the folder is read from standard input;
-where that ends first, all of them end.
+run.json. A warm one has no folder yet: its workers import torch and wait, and the folder is read from standard input;
+where that ends first, all of them end. LOCK is the file that it has locked since its start; see launch.py.
 
 A worker that hangs is told in run.json's ``note``, and no more: a step may take long. With ``schedule=turns`` it keeps
 its turn meanwhile, so the other variant waits: beside a process that may be computing its times would not compare.
@@ -24,7 +24,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from gradtui.runs.atomic import NO_SPACE
 from gradtui.runs.folder import RunFolder
+from gradtui.runs.spawn import SIDE_MARK
 from gradtui.runs.state import RunState, now, with_variant
 from gradtui.runs.worker import ASK_SCRIPT_SECONDS, HANG_SECONDS, Worker
 
@@ -38,6 +40,10 @@ POLL_SECONDS = 0.03
 NO_LIMIT = 1_000_000_000
 STATE_SECONDS = 2.0
 """How often run.json tells how far the variants are, beside every change of status, and that the supervisor lives."""
+END_SECONDS = 60.0
+"""How long to try to write the last run.json to a home that is out of reach."""
+MISSED_LOOKS = 3
+"""After this many looks in a row, one per STATE_SECONDS, at a run folder that is not there, it has been deleted."""
 
 
 class Run:
@@ -51,13 +57,15 @@ class Run:
         self._queue: list[Worker] = []
         self._order = [0, 1]
         self._stopping = False
+        self._pausing = False
+        self._missed = 0
         self._written = 0.0
         for worker, name in zip(workers, self.names, strict=True):
             self.state = with_variant(self.state, name, pid=worker.process.pid)
             worker.send(run=str(folder.path), side=worker.side)
 
     def supervise(self) -> None:
-        """Until both variants have ended."""
+        """Until both variants have ended. Nothing here waits without a limit."""
         self.folder.reserve()
         with selectors.DefaultSelector() as selector:
             for worker in self.workers:
@@ -65,28 +73,32 @@ class Run:
             self._write()
             while not all(worker.ended for worker in self.workers):
                 for key, _ in selector.select(POLL_SECONDS):
-                    worker = key.data
-                    for event in worker.events():
-                        self._heed(worker, event)
-                    if worker.ended:
-                        selector.unregister(worker.stdout)
+                    self._listen_to(key.data)
+                    if key.data.pipe_ended:
+                        selector.unregister(key.fileobj)
+                self._bury_the_dead()
                 self._obey_requests()
                 self._hand_out_turns()
                 self._note_hangs()
                 if time.monotonic() - self._written > STATE_SECONDS:
                     self._write()
+                    self._stop_if_deleted()
         statuses = {variant.status for variant in self.state.variants.values()}
         worst = next(status for status in ("failed", "stopped", "finished") if status in statuses)
         self.state = replace(self.state, status=worst, ended=now())
         self.folder.release()  # only now: before, the workers would have used it up
-        self.folder.write(self.state)
+        self._write_end()
 
     def request_stop(self) -> None:
         self._stopping = True
 
+    def _listen_to(self, worker: Worker) -> None:
+        for event in worker.events():
+            self._heed(worker, event)
+
     def _heed(self, worker: Worker, event: dict[str, Any]) -> None:
         name = self.names[worker.side]
-        match event.get("event"):
+        match event["event"]:
             case "ready":
                 worker.ready = True
                 self.state = replace(
@@ -103,13 +115,19 @@ class Run:
                 worker.end_turn()
                 self._change(name, status=event["status"], reason=event["reason"])
                 self._note_memory(name, event)
-            case None:  # its output has ended, and so has it
-                worker.ended, worker.computing = True, False
-                died = worker.how_it_died(self.folder.log(name))
-                if self.state.variants[name].status == "running":
-                    self._change(name, status="failed", reason=died)
-                self._change(name, pid=None, steps=self.folder.count_steps(name))
-                self._write()
+
+    def _bury_the_dead(self) -> None:
+        """Record how workers ended whose processes are gone; end those that only their pipes have left."""
+        for worker, name in zip(self.workers, self.names, strict=True):
+            if worker.ended or not (worker.exited or (worker.pipe_ended and not worker.lingers())):
+                continue
+            self._listen_to(worker)  # what it said last
+            finished = self.state.variants[name].status == "finished"
+            died = worker.bury(self.folder.log(name), alone=finished)
+            if self.state.variants[name].status == "running":
+                self._change(name, status="failed", reason=died)
+            self._change(name, pid=None, steps=self.folder.count_steps(name))
+            self._write()
 
     def _note_hangs(self) -> None:
         for worker in self.workers:
@@ -128,8 +146,11 @@ class Run:
         self.state = with_variant(self.state, name, **changes)
 
     def _obey_requests(self) -> None:
-        self._stopping = self._stopping or self.folder.stop_requested
-        paused = self.folder.pause_requested and not self._stopping
+        self._stopping = self._stopping or bool(self.folder.stop_requested)
+        asked_to_pause = self.folder.pause_requested
+        if asked_to_pause is not None:
+            self._pausing = asked_to_pause
+        paused = self._pausing and not self._stopping
         status = "paused" if paused else "running"
         if status != self.state.status:
             self.state = replace(self.state, status=status)
@@ -142,7 +163,7 @@ class Run:
     def _hand_out_turns(self) -> None:
         if self._stopping:
             return
-        alive = [worker for worker in self.workers if not worker.ended]
+        alive = [worker for worker in self.workers if not (worker.ended or worker.pipe_ended)]
         if not all(worker.ready for worker in alive):
             return  # both begin together
         if self.state.status == "paused":
@@ -178,6 +199,28 @@ class Run:
         with suppress(OSError):
             self.folder.write(self.state)
 
+    def _write_end(self) -> None:
+        """The last run.json: a home that is out of reach for a moment must not make the run look lost."""
+        deadline = time.monotonic() + END_SECONDS
+        while True:
+            self.folder.beat()
+            try:
+                self.folder.write(self.state)
+            except FileNotFoundError:
+                return  # the run was deleted
+            except OSError as error:
+                if error.errno in NO_SPACE or time.monotonic() > deadline:
+                    raise
+                time.sleep(POLL_SECONDS * 10)
+            else:
+                return
+
+    def _stop_if_deleted(self) -> None:
+        """A run whose folder is gone can be neither seen nor stopped by anybody: it ends."""
+        self._missed = self._missed + 1 if self.folder.is_gone else 0
+        if self._missed == MISSED_LOOKS:
+            self.request_stop()
+
 
 def _workers_of(folder: RunFolder, umask: int) -> list[Worker]:
     """Cold workers. A user's script gets the user's own ``umask``."""
@@ -186,27 +229,40 @@ def _workers_of(folder: RunFolder, umask: int) -> list[Worker]:
         return [Worker(0), Worker(1)]
     # Both sides see sets of strings in the same order; what a user has set himself stands.
     shared = {"PYTHONHASHSEED": os.environ.get("PYTHONHASHSEED") or str(settings.seed % 2**32)}
-    return [Worker(side, SCRIPT_WORKER, shared, umask, ASK_SCRIPT_SECONDS) for side in (0, 1)]
+    return [
+        Worker(side, SCRIPT_WORKER, {**shared, SIDE_MARK: f"{folder.path}:{side}"}, umask, ASK_SCRIPT_SECONDS)
+        for side in (0, 1)
+    ]
+
+
+def _assigned(lock: Path) -> RunFolder | None:
+    """The run that a warm supervisor is given; None where its starter ends first."""
+    path = sys.stdin.readline().rstrip("\n")
+    if not path:
+        with suppress(OSError):
+            lock.unlink()
+        return None
+    folder = RunFolder(Path(path))
+    log = os.open(folder.supervisor_log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    return folder
 
 
 def main() -> None:
     umask = os.umask(0o077)  # run folders are their user's alone
-    workers = _workers_of(RunFolder(Path(sys.argv[1])), umask) if len(sys.argv) > 1 else [Worker(0), Worker(1)]
-    path = sys.argv[1] if len(sys.argv) > 1 else sys.stdin.readline().rstrip("\n")
-    if not path:
-        return  # nobody needs us any more; the workers see their input end
-    folder = RunFolder(Path(path))
-    if len(sys.argv) == 1:  # a warm one says from now on in the run's log what it has to say
-        log = os.open(folder.supervisor_log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        os.dup2(log, 1)
-        os.dup2(log, 2)
+    if sys.argv[1] == "--warm":
+        workers = [Worker(0), Worker(1)]
+        assigned = _assigned(Path(sys.argv[2]))
+        if assigned is None:
+            return  # the workers see their input end
+        folder = assigned
+    else:
+        folder = RunFolder(Path(sys.argv[1]))
+        workers = _workers_of(folder, umask)
     with folder.alive():
         run = Run(folder, workers)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: run.request_stop())
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         run.supervise()
-
-
-if __name__ == "__main__":
-    main()

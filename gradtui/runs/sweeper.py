@@ -1,4 +1,4 @@
-"""The process that works a sweep off: ``python -m gradtui.runs.sweeper SWEEP_FOLDER``.
+"""The process that works a sweep off: ``gradtui.runs.sweeper SWEEP_FOLDER``.
 
 While a run trains, the next one's processes already import torch.
 """
@@ -14,8 +14,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from gradtui.runs.folder import RunFolder, create_run
-from gradtui.runs.launch import WarmSupervisor, environment
+from gradtui.runs.launch import WarmSupervisor
 from gradtui.runs.results import RunReader
+from gradtui.runs.spawn import command, environment
 from gradtui.runs.state import DamagedRun
 from gradtui.runs.sweep import Cell, Outcome, Sweep, SweepFolder
 
@@ -27,7 +28,7 @@ def start_sweeper(folder: SweepFolder) -> subprocess.Popen[bytes]:
     (folder.path / "stop").unlink(missing_ok=True)
     with open(folder.path / "sweeper.log", "ab") as log:
         return subprocess.Popen(
-            [sys.executable, "-m", "gradtui.runs.sweeper", str(folder.path)],
+            command("gradtui.runs.sweeper", folder.path),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -90,7 +91,3 @@ def main() -> None:
     folder = SweepFolder(Path(sys.argv[1]))
     signal.signal(signal.SIGTERM, lambda *_: folder.request_stop())
     work_off(folder)
-
-
-if __name__ == "__main__":
-    main()

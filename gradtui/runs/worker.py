@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -15,7 +14,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import IO, Any
 
+from gradtui.printing import printable
+from gradtui.runs.leftovers import end_leftovers
+from gradtui.runs.liveness import private
 from gradtui.runs.regular import last_bytes, printable_lines
+from gradtui.runs.spawn import SIDE_MARK, command
 
 HANG_SECONDS = 10.0
 """A worker that computes for so long and ends no turn is said to hang. A single step may take that long: it is only said."""
@@ -24,12 +27,22 @@ ASK_SECONDS, TERMINATE_SECONDS, ASK_SCRIPT_SECONDS = 1.0, 5.0, 4.0
 """How long a worker that was asked to stop may take before SIGTERM, and after that before SIGKILL. One that runs a
 user's script ends it by itself: the script may have something to put in order."""
 
+LEAVE_SECONDS = 10.0
+"""How long a process may take to end once it has closed its pipes: python's and torch's own teardown can take seconds."""
+
 LONGEST_REASON = 300
 """Characters of a last line that are given as the reason; the whole of it is in the log."""
 
+UNANNOUNCED = "its process ended before it could say how"
+WITHOUT_PIPES = "its process closed its pipes, or replaced itself by another program: what it did then cannot be recorded"
+
 
 class Worker:
-    """One variant's process. ``hangs`` says that no turn of it came to its end for HANG_SECONDS."""
+    """One variant's process. ``hangs`` says that no turn of it came to its end for HANG_SECONDS.
+
+    It is alive until its process has ended, whatever has become of its pipes: a script may close them, or replace itself by
+    another program.
+    """
 
     def __init__(
         self,
@@ -40,7 +53,8 @@ class Worker:
         ask_seconds: float = ASK_SECONDS,
     ) -> None:
         """``module`` is what it runs; ``environment`` are variables that it gets beside this process's own; ``umask`` is its
-        own, where that is not -1; ``ask_seconds`` is how long it may take to stop before it is made to.
+        own, where that is not -1; ``ask_seconds`` is how long it may take to stop before it is made to. One with a SIDE_MARK in
+        its environment gets a session of its own, and the processes that it leaves behind can be ended with it.
         """
         self.side = side
         self._ask_seconds = ask_seconds
@@ -49,19 +63,25 @@ class Worker:
         self.computing = False
         self.ended = False
         self.hangs = False
+        self.pipe_ended = False
+        """There will be no more events from it."""
+        self._mark = f"{SIDE_MARK}={environment[SIDE_MARK]}" if SIDE_MARK in environment else None
         self._early_words = _scratch()  # what it prints before it knows its log
         self.process = subprocess.Popen(
-            [sys.executable, "-m", module],
+            command(module),
             env={**os.environ, **environment},
             umask=umask,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._early_words,
+            start_new_session=self._mark is not None,
         )
         self._partial = b""
         self._not_before = 0.0
         self._turn_began = 0.0
         self._stop_began = 0.0
+        self._pipe_ended_at = 0.0
+        self._killed_without_pipes = False
         os.set_blocking(self.stdout.fileno(), False)
 
     @property
@@ -71,7 +91,7 @@ class Worker:
 
     @property
     def idle(self) -> bool:
-        return self.ready and not self.computing and not self.ended
+        return self.ready and not (self.computing or self.ended or self.pipe_ended)
 
     @property
     def due(self) -> bool:
@@ -103,7 +123,7 @@ class Worker:
         now = time.monotonic()
         self._stop_began = self._stop_began or now
         if not self.ready:
-            self.process.kill()
+            self._signal(signal.SIGKILL)
         elif not self._asked:
             self._asked = True
             if self.idle:
@@ -111,12 +131,50 @@ class Worker:
             self.send(stop=True)  # one that computes hears of it when its turn ends; one that runs a script, at once
             return False
         elif now - self._stop_began > self._ask_seconds + TERMINATE_SECONDS:
-            self.process.kill()
+            self._signal(signal.SIGKILL)
         elif now - self._stop_began > self._ask_seconds:
-            self.process.terminate()
+            self._signal(signal.SIGTERM)
         else:
             return False
         return True
+
+    def _signal(self, number: signal.Signals) -> None:
+        """Its number is its own until :meth:`bury` reaps it."""
+        with suppress(ProcessLookupError):
+            os.kill(self.process.pid, number)
+
+    @property
+    def exited(self) -> bool:
+        """Whether its process has ended, found out without reaping it."""
+        if self.process.returncode is not None:
+            return True
+        try:
+            return os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        except ChildProcessError:
+            return True
+
+    def lingers(self) -> bool:
+        """Whether its process lives on without pipes. One that does so for LEAVE_SECONDS is killed."""
+        if self.exited:
+            return False
+        if time.monotonic() - self._pipe_ended_at > LEAVE_SECONDS:
+            self._signal(signal.SIGKILL)
+            self._killed_without_pipes = True
+        return True
+
+    def bury(self, log: Path, *, alone: bool) -> str:
+        """Reap its process, which has exited; why it ended where it did not say so itself, in one line.
+
+        ``log`` has its last words, or gets them. Unless it may leave processes ``alone``, those that it has started are ended,
+        by name in the log.
+        """
+        if self._mark is not None and not alone:
+            ended = end_leftovers(self.process.pid, self._mark)
+            with suppress(OSError), open(log, "a", encoding="utf-8", errors="replace", opener=private) as file:
+                for pid, words in ended.items():
+                    file.write(f"gradtui: ended process {pid}, which the script had started: {printable(words)[:200]}\n")
+        self.ended, self.computing = True, False
+        return self._how_it_died(log, self.process.wait())
 
     def send(self, **message: object) -> None:
         """Tell it something. A worker that has died is told in vain: the end of its output says so."""
@@ -128,25 +186,35 @@ class Worker:
             pass
 
     def events(self) -> Iterator[dict[str, Any]]:
-        """The messages that have arrived; an empty one when there will be no more."""
-        chunk = os.read(self.stdout.fileno(), 65_536)
-        *lines, self._partial = (self._partial + chunk).split(b"\n")
-        yield from map(json.loads, lines)
+        """The messages that have arrived. A script can write to any descriptor: what is no message is left out."""
+        try:
+            chunk = os.read(self.stdout.fileno(), 65_536)
+        except BlockingIOError:
+            return
         if not chunk:
-            yield {}
+            self.pipe_ended, self._pipe_ended_at = True, time.monotonic()
+            self.computing = self.hangs = False
+        *lines, self._partial = (self._partial + chunk).split(b"\n")
+        for line in lines:
+            with suppress(ValueError):
+                message = json.loads(line)
+                if isinstance(message, dict) and isinstance(message.get("event"), str):
+                    yield message
 
-    def how_it_died(self, log: Path) -> str:
-        """Why a process that did not say so itself has ended, in one line; ``log`` has its last words, or gets them."""
-        code = self.process.wait()
-        if not log.exists():  # it died before it could open it
+    def _how_it_died(self, log: Path, code: int) -> str:
+        if not os.path.lexists(log):  # it died before it could open it
             self._early_words.seek(0)
             words = self._early_words.read()
-            with suppress(OSError):
-                log.write_bytes(words)
+            with suppress(OSError), open(log, "xb", opener=private) as file:
+                file.write(words)
         else:
             words = last_bytes(log)
+        if self._killed_without_pipes:
+            return WITHOUT_PIPES
         if code < 0:
             return f"killed by {signal.Signals(-code).name}"
+        if code == 0:
+            return UNANNOUNCED
         lines = printable_lines(words)
         return lines[-1][:LONGEST_REASON] if lines else f"its process ended with exit code {code}"
 

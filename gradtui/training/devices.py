@@ -1,6 +1,6 @@
 """What can be trained on here.
 
-``python -m gradtui.training.devices`` prints it as JSON and ends, so that the app and the command line can know it
+``gradtui.training.devices`` prints it as JSON and ends, so that the app and the command line can know it
 without importing torch.
 """
 
@@ -70,5 +70,6 @@ def synchronize(device: torch.device) -> None:
         torch.mps.synchronize()
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Print the devices as JSON."""
     json.dump({"torch": torch.__version__, "devices": found()}, sys.stdout)

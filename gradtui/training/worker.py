@@ -1,4 +1,4 @@
-"""The process that trains ONE variant of ONE run: ``python -m gradtui.training.worker``.
+"""The process that trains ONE variant of ONE run: ``gradtui.training.worker``.
 
 Its supervisor talks to it in JSON lines on standard input and reads JSON lines from its standard output:
 
@@ -50,12 +50,17 @@ class Supervisor:
 
     def _listen(self, stdin: int) -> None:
         partial = b""
-        while chunk := os.read(stdin, 65_536):
-            *lines, partial = (partial + chunk).split(b"\n")
-            for line in lines:
-                self.heard(line)
+        with suppress(OSError):  # a user's script has closed the pipe
+            while chunk := os.read(stdin, 65_536):
+                *lines, partial = (partial + chunk).split(b"\n")
+                for line in lines:
+                    self.heard(line)
         self._lines.put(None)
         time.sleep(ORPHAN_SECONDS)
+        self.end_orphan()
+
+    def end_orphan(self) -> None:
+        """The supervisor is gone, and this process still here."""
         os._exit(1)
 
     def heard(self, line: bytes) -> None:
@@ -74,7 +79,7 @@ class Supervisor:
         try:
             self._out.write(json.dumps({"event": event, **details}) + "\n")
             self._out.flush()
-        except BrokenPipeError:
+        except OSError:  # the supervisor is gone, or a user's script has closed the pipe
             raise SystemExit(1) from None
 
 
@@ -141,7 +146,3 @@ def main() -> None:
     supervisor.send("ended", status=status, reason=reason, **vars(journal.memory(device)))
     sys.stdout.flush()
     os._exit(status == "failed")  # not through torch's teardown, which can take longer than a stop may
-
-
-if __name__ == "__main__":
-    main()

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import pickle
-import sys
 from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import Sequence
 from contextlib import suppress
 
-from gradtui.runs.launch import environment
+from gradtui.runs.spawn import command, environment
 from gradtui.tui.following import FollowedRun
 
 LONG_BYTES = 1 << 22
@@ -27,7 +26,7 @@ async def read_ahead(run: FollowedRun, sides: Sequence[str]) -> None:
 
 
 async def _read_side(run: FollowedRun, variant: str) -> None:
-    words = [sys.executable, "-m", "gradtui.tui.read_side", str(run.folder.path), variant]
+    words = command("gradtui.tui.read_side", run.folder.path, variant)
     process = await asyncio.create_subprocess_exec(*words, stdin=DEVNULL, stdout=PIPE, stderr=DEVNULL, env=environment())
     try:
         pickled, _ = await process.communicate()

@@ -1,6 +1,6 @@
 """The process that reads one side of a long run for the app: see ahead.py. It imports no more than it needs.
 
-``python -m gradtui.tui.read_side RUN_FOLDER VARIANT`` writes what it has read to its standard output, pickled.
+``gradtui.tui.read_side RUN_FOLDER VARIANT`` writes what it has read to its standard output, pickled.
 """
 
 from __future__ import annotations
@@ -19,7 +19,3 @@ def main() -> None:
     while run.advance([variant]):
         pass
     sys.stdout.buffer.write(pickle.dumps(run, protocol=5))
-
-
-if __name__ == "__main__":
-    main()

@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from gradtui.runs.leftovers import end_leftovers
+from gradtui.runs.spawn import SIDE_MARK
 from gradtui.training.worker import Supervisor
 
 if TYPE_CHECKING:
@@ -45,6 +47,12 @@ class ScriptSupervisor(Supervisor):
     def leave_to_parent(self) -> None:
         """This is a process that the script has forked: the pipe is its parent's."""
         self._out.close()
+
+    def end_orphan(self) -> None:
+        """End the processes that the script has started, too: they may hold a GPU."""
+        if os.getpgid(0) == os.getpid():  # its supervisor has given it a session of its own
+            end_leftovers(os.getpid(), f"{SIDE_MARK}={os.environ.get(SIDE_MARK)}")
+        super().end_orphan()
 
     def _insist(self) -> None:
         if not self.left.wait(STEP_SECONDS):

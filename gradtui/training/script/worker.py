@@ -1,4 +1,4 @@
-"""The process that runs a user's script as ONE side of ONE run: ``python -m gradtui.training.script.worker``.
+"""The process that runs a user's script as ONE side of ONE run: ``gradtui.training.script.worker``.
 
 To its supervisor it is what gradtui.training.worker is, with two differences: it hears a stop at any time, and it is ready,
 and waits for its first turn, when the script has imported torch. What comes before that (the script's other imports) both
@@ -154,19 +154,13 @@ class Side:
 
 
 def _run_as_python_would(settings: RunSettings) -> Ending:
-    """Run the script in its folder, without what gradtui has added to the path of modules for its own sake."""
-    ours = str(Path(gradtui.__file__).resolve().parent.parent)
-    first, _, others = os.environ.get("PYTHONPATH", "").partition(os.pathsep)
-    if first == ours:
-        os.environ.pop("PYTHONPATH")
-        if others:
-            os.environ["PYTHONPATH"] = others
-        if ours in sys.path[1:]:  # to its end, as it may be where everything else is installed
-            sys.path.append(sys.path.pop(sys.path.index(ours, 1)))
+    """Run the script in the working directory of the command."""
     try:
         os.chdir(settings.directory or ".")
     except OSError as error:
         return Ending(1, f"directory: got {settings.directory!r}; {str(error.strerror).lower()}; takes a folder")
+    if not getattr(sys.flags, "safe_path", False):
+        sys.path.insert(0, f"{sys.exec_prefix}/bin")  # where python has the folder of a command; program.run() replaces it
     try:
         return program.run(Program(settings.script or "", False, shlex.split(settings.arguments or "")))
     except WrongUsage as error:
@@ -189,7 +183,3 @@ def main() -> None:
         program.wind_up()
         side.end(ending)
     sys.exit(ending.code)
-
-
-if __name__ == "__main__":
-    main()
