@@ -38,6 +38,8 @@ class Supervisor:
     """The other end of the two pipes."""
 
     def __init__(self) -> None:
+        self.gone = False
+        """Whether it has ended."""
         # Standard output is the pipe; from now on whatever prints goes to where standard error goes.
         self._out = os.fdopen(os.dup(1), "w", encoding="utf-8")
         os.dup2(2, 1)
@@ -55,6 +57,7 @@ class Supervisor:
                 *lines, partial = (partial + chunk).split(b"\n")
                 for line in lines:
                     self.heard(line)
+        self.gone = True
         self._lines.put(None)
         time.sleep(ORPHAN_SECONDS)
         self.end_orphan()
@@ -80,6 +83,7 @@ class Supervisor:
             self._out.write(json.dumps({"event": event, **details}) + "\n")
             self._out.flush()
         except OSError:  # the supervisor is gone, or a user's script has closed the pipe
+            self.gone = True
             raise SystemExit(1) from None
 
 

@@ -75,3 +75,37 @@ def test_a_run_outlives_whoever_gave_it_to_a_warm_supervisor() -> None:
     run = find_run("last")
     assert wait_until(lambda: run.observe().status == "finished")
     assert run.count_steps("with_zero_grad") == 2000
+
+
+def test_a_run_looks_alive_however_slow_its_warm_supervisor_is(home: Path) -> None:
+    starter = Starter()
+    starter.warm_up()
+    assert starter._warm is not None
+    slow = starter._warm.process.pid
+    os.kill(slow, signal.SIGSTOP)
+    try:
+        folder = create_run(RunSettings.parse({"timing_probe": False}))
+        supervisor = starter.start(folder)
+        assert supervisor.pid == slow
+        assert folder.read().started is None
+        assert folder.observe().status == "running"
+        starter.end()  # the app may end meanwhile
+        assert folder.observe().status == "running"
+    finally:
+        os.kill(slow, signal.SIGCONT)
+    assert supervisor.wait() == 0
+    assert folder.observe().status == "finished"
+    assert not [*folder.path.parent.glob(".warm-*")]
+
+
+def test_and_lost_where_it_is_killed_before_it_has_the_run(home: Path) -> None:
+    starter = Starter()
+    starter.warm_up()
+    assert starter._warm is not None
+    slow = starter._warm.process.pid
+    os.kill(slow, signal.SIGSTOP)
+    folder = create_run(RunSettings.parse({}))
+    supervisor = starter.start(folder)
+    os.kill(slow, signal.SIGKILL)
+    supervisor.wait()
+    assert folder.observe().status == "lost"

@@ -49,10 +49,13 @@ class ScriptSupervisor(Supervisor):
         self._out.close()
 
     def end_orphan(self) -> None:
-        """End the processes that the script has started, too: they may hold a GPU."""
-        if os.getpgid(0) == os.getpid():  # its supervisor has given it a session of its own
-            end_leftovers(os.getpid(), f"{SIDE_MARK}={os.environ.get(SIDE_MARK)}")
+        self.end_children_of_orphan()
         super().end_orphan()
+
+    def end_children_of_orphan(self) -> None:
+        """Without a supervisor this process itself ends those that the script has started: they may hold a GPU."""
+        if self.gone and os.getpgid(0) == os.getpid():  # its supervisor has given it a session of its own
+            end_leftovers(os.getpid(), f"{SIDE_MARK}={os.environ.get(SIDE_MARK)}")
 
     def _insist(self) -> None:
         if not self.left.wait(STEP_SECONDS):

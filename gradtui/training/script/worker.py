@@ -181,5 +181,8 @@ def main() -> None:
     ending = _run_as_python_would(settings)
     if not side.forked:
         program.wind_up()
-        side.end(ending)
+        try:
+            side.end(ending)
+        finally:
+            supervisor.end_children_of_orphan()
     sys.exit(ending.code)

@@ -1,0 +1,232 @@
+"""What a user's script does with its process and with those that it starts: the supervisor never waits for ever for it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import is_alive, wait_until
+from tests.process.misbehaviour import every_process_runs
+from tests.process.test_compare import MODEL, WITH, WITHOUT, Comparison
+
+IMPATIENT = "import gradtui.runs.worker as w\nw.LEAVE_SECONDS = 0.5\n"
+QUICK = "import gradtui.runs.supervisor as s\ns.STATE_SECONDS = 0.1\n"
+
+EXECS_FOR_EVER = f"""
+import os, sys, time
+{MODEL}
+step()
+if "WAS_HERE" not in os.environ:
+    os.environ["WAS_HERE"] = "1"
+    step()
+else:
+    time.sleep(0.05)
+os.execv(sys.executable, [sys.executable, __file__])
+"""
+CLOSES_ITS_DESCRIPTORS = f"""
+import os, time
+{MODEL}
+step()
+os.closerange(0, 256)
+while True:
+    step()
+    time.sleep(0.01)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("source", [EXECS_FOR_EVER, CLOSES_ITS_DESCRIPTORS], ids=["execs", "closes"])
+def test_a_script_without_pipes_fails_with_a_reason(source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    every_process_runs(IMPATIENT, tmp_path, monkeypatch)
+    run = Comparison(tmp_path, source)
+    run.wait_for_end()
+    assert run.folder.read().status == "failed"
+    for reason in run.reasons():
+        assert reason is not None
+        assert any(words in reason for words in ("replaced", "closed its pipes", "exit code 1", "cannot write")), reason
+
+
+@pytest.mark.parametrize("source", [EXECS_FOR_EVER, pytest.param(CLOSES_ITS_DESCRIPTORS, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("how", ["request", pytest.param("signal", marks=pytest.mark.slow)])
+def test_and_can_be_stopped(source: str, how: str, tmp_path: Path) -> None:
+    run = Comparison(tmp_path, source)
+    assert wait_until(lambda: max(run.steps) > 0)
+    if how == "request":
+        run.folder.request_stop()
+    else:
+        run.supervisor.send_signal(signal.SIGTERM)
+    run.wait_for_end()
+    assert run.folder.read().status in ("stopped", "failed")  # one that has lost its pipes may have failed before
+
+
+def test_the_heartbeat_goes_on_beside_such_a_script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    every_process_runs(QUICK, tmp_path, monkeypatch)
+    run = Comparison(tmp_path, f"import os, sys, time\n{MODEL}\nstep()\nos.closerange(0, 256)\ntime.sleep(600)\n")
+    assert wait_until(lambda: max(run.steps) > 0)
+    alive = run.folder.path / "alive"
+    for _ in range(3):
+        before = alive.stat().st_mtime_ns
+        assert wait_until(lambda before=before: alive.stat().st_mtime_ns > before)  # type: ignore[misc]
+    run.folder.request_stop()
+    run.wait_for_end()
+
+
+CHILDREN = f"""
+import pathlib, subprocess, sys, time
+{MODEL}
+command = [sys.executable, "-c", "import time; time.sleep(600)"]
+deaf = [sys.executable, "-c", "import signal, time; signal.signal(15, signal.SIG_IGN); print(flush=True); time.sleep(600)"]
+children = [subprocess.Popen(command), subprocess.Popen(command, start_new_session=True)]
+children.append(subprocess.Popen(deaf, stdout=subprocess.PIPE))
+children[-1].stdout.readline()
+with open("children", "a") as file:
+    file.write("".join(f"{{child.pid}}\\n" for child in children))
+while True:
+    step()
+    time.sleep(0.001)
+"""
+
+
+class WithChildren:
+    """A run whose sides start three processes each: one, one in a session of its own, and one that ignores SIGTERM."""
+
+    def __init__(self, folder: Path) -> None:
+        self.run = Comparison(folder, CHILDREN)
+        path = folder / "children"
+        assert wait_until(lambda: path.exists() and len(path.read_text().split()) == 6)
+        self.pids = [int(word) for word in path.read_text().split()]
+        self.run.wait_for_steps(3)
+
+    def assert_all_end(self) -> None:
+        assert wait_until(lambda: not any(map(is_alive, self.pids)), seconds=10), "processes of the script are left"
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="processes in other sessions are found in /proc alone")
+@pytest.mark.parametrize("what", ["stop", pytest.param("kill", marks=pytest.mark.slow)])
+def test_the_processes_that_a_script_has_started_end_with_it(what: str, tmp_path: Path) -> None:
+    started = WithChildren(tmp_path)
+    state = started.run.folder.read()
+    if what == "stop":
+        started.run.folder.request_stop()
+    else:
+        for variant in state.variants.values():
+            assert variant.pid is not None
+            os.kill(variant.pid, signal.SIGKILL)
+    started.run.wait_for_end()
+    assert started.run.folder.read().status == ("stopped" if what == "stop" else "failed")
+    started.assert_all_end()
+    log = "".join(started.run.logs)
+    for pid in started.pids:
+        assert f"gradtui: ended process {pid}, which the script had started: {sys.executable} -c import" in log
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="processes in other sessions are found in /proc alone")
+def test_also_where_it_is_the_supervisor_that_is_killed(tmp_path: Path) -> None:
+    started = WithChildren(tmp_path)
+    started.run.supervisor.kill()
+    started.run.supervisor.wait()
+    started.assert_all_end()
+
+
+@pytest.mark.slow
+def test_a_script_that_ends_well_leaves_its_processes_alone_as_python_does(tmp_path: Path) -> None:
+    source = f"import subprocess, sys\n{MODEL}\nstep()\n"
+    source += "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
+    source += "open('children', 'a').write(f'{child.pid}\\n')\n"
+    run = Comparison(tmp_path, source)
+    run.wait_for_end()
+    assert run.folder.read().status == "finished"
+    pids = [int(word) for word in (tmp_path / "children").read_text().split()]
+    try:
+        assert [is_alive(pid) for pid in pids] == [True, True]
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+
+
+def test_a_script_that_writes_into_its_pipe_harms_no_one(tmp_path: Path) -> None:
+    source = f"""
+    import os
+    {MODEL.replace(chr(10), chr(10) + "    ")}
+    step()
+    for descriptor in range(3, 32):
+        try:
+            if not os.get_inheritable(descriptor) and os.readlink(f"/proc/self/fd/{{descriptor}}").startswith("pipe:"):
+                os.write(descriptor, b'no message\\n{{}}\\n[1]\\n{{"event": 3}}\\n\\xff\\n')
+        except OSError:
+            pass
+    step()
+    """
+    run = Comparison(tmp_path, source)
+    run.wait_for_end()
+    assert run.folder.read().status == "finished"
+    assert run.steps == (2, 2)
+
+
+def test_a_run_whose_folder_is_deleted_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    every_process_runs(QUICK, tmp_path, monkeypatch)
+    run = Comparison(tmp_path, f"{MODEL}\nwhile True:\n    step()\n")
+    run.wait_for_steps(3)
+    run.folder.path.rename(tmp_path / "elsewhere")
+    assert run.supervisor.wait(timeout=30) == 0
+    assert (tmp_path / "elsewhere" / f"{WITH}.csv").exists()
+    assert (tmp_path / "elsewhere" / f"{WITHOUT}.csv").exists()
+
+
+FLAKY = """
+import errno, os, sys
+if "gradtui.runs.supervisor" in sys.orig_argv:
+    calls = {"stat": 0, "unlink": 0, "replace": 0}
+    def flaky(name, wanted):
+        sound = getattr(os, name)
+        def call(path, *args, **named):
+            if os.path.basename(os.fspath(path)) in wanted or (name == "replace" and args[0].name == "run.json"):
+                calls[name] += 1
+                if calls[name] % 3:
+                    raise OSError([errno.ESTALE, errno.EIO, errno.EROFS][calls[name] % 3], "made up", path)
+            return sound(path, *args, **named)
+        setattr(os, name, call)
+    flaky("stat", {"stop", "pause"})
+    flaky("unlink", {"step"})
+    flaky("replace", ())
+"""
+
+
+def test_a_control_file_that_cannot_be_read_now_is_read_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    every_process_runs(FLAKY, tmp_path, monkeypatch)
+    run = Comparison(tmp_path, f"import time\n{MODEL}\nwhile True:\n    step()\n    time.sleep(0.001)\n")
+    run.wait_for_steps(3)
+    run.folder.request_pause()
+    assert wait_until(lambda: run.folder.read().status == "paused")
+    before = run.steps
+    run.folder.request_step()
+    assert wait_until(lambda: all(now > then for now, then in zip(run.steps, before, strict=True)))
+    assert run.folder.read().status == "paused"
+    run.folder.request_resume()
+    assert wait_until(lambda: run.folder.read().status == "running")
+    run.folder.request_stop()
+    run.wait_for_end()
+    assert run.folder.read().status == "stopped"
+
+
+def test_without_such_a_child_nothing_waits(tmp_path: Path) -> None:
+    """The processes of one side are found by its own mark and group alone."""
+    from gradtui.runs.leftovers import find_leftovers
+    from gradtui.runs.spawn import SIDE_MARK
+
+    words = [sys.executable, "-c", "import time; print(flush=True); time.sleep(600)"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, env={**os.environ, SIDE_MARK: "one:0"}) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        began = time.monotonic()
+        assert list(find_leftovers(child.pid, f"{SIDE_MARK}=one:0")) == [child.pid]
+        assert find_leftovers(child.pid, f"{SIDE_MARK}=one:1") == {}
+        assert time.monotonic() - began < 5
+        child.kill()
