@@ -122,6 +122,8 @@ class Worker:
         """
         now = time.monotonic()
         self._stop_began = self._stop_began or now
+        # One whose pipes have ended hears nothing: there is no point in waiting for its answer.
+        waited = now - self._stop_began + (self._ask_seconds if self.pipe_ended else 0)
         if not self.ready:
             self._signal(signal.SIGKILL)
         elif not self._asked:
@@ -130,9 +132,9 @@ class Worker:
                 self.computing, self._turn_began = True, now  # with its end
             self.send(stop=True)  # one that computes hears of it when its turn ends; one that runs a script, at once
             return False
-        elif now - self._stop_began > self._ask_seconds + TERMINATE_SECONDS:
+        elif waited > self._ask_seconds + TERMINATE_SECONDS:
             self._signal(signal.SIGKILL)
-        elif now - self._stop_began > self._ask_seconds:
+        elif waited > self._ask_seconds:
             self._signal(signal.SIGTERM)
         else:
             return False

@@ -14,7 +14,7 @@ from gradtui.runs.spawn import command
 from tests.made_up import made_up_run
 from tests.terminal.emulator import Terminal
 
-NAMES = (
+NAMES = (  # noqa: SIM905 (as a list it would be the longest part of this file)
     "torch numpy textual rich plotext platformdirs tensorboard random queue types json re enum typing typing_extensions logging"
     " selectors signal subprocess tempfile threading socket asyncio pickle copy dataclasses functools collections contextlib"
     " pathlib shutil csv math statistics datetime struct hashlib inspect traceback warnings weakref platform argparse shlex"
@@ -36,7 +36,7 @@ GRADTUI = Path(sys.executable).with_name("gradtui")
 pytestmark = pytest.mark.skipif(not GRADTUI.exists(), reason="the command gradtui is not installed beside this Python")
 
 
-@pytest.fixture()
+@pytest.fixture
 def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """What the traps write when they are imported. The working directory is full of them."""
     folder = tmp_path / "folder"

@@ -26,6 +26,7 @@ if "WAS_HERE" not in os.environ:
     os.environ["WAS_HERE"] = "1"
     step()
 else:
+    open(f"again-{os.getpid()}", "w").close()
     time.sleep(0.05)
 os.execv(sys.executable, [sys.executable, __file__])
 """
@@ -57,6 +58,8 @@ def test_a_script_without_pipes_fails_with_a_reason(source: str, tmp_path: Path,
 def test_and_can_be_stopped(source: str, how: str, tmp_path: Path) -> None:
     run = Comparison(tmp_path, source)
     assert wait_until(lambda: max(run.steps) > 0)
+    if source is EXECS_FOR_EVER:
+        assert wait_until(lambda: [*tmp_path.glob("again-*")])
     if how == "request":
         run.folder.request_stop()
     else:
