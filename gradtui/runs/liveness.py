@@ -10,6 +10,7 @@ touching another file now. No machine's own clock counts, nor does it matter whe
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import platform
@@ -21,6 +22,7 @@ from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 
+from gradtui.private import opener
 from gradtui.runs.regular import open_regular
 
 STALE_SECONDS = 30.0
@@ -38,15 +40,10 @@ def boot_id() -> str | None:
     return None
 
 
-def private(path: str, flags: int) -> int:
-    """An opener: the file, where it is new, is its user's alone."""
-    return os.open(path, flags, 0o600)
-
-
 @contextmanager
 def held(path: Path) -> Iterator[int]:
     """Be alive; the file descriptor that holds the lock can be handed down to a process that goes on."""
-    with open(path, "a+", opener=private) as file:
+    with open(path, "a+", opener=opener) as file:
         with suppress(OSError):  # a file system without locks: the heartbeat must do
             fcntl.flock(file, fcntl.LOCK_EX)  # waits for a reader that is just looking
         beat(path)
@@ -56,7 +53,7 @@ def held(path: Path) -> Iterator[int]:
 def beat(path: Path) -> None:
     """Still alive. Takes no room on the disk."""
     with suppress(OSError):
-        os.utime(path)
+        os.utime(path, follow_symlinks=False)
 
 
 def lives(path: Path, started_by: Path, boot: str | None, host: str | None) -> bool:
@@ -68,22 +65,24 @@ def lives(path: Path, started_by: Path, boot: str | None, host: str | None) -> b
     return _beats(path, STALE_SECONDS if host != platform.node() else min(STALE_SECONDS, _uptime()))
 
 
+def in_use(path: Path, started_by: Path) -> bool:
+    """Whether somebody holds one of the two locks; without locks, whether ``path`` beats. For a run of an unknown machine."""
+    held = [_is_held(lock) for lock in (path, started_by)]
+    return any(held) or (held[0] is None and _beats(path, STALE_SECONDS))
+
+
 def _is_held(path: Path) -> bool | None:
     """Whether somebody holds the lock; None where that cannot be told. Readers do not get into each other's way."""
     try:
-        with open(path, "r+", opener=_at_once) as file:
+        with open(path, "r+", opener=opener) as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except FileNotFoundError:
         return False
     except BlockingIOError:
         return True
-    except OSError:
-        return None
+    except OSError as error:
+        return False if error.errno == errno.ELOOP else None  # a link is no supervisor's
     return False
-
-
-def _at_once(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _uptime() -> float:

@@ -24,6 +24,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from gradtui import private
 from gradtui.runs.folder import RunFolder
 from gradtui.runs.state import RunState, now, with_variant
 from gradtui.runs.worker import ASK_SCRIPT_SECONDS, HANG_SECONDS, Worker
@@ -197,7 +198,7 @@ def main() -> None:
         return  # nobody needs us any more; the workers see their input end
     folder = RunFolder(Path(path))
     if len(sys.argv) == 1:  # a warm one says from now on in the run's log what it has to say
-        log = os.open(folder.supervisor_log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        log = private.appending(folder.supervisor_log)
         os.dup2(log, 1)
         os.dup2(log, 2)
     with folder.alive():

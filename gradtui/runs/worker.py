@@ -15,6 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import IO, Any
 
+from gradtui import private
 from gradtui.runs.regular import last_bytes, printable_lines
 
 HANG_SECONDS = 10.0
@@ -141,8 +142,8 @@ class Worker:
         if not log.exists():  # it died before it could open it
             self._early_words.seek(0)
             words = self._early_words.read()
-            with suppress(OSError):
-                log.write_bytes(words)
+            with suppress(OSError), open(log, "xb", opener=private.opener) as file:
+                file.write(words)
         else:
             words = last_bytes(log)
         if code < 0:
