@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from gradtui import private
@@ -30,14 +31,19 @@ class Notes:
 
     def write(self) -> None:
         """Write the notes that wait for room."""
-        lines, self._waiting = self._waiting, []
-        if not lines:
+        if not self._waiting:
             return
-        try:
+        with suppress(OSError):
             file = private.appending(self._path)
             try:
-                append_lines(file, "".join(f"{line}\n" for line in lines).encode())
+                while self._waiting:
+                    self._write(file, self._waiting.pop(0))  # no lock: a child that was forked could wait for it for ever
             finally:
                 os.close(file)
+
+    def _write(self, file: int, line: str) -> None:
+        try:
+            append_lines(file, f"{line}\n".encode())
         except OSError:
-            self._waiting = lines + self._waiting  # a line that was written before is read once all the same
+            self._waiting.insert(0, line)
+            raise
