@@ -194,7 +194,11 @@ def test_a_full_disk_is_noted_when_there_is_room_again(run: Run, monkeypatch: py
 
 
 def test_threads_may_log_at_once(run: Run) -> None:
-    threads = [threading.Thread(target=lambda: [run.log(accuracy=i, lr=i) for i in range(50)]) for _ in range(8)]
+    def log() -> None:
+        for i in range(50):
+            run.log(accuracy=i, lr=i)
+
+    threads = [threading.Thread(target=log) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
