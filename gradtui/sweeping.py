@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import math
-import shutil
 import signal
 import sys
 import time
 from pathlib import Path
 from types import FrameType
 
+from gradtui.printing import printable
 from gradtui.runs import claims, export, sweep
 from gradtui.runs.atomic import replacing
+from gradtui.runs.lines import whole_lines
 from gradtui.runs.sweep import SweepFolder
 from gradtui.runs.sweeper import start_sweeper
 from gradtui.runs.wording import number, percent
@@ -46,13 +47,19 @@ def run_sweep(folder: SweepFolder, *, csv: Path | None, as_json: bool) -> int:
     if as_json:
         print(json.dumps(_as_json(done, judged), allow_nan=False))
     else:
-        print(f"{done.id}: {done.status}, {done.quantity}", sweep.as_text(done), "", claims.as_text(judged), sep="\n")
+        print(
+            f"{printable(done.id)}: {printable(done.status)}, {done.quantity}",
+            sweep.as_text(done),
+            "",
+            claims.as_text(judged),
+            sep="\n",
+        )
     if csv is not None and folder.csv.exists():
-        with replacing(csv, overwrite=False) as file, open(folder.csv, encoding="ascii") as rows:
-            shutil.copyfileobj(rows, file)
-        print(f"{csv}: {len(done.outcomes):,} rows", file=sys.stderr)
+        with replacing(csv, overwrite=False) as file:
+            file.writelines(f"{printable(line)}\n" for line in whole_lines(folder.csv))
+        print(f"{printable(csv)}: {len(done.outcomes):,} rows", file=sys.stderr)
     if interrupted:
-        print(f"stopped; go on with: gradtui sweep --resume {done.id}", file=sys.stderr)
+        print(f"stopped; go on with: gradtui sweep --resume {printable(done.id)}", file=sys.stderr)
         return 130
     return 1 if any(outcome.status == "failed" for outcome in done.outcomes) or done.status != "finished" else 0
 

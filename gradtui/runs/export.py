@@ -48,8 +48,9 @@ def export_csv(folder: RunFolder, path: Path, *, overwrite: bool = False) -> int
         raise ExportError(f"{path} cannot be written ({os.strerror(error.errno or 0)})") from None
 
 
-def write_csv(folder: RunFolder, file: TextIO = sys.stdout) -> int:
-    """Write the run's rows to an open file; the number of rows. Raises DamagedRun."""
+def write_csv(folder: RunFolder, file: TextIO | None = None) -> int:
+    """Write the run's rows to an open file, or to standard output; the number of rows. Raises DamagedRun."""
+    file = file or sys.stdout
     file.write(",".join(EXPORT_COLUMNS) + "\n")
     count = 0
     for variant in folder.read().variants:

@@ -10,6 +10,7 @@ touching another file now. No machine's own clock counts, nor does it matter whe
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import platform
@@ -22,6 +23,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TextIO
 
+from gradtui.private import opener
 from gradtui.runs.regular import open_regular
 
 STALE_SECONDS = 30.0
@@ -45,18 +47,13 @@ def boot_id() -> str | None:
     return None
 
 
-def private(path: str, flags: int) -> int:
-    """An opener: the file, where it is new, is its user's alone."""
-    return os.open(path, flags, 0o600)
-
-
 @contextmanager
 def held(path: Path) -> Iterator[int]:
     """Be alive; the file descriptor that holds the lock can be handed down to a process that outlives this one.
 
     Raises Locked where another process holds it for LOCK_SECONDS.
     """
-    with open(path, "a+", opener=private) as file:
+    with open(path, "a+", opener=opener) as file:
         deadline = time.monotonic() + LOCK_SECONDS
         while not _lock(file):  # a reader holds it for a moment, to look
             if time.monotonic() > deadline:
@@ -80,7 +77,7 @@ def _lock(file: TextIO) -> bool:
 def beat(path: Path) -> None:
     """Still alive. Takes no room on the disk."""
     with suppress(OSError):
-        os.utime(path)
+        os.utime(path, follow_symlinks=False)
 
 
 def lives(path: Path, started_by: Path, boot: str | None, host: str | None) -> bool:
@@ -93,22 +90,24 @@ def lives(path: Path, started_by: Path, boot: str | None, host: str | None) -> b
     return _beats(path, stale_seconds) or _beats(started_by, stale_seconds)
 
 
+def in_use(path: Path, started_by: Path) -> bool:
+    """Whether somebody holds one of the two locks; without locks, whether ``path`` beats. For a run of an unknown machine."""
+    held = [_is_held(lock) for lock in (path, started_by)]
+    return any(held) or (held[0] is None and _beats(path, STALE_SECONDS))
+
+
 def _is_held(path: Path) -> bool | None:
     """Whether somebody holds the lock; None where that cannot be told. Readers do not get into each other's way."""
     try:
-        with open(path, "r+", opener=_at_once) as file:
+        with open(path, "r+", opener=opener) as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except FileNotFoundError:
         return False
     except BlockingIOError:
         return True
-    except OSError:
-        return None
+    except OSError as error:
+        return False if error.errno == errno.ELOOP else None  # a link is no supervisor's
     return False
-
-
-def _at_once(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _uptime() -> float:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
+import os
 import statistics
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from gradtui import private
 from gradtui.catalog import EXPERIMENTS, OPTIMIZERS
 from gradtui.printing import shown
 from gradtui.runs.atomic import replacing
@@ -117,10 +119,10 @@ class SweepFolder:
 
     @property
     def stop_requested(self) -> bool:
-        return (self.path / "stop").exists()
+        return os.path.lexists(self.path / "stop")
 
     def request_stop(self) -> None:
-        (self.path / "stop").touch()
+        private.touch(self.path / "stop")
 
     def read(self) -> Sweep:
         """The sweep as it stands. Raises DamagedRun."""

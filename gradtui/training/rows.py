@@ -13,6 +13,19 @@ class RowsNotWritten(OSError):
     """A row cannot be written; the message names the file and says why."""
 
 
+def append_lines(file: int, data: bytes) -> None:
+    """Append whole lines to an open file. Raises OSError; no torn line stands in the file then."""
+    written = 0
+    try:
+        while written < len(data):
+            written += os.write(file, data[written:])
+    except OSError:
+        torn = written - (data.rfind(b"\n", 0, written) + 1)
+        with suppress(OSError):  # every reader leaves out a torn last line, too
+            os.ftruncate(file, os.fstat(file).st_size - torn)
+        raise
+
+
 class Rows:
     """A file whose rows are whole, also when the disk is full: nothing is buffered, and a torn row is taken back."""
 
@@ -26,15 +39,9 @@ class Rows:
 
     def write(self, rows: list[str]) -> None:
         """Append whole lines. Raises RowsNotWritten; the rows before the one that failed then stand in the file."""
-        data = "".join(rows).encode("ascii")
-        written = 0
         try:
-            while written < len(data):
-                written += os.write(self._file, data[written:])
+            append_lines(self._file, "".join(rows).encode("ascii"))
         except OSError as error:
-            torn = written - (data.rfind(b"\n", 0, written) + 1)
-            with suppress(OSError):  # every reader leaves out a torn last line, too
-                os.ftruncate(self._file, os.fstat(self._file).st_size - torn)
             raise self._not_written(error) from None
 
     def _not_written(self, error: OSError) -> RowsNotWritten:

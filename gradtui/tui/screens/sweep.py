@@ -10,9 +10,12 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.screen import Screen
 from textual.widgets import Footer, Label, Static
 
+from gradtui.printing import printable
 from gradtui.runs import claims, sweep
 from gradtui.runs.atomic import replacing
 from gradtui.runs.folder import HomeError
+from gradtui.runs.lines import whole_lines
+from gradtui.runs.state import DamagedRun
 from gradtui.runs.sweep import Sweep, SweepFolder
 from gradtui.runs.sweeper import start_sweeper
 from gradtui.settings import RunSettings, SettingsError
@@ -95,7 +98,9 @@ class SweepScreen(Settled, Screen[None]):
         path = Path(f"{self._folder.path.name}.csv").absolute()
         try:
             with replacing(path, overwrite=False) as file:
-                file.write(self._folder.csv.read_text(encoding="ascii"))
+                file.writelines(f"{printable(line)}\n" for line in whole_lines(self._folder.csv))
+        except DamagedRun as error:
+            self._say(str(error), bad=True)
         except OSError as error:
             self._say(f"{path} cannot be written ({error.strerror or 'it exists'})", bad=True)
         else:
@@ -109,7 +114,7 @@ class SweepScreen(Settled, Screen[None]):
         state = self._folder.read()
         ended = self._sweeper is None or self._sweeper.poll() is not None
         total = len(list(state.cells()))
-        status = state.status if ended else "running"
+        status = printable(state.status) if ended else "running"
         self.query_one("#title", Static).update(
             f" gradtui  sweep of {state.base['experiment']}, {state.quantity}   {status}  {len(state.outcomes)}/{total} runs"
         )
@@ -119,7 +124,7 @@ class SweepScreen(Settled, Screen[None]):
 
     def _say(self, words: str, *, bad: bool = False) -> None:
         said = self.query_one("#said", Static)
-        said.update(words)
+        said.update(printable(words))
         said.set_class(bad, "-bad")
 
 
