@@ -26,6 +26,9 @@ from gradtui.runs.regular import open_regular
 STALE_SECONDS = 30.0
 """A supervisor of another machine that has not touched its file for so long is taken for dead. It does so every 2 s."""
 
+LOOKS = 1000
+"""So often a reader may be in the way of somebody who takes the lock."""
+
 
 @lru_cache(maxsize=1)
 def boot_id() -> str | None:
@@ -53,6 +56,33 @@ def held(path: Path) -> Iterator[int]:
         yield file.fileno()
 
 
+@contextmanager
+def held_alone(path: Path) -> Iterator[int | None]:
+    """Be alive, unless somebody else holds the lock: then None. The file descriptor can be handed down, as :func:`held`'s."""
+    with open(path, "a+", opener=private) as file:
+        if _locked(file.fileno(), path):
+            beat(path)
+            yield file.fileno()
+        else:
+            yield None
+
+
+def _locked(descriptor: int, path: Path) -> bool:
+    """Whether the lock could be taken, or there are none on this file system: then the heartbeat must do."""
+    for _ in range(LOOKS):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if is_held(path):
+                return False
+            time.sleep(0.001)  # it was only a reader that looked
+        except OSError:
+            return True
+        else:
+            return True
+    return False
+
+
 def beat(path: Path) -> None:
     """Still alive. Takes no room on the disk."""
     with suppress(OSError):
@@ -62,13 +92,13 @@ def beat(path: Path) -> None:
 def lives(path: Path, started_by: Path, boot: str | None, host: str | None) -> bool:
     """Whether the supervisor lives whose file ``path`` is, or whoever is starting it, under that boot of that host."""
     same_kernel = boot == boot_id() if boot and boot_id() else host == platform.node()
-    held = _is_held(path) if same_kernel else None
+    held = is_held(path) if same_kernel else None
     if held is not None:
-        return held or bool(_is_held(started_by))
+        return held or bool(is_held(started_by))
     return _beats(path, STALE_SECONDS if host != platform.node() else min(STALE_SECONDS, _uptime()))
 
 
-def _is_held(path: Path) -> bool | None:
+def is_held(path: Path) -> bool | None:
     """Whether somebody holds the lock; None where that cannot be told. Readers do not get into each other's way."""
     try:
         with open(path, "r+", opener=_at_once) as file:
