@@ -75,7 +75,7 @@ class _Following:
         if self._folder.status() == "finished" and not self.reader.sweep.left_to_do():
             return
         if self._folder.stop_requested and self._is_running():
-            print(f"{self._folder.id} is stopping; waiting to go on with it", file=sys.stderr, flush=True)
+            print(f"{self._folder.id} is stopping; resuming it once it has stopped", file=sys.stderr, flush=True)
             while self._folder.stop_requested and self._is_running() and not self._interrupted:
                 time.sleep(POLL_SECONDS)
         if self._interrupted:
@@ -110,8 +110,6 @@ class _Following:
         why = self._last_line_of_log()
         if why is not None:
             _failed(why)
-        if done.status == "lost":
-            return _failed(f"the sweep is lost: its sweeper died; go on with: {go_on}")
         return _failed(f"the sweep is {done.status}; go on with: {go_on}")
 
     def _is_running(self) -> bool:

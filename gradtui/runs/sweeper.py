@@ -25,7 +25,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from gradtui.printing import printable
-from gradtui.runs.folder import HomeError, RunFolder, create_run, runs_directory
+from gradtui.runs.folder import HomeError, RunFolder, create_run, runs_directory, telling_of_the_home
 from gradtui.runs.launch import WarmSupervisor, environment
 from gradtui.runs.liveness import is_held, private
 from gradtui.runs.results import RunReader
@@ -48,7 +48,7 @@ def start_sweeper(folder: SweepFolder) -> subprocess.Popen[bytes] | None:
             return None
         with suppress(SweepNotWritten):  # the sweeper fails by the same, and says so
             folder.write_status("running")
-        with open(folder.log, "ab", opener=private) as log:
+        with telling_of_the_home(folder.path), open(folder.log, "ab", opener=private) as log:
             return subprocess.Popen(
                 [sys.executable, "-m", "gradtui.runs.sweeper", str(folder.path), str(lock)],
                 stdin=subprocess.DEVNULL,
