@@ -240,7 +240,7 @@ def test_a_sweeper_that_dies_is_noticed_and_told_in_one_line(tmp_path: Path, mon
     result = gradtui("sweep", "--resume", "last")
     assert result.returncode == 1
     go_on = f"go on with: gradtui sweep --resume {folder.id}"
-    assert result.stderr == f"gradtui: the sweep is lost: its sweeper died; {go_on}\n"
+    assert result.stderr == f"gradtui: the sweep is lost; {go_on}\n"
     assert folder.status() == "lost"
 
 
