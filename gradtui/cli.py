@@ -117,7 +117,9 @@ def _parser() -> argparse.ArgumentParser:
     sweep.add_argument("--optimizers", default="all", metavar="NAMES", help="names with commas between, or all")
     sweep.add_argument("--lrs", default="1e-3,1e-2,1e-1", metavar="NUMBERS", help="learning rates with commas between")
     sweep.add_argument("--seeds", default="3", metavar="N", help="how many seeds, from --seed on")
-    sweep.add_argument("--resume", metavar="SWEEP", help="go on with a sweep that was stopped: an id, or last")
+    sweep.add_argument(
+        "--resume", metavar="SWEEP", help="continue a sweep that was stopped or lost, or follow one in progress: an id, or last"
+    )
     sweep.add_argument("--csv", type=Path, metavar="PATH", help="also export the rows")
     sweep.add_argument("--json", action="store_true", help="the grid as JSON on standard output, nothing else there")
 
@@ -228,13 +230,13 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _sweep(options: argparse.Namespace) -> int:
-    from gradtui.runs import sweep
+    from gradtui.runs import sweep_list
     from gradtui.sweeping import run_sweep
 
-    if options.resume:
-        folder = sweep.find_sweep(options.resume)
+    if options.resume is not None:
+        folder = sweep_list.find_sweep(options.resume)
     else:
-        folder = sweep.create_sweep(_given(options), options.optimizers, options.lrs, options.seeds)
+        folder = sweep_list.create_sweep(_given(options), options.optimizers, options.lrs, options.seeds)
     return run_sweep(folder, csv=options.csv, as_json=options.json)
 
 

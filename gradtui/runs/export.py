@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
@@ -38,10 +39,17 @@ def export_csv(folder: RunFolder, path: Path, *, overwrite: bool = False) -> int
 
     Raises ExportError, and DamagedRun where it is the run that cannot be read.
     """
+    with exporting(path, overwrite=overwrite) as file:
+        return write_csv(folder, file)
+
+
+@contextmanager
+def exporting(path: Path, *, overwrite: bool = False) -> Iterator[TextIO]:
+    """A file that is written whole or not at all. Raises ExportError."""
     check_target(path, overwrite=overwrite)
     try:
         with replacing(path, overwrite=overwrite) as file:
-            return write_csv(folder, file)
+            yield file
     except FileExistsError:
         raise ExportError(f"{path} exists; it is not replaced") from None
     except OSError as error:

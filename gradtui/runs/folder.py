@@ -37,6 +37,7 @@ from gradtui.printing import nearest, shown
 from gradtui.runs.atomic import replacing
 from gradtui.runs.liveness import beat, boot_id, held, in_use, lives
 from gradtui.runs.regular import last_bytes, open_regular, printable_lines
+from gradtui.runs.reserve import release, reserve
 from gradtui.runs.state import DamagedRun, RunState, VariantState
 from gradtui.settings import RunSettings
 
@@ -48,7 +49,6 @@ TIMING_COLUMNS = ("slice", "block", "side", "seconds_per_batch")
 
 STAMP_LENGTH = len("20261231-235959-999")
 LARGEST_STATE = 1_000_000  # bytes of a run.json that is read; ours have some 2,000
-RESERVE = 16_384  # bytes
 RUN_ID = re.compile(r"[0-9A-Za-z_.-]{1,100}")
 """What the name of a run's folder looks like: it stands in file names, in CSV rows and on the screen as it is."""
 
@@ -135,16 +135,11 @@ class RunFolder:
 
     def reserve(self) -> None:
         """Take room on the disk now, so that how the run ends can be written when there is none left."""
-        reserve = self.path / "reserve"
-        with suppress(OSError):
-            reserve.unlink(missing_ok=True)  # it may be a name of some other file
-            with open(reserve, "xb", opener=private.opener) as file:
-                file.write(os.urandom(RESERVE))  # nothing that a file system can leave out or compress
+        reserve(self.path)
 
     def release(self) -> None:
         """Give the room back."""
-        with suppress(OSError):
-            (self.path / "reserve").unlink()
+        release(self.path)
 
     # Requests: whoever may write to the folder may ask; the supervisor looks for these files. Anything of such a name is
     # a request, a dangling link and a folder too: only the name counts, and nothing is read or written through it.
@@ -330,7 +325,7 @@ def all_runs() -> list[RunFolder]:
     try:
         names = sorted(
             (e.name for e in os.scandir(runs) if os.path.isdir(e) and not e.name.startswith(".")),
-            key=_by_age,
+            key=by_age,
             reverse=True,
         )
     except OSError as error:
@@ -338,8 +333,8 @@ def all_runs() -> list[RunFolder]:
     return [RunFolder(runs / name) for name in names]
 
 
-def _by_age(name: str) -> tuple[str, int, str]:
-    """Names begin with their time, to the millisecond; of several made in one, the one counted higher is newer."""
+def by_age(name: str) -> tuple[str, int, str]:
+    """A sort key. Names begin with their time, to the millisecond; of several made in one, the one counted higher is newer."""
     count = name.rpartition("-")[2]
     return name[:STAMP_LENGTH], int(count) if re.fullmatch("[0-9]{1,5}", count) and len(name) > STAMP_LENGTH else 1, name
 

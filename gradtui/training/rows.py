@@ -3,27 +3,13 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from pathlib import Path
 
-from gradtui.runs.atomic import NO_SPACE
+from gradtui.runs.append import append_whole, not_written
 
 
 class RowsNotWritten(OSError):
     """A row cannot be written; the message names the file and says why."""
-
-
-def append_lines(file: int, data: bytes) -> None:
-    """Append whole lines to an open file. Raises OSError; no torn line stands in the file then."""
-    written = 0
-    try:
-        while written < len(data):
-            written += os.write(file, data[written:])
-    except OSError:
-        torn = written - (data.rfind(b"\n", 0, written) + 1)
-        with suppress(OSError):  # every reader leaves out a torn last line, too
-            os.ftruncate(file, os.fstat(file).st_size - torn)
-        raise
 
 
 class Rows:
@@ -40,10 +26,9 @@ class Rows:
     def write(self, rows: list[str]) -> None:
         """Append whole lines. Raises RowsNotWritten; the rows before the one that failed then stand in the file."""
         try:
-            append_lines(self._file, "".join(rows).encode("ascii"))
+            append_whole(self._file, "".join(rows).encode("ascii"))
         except OSError as error:
             raise self._not_written(error) from None
 
     def _not_written(self, error: OSError) -> RowsNotWritten:
-        what = "no space left for" if error.errno in NO_SPACE else "cannot write"
-        return RowsNotWritten(f"{what} {self._path} ({os.strerror(error.errno or 0)})")
+        return RowsNotWritten(not_written(self._path, error))

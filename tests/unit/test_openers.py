@@ -21,8 +21,6 @@ ALLOWED = {
     "runs/leftovers.py": dict.fromkeys(("read_text", "read_bytes"), "the kernel's own files in /proc"),
     "runs/liveness.py": {"read_text": "the kernel's own file in /proc"},
     "runs/worker.py": {"open": "/dev/null"},
-    "runs/sweep.py": {"open": "sweep.csv"},
-    "runs/sweeper.py": {"open": "sweeper.log"},
     "runs/tensorboard.py": {"open": "an export: in a new folder, with the user's umask"},
     "cifar10/download.py": {"copyfileobj": "from an archive whose MD5 sum is known", "tarfile.open": "the same archive"},
     "script/program.py": {"open": "the user's script, as python opens it"},

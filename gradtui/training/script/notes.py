@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gradtui import private
 from gradtui.printing import printable
-from gradtui.training.rows import append_lines
+from gradtui.runs.append import append_whole
 
 LONGEST_NOTE = 1000
 
@@ -43,7 +43,7 @@ class Notes:
 
     def _write(self, file: int, line: str) -> None:
         try:
-            append_lines(file, f"{line}\n".encode())
+            append_whole(file, f"{line}\n".encode())
         except OSError:
             self._waiting.insert(0, line)
             raise

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from gradtui import private
 from gradtui.printing import printable
+from gradtui.runs.append import append_whole
 from gradtui.runs.folder import EPOCH_COLUMNS, RunFolder
 from gradtui.runs.scalars import SCALAR_COLUMNS
-from gradtui.training.rows import append_lines
 
 LONGEST_TOLD = 60
 """Characters of a name in a note."""
@@ -74,7 +74,7 @@ class Scalars:
                 if os.fstat(file).st_size == 0:
                     writer.writerow(columns)
                 writer.writerows(rows)
-                append_lines(file, text.getvalue().encode())
+                append_whole(file, text.getvalue().encode())
             finally:
                 os.close(file)
         except OSError as error:
