@@ -59,9 +59,10 @@ def exporting(path: Path, *, overwrite: bool = False) -> Iterator[TextIO]:
 def write_csv(folder: RunFolder, file: TextIO | None = None) -> int:
     """Write the run's rows to an open file, or to standard output; the number of rows. Raises DamagedRun."""
     file = file or sys.stdout
+    variants = folder.read().variants
     file.write(",".join(EXPORT_COLUMNS) + "\n")
     count = 0
-    for variant in folder.read().variants:
+    for variant in variants:
         for row in _rows(folder.steps_csv(variant)):
             file.write(f"{folder.id},{variant},{row}\n")
             count += 1

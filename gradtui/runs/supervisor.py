@@ -267,3 +267,7 @@ def main() -> None:
             signal.signal(number, lambda *_: run.request_stop())
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         run.supervise()
+
+
+if __name__ == "__main__":
+    main()

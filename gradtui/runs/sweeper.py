@@ -238,3 +238,7 @@ def main() -> int:
         return 2
     _say(f"{folder.id} is in progress: another sweeper works it off; gradtui sweep --resume {folder.id} follows it")
     return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())
