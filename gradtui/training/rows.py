@@ -24,8 +24,9 @@ class Rows:
             raise self._not_written(error) from None
         self.write([",".join(columns) + "\n"])
 
-    def write(self, rows: list[str]) -> None:
-        """Append whole lines. Raises RowsNotWritten; the rows before the one that failed then stand in the file."""
+    def write(self, rows: list[str]) -> bytes:
+        """Append whole lines; what was written. Raises RowsNotWritten; the rows before the one that failed are then in the
+        file."""
         data = "".join(rows).encode("ascii")
         written = 0
         try:
@@ -36,6 +37,7 @@ class Rows:
             with suppress(OSError):  # every reader leaves out a torn last line, too
                 os.ftruncate(self._file, os.fstat(self._file).st_size - torn)
             raise self._not_written(error) from None
+        return data
 
     def _not_written(self, error: OSError) -> RowsNotWritten:
         what = "no space left for" if error.errno in NO_SPACE else "cannot write"
