@@ -15,7 +15,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import IO, Any
 
-from gradtui.runs.regular import last_bytes, printable_lines
+from gradtui.runs.last_words import MOST_BYTES, why_it_aborted, why_it_ended
+from gradtui.runs.regular import last_bytes
 
 HANG_SECONDS = 10.0
 """A worker that computes for so long and ends no turn is said to hang. A single step may take that long: it is only said."""
@@ -23,9 +24,6 @@ HANG_SECONDS = 10.0
 ASK_SECONDS, TERMINATE_SECONDS, ASK_SCRIPT_SECONDS = 1.0, 5.0, 4.0
 """How long a worker that was asked to stop may take before SIGTERM, and after that before SIGKILL. One that runs a
 user's script ends it by itself: the script may have something to put in order."""
-
-LONGEST_REASON = 300
-"""Characters of a last line that are given as the reason; the whole of it is in the log."""
 
 
 class Worker:
@@ -144,11 +142,12 @@ class Worker:
             with suppress(OSError):
                 log.write_bytes(words)
         else:
-            words = last_bytes(log)
+            words = last_bytes(log, MOST_BYTES)
+        if code == -signal.SIGABRT and (why := why_it_aborted(words)):
+            return f"{why} (killed by SIGABRT)"
         if code < 0:
             return f"killed by {signal.Signals(-code).name}"
-        lines = printable_lines(words)
-        return lines[-1][:LONGEST_REASON] if lines else f"its process ended with exit code {code}"
+        return why_it_ended(words) or f"its process ended with exit code {code}"
 
 
 def _scratch() -> IO[bytes]:
