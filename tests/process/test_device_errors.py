@@ -8,6 +8,7 @@ import pytest
 
 from gradtui.runs import launch
 from tests.process.misbehaviour import at_a_step, every_process_runs
+from tests.process.test_compare import MODEL, Comparison
 from tests.process.test_run import Started
 
 TAIL = (
@@ -25,6 +26,15 @@ ASSERTED = (
     f"import atexit, os, torch, gradtui.training.journal as journal; os.write(2, b'{ASSERTION}'); atexit.register(os.abort); "
     f"journal.memory = torch.stack = {RAISES % 'unspecified launch failure'}; {RAISES % 'device-side assert triggered'}()"
 )
+SCRIPT = f"""
+{MODEL}
+import os
+import gradtui.training.script.rows as rows
+step()
+os.write(2, b"{ASSERTION}")
+rows.memory = {RAISES % "unspecified launch failure"}
+{RAISES % "device-side assert triggered"}()
+"""
 BUSY = "CUDA-capable device(s) is/are busy or unavailable"
 BUSY_WORKERS = f"""
     import sys
@@ -52,6 +62,16 @@ def test_the_first_error_is_the_reason(tmp_path: Path, monkeypatch: pytest.Monke
         "torch.AcceleratorError: CUDA error: device-side assert triggered: "
         "`t >= 0 && t < n_classes` failed in nll_loss_forward_reduce_cuda_kernel_2d"
     )
+
+
+@pytest.mark.slow
+def test_the_first_error_of_a_script_is_the_reason(tmp_path: Path) -> None:
+    run = Comparison(tmp_path, SCRIPT)
+    run.wait_for_end()
+    expected = "torch.AcceleratorError: CUDA error: device-side assert triggered: `t >= 0 && t < n_classes` failed in nll_loss"
+    for reason in run.reasons():
+        assert str(reason).startswith(expected)
+    assert run.steps == (1, 1)
 
 
 @pytest.mark.slow
