@@ -4,6 +4,7 @@
 
 - ``run.json``: the settings, the status, how each variant ended (:class:`RunState`); always whole;
 - ``<variant>.csv``: a row per optimizer step; ``<variant>.epochs.csv``: a row per epoch, where there is test data;
+- ``<variant>.packed``: what a long ``<variant>.csv`` says, packed, for who reads all of it: see packed.py;
 - ``<variant>.log`` and ``supervisor.log``: what the processes printed;
 - ``<variant>.timing.csv``: the slices of the timing probe;
 - ``<variant>.scalars.csv``: what a script has logged with ``gradtui.log``; ``<variant>.notes``: what must be known of how a
@@ -78,6 +79,9 @@ class RunFolder:
 
     def steps_csv(self, variant: str) -> Path:
         return self.path / f"{variant}.csv"
+
+    def packed(self, variant: str) -> Path:
+        return self.path / f"{variant}.packed"
 
     def epochs_csv(self, variant: str) -> Path:
         return self.path / f"{variant}.epochs.csv"

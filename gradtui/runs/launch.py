@@ -13,6 +13,7 @@ from pathlib import Path
 from gradtui import private
 from gradtui.cifar10 import DataMissing
 from gradtui.cifar10 import files as cifar10_files
+from gradtui.reasons import telling_line
 from gradtui.runs.folder import RunFolder, runs_directory, telling_of_the_home
 from gradtui.runs.liveness import held
 from gradtui.runs.spawn import command, environment
@@ -133,8 +134,8 @@ def find_devices() -> dict[str, str]:
     try:
         devices: dict[str, str] = json.loads(result.stdout)["devices"]
     except (ValueError, KeyError):
-        words = result.stderr.decode("utf-8", "replace").strip().splitlines() or [f"exit code {result.returncode}"]
-        raise DeviceSearchFailed(f"torch cannot be used here: {words[-1]}") from None
+        why = telling_line(result.stderr.decode("utf-8", "replace")) or f"exit code {result.returncode}"
+        raise DeviceSearchFailed(f"torch cannot be used here: {why}") from None
     return devices
 
 

@@ -20,7 +20,7 @@ from gradtui.runs.atomic import replacing
 from gradtui.runs.axes import UNIT_AXIS, Axis, log_axis, round_up
 from gradtui.runs.export import ExportError, check_target
 from gradtui.runs.folder import RunFolder
-from gradtui.runs.results import RunReader, RunResults
+from gradtui.runs.results import RESULT_COLUMNS, RunReader, RunResults
 from gradtui.runs.series import Series, Thinned
 
 HUES = ("#0072b2", "#b35900")
@@ -54,11 +54,11 @@ def export_svg(folder: RunFolder, path: Path, *, overwrite: bool = False, log: b
     ``log`` says whether the loss is drawn on a log axis; None leaves that to :func:`suits_log`.
     """
     check_target(path, overwrite=overwrite)
-    reader = RunReader(folder)
+    reader = RunReader(folder, RESULT_COLUMNS)
     losses = {name: Series() for name in reader.state.variants}
     while any(news := reader.advance()):
         for name, rows in news[0].items():
-            losses[name].extend(rows.values["step"], rows.values["loss"])
+            losses[name].extend(rows.values["step"], rows.values["loss"], rows.spans("loss"))
     reader.refresh_state()
     picture = svg_picture(reader.results(), losses, log=suits_log(losses) if log is None else log)
     try:

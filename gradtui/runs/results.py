@@ -17,6 +17,9 @@ from gradtui.runs.script_notes import script_notes
 from gradtui.runs.state import DamagedRun, RunState, VariantState
 from gradtui.runs.tail import Columns, CsvTail
 
+RESULT_COLUMNS = tuple(name for name in STEP_COLUMNS if name != "epoch")
+"""The columns that the results and the curves are made of."""
+
 
 @dataclass(frozen=True)
 class VariantResults:
@@ -99,7 +102,10 @@ class RunReader:
         names = self.state.settings.variants
         self.evidence = {name: Evidence() for name in names}
         extra = (*GRADIENT_COLUMNS, *(SCRIPT_COLUMNS if self.state.settings.script is not None else ()))
-        self._steps = {name: CsvTail(folder.steps_csv(name), columns, extra) for name in names}
+        packs = self.state.settings.script is None and "epoch" not in columns  # all that packed rows have
+        self._steps = {
+            name: CsvTail(folder.steps_csv(name), columns, extra, folder.packed(name) if packs else None) for name in names
+        }
         self._epochs = {name: CsvTail(folder.epochs_csv(name), EPOCH_COLUMNS) for name in names}
 
     def refresh_state(self) -> RunState:
@@ -174,7 +180,7 @@ class RunReader:
 
 def read_results(folder: RunFolder) -> RunResults:
     """The numbers of a run as its folder stands now. Raises DamagedRun."""
-    reader = RunReader(folder)
+    reader = RunReader(folder, RESULT_COLUMNS)
     while any(reader.advance()):
         pass
     reader.refresh_state()

@@ -7,7 +7,9 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol, overload
+from typing import Protocol, overload
+
+from gradtui.runs.spans import BLOCK, Span, extremes, place_of, spans_of
 
 
 class Places(Protocol):
@@ -55,67 +57,62 @@ class Steps:
         self._length += len(numbers)
 
 
-BLOCK = 1024
-"""Points of a curve that are looked through together, once."""
-
-
-class Extremes(NamedTuple):
-    """The lowest and the highest finite value of a stretch of a curve, and where they stand first."""
-
-    low: float
-    at_low: int
-    high: float
-    at_high: int
-
-    def joined(self, later: Extremes) -> Extremes:
-        """Those of this stretch and of a later one."""
-        low = self if self.low <= later.low else later
-        high = self if self.high >= later.high else later
-        return Extremes(low.low, low.at_low, high.high, high.at_high)
-
-
-def extremes(ys: array[float], start: int, end: int) -> Extremes:
-    """Those of the values from one place to another; infinite the wrong way round where none is finite."""
-    values = ys[start:end].tolist()  # boxed once for all that goes through them
-    finite = values if math.isfinite(sum(values)) else [y for y in values if math.isfinite(y)]
-    if not finite:
-        return Extremes(math.inf, start, -math.inf, start)
-    low, high = min(finite), max(finite)
-    return Extremes(low, start + values.index(low), high, start + values.index(high))
+NOTHING_FINITE = math.inf, -math.inf
+"""The lowest and the highest value where none is finite."""
 
 
 @dataclass
 class Series:
     """A curve as it was recorded: ``xs`` are steps, ``ys`` any floats, nan and the infinities among them.
 
-    ``blocks`` has the extremes of each BLOCK points, so that a long curve is seen anew without going through its points.
+    ``blocks`` has the lowest and the highest value of each BLOCK points, so that a long curve is seen anew without going
+    through its points. ``ys`` are kept in single precision for as long as that loses nothing.
     """
 
     xs: Steps = field(default_factory=Steps)
-    ys: array[float] = field(default_factory=lambda: array("d"))
-    blocks: list[Extremes] = field(default_factory=list)
+    ys: array[float] = field(default_factory=lambda: array("f"))
+    blocks: list[tuple[float, float]] = field(default_factory=list)
     low: float = math.inf
     high: float = -math.inf
     low_positive: float = math.inf
     first_not_finite: float | None = None
+    _open: tuple[float, float] = NOTHING_FINITE  # of the block that is not full yet
 
     def __len__(self) -> int:
         return len(self.xs)
 
-    def extend(self, xs: Sequence[float], ys: Sequence[float]) -> None:
-        """Add points to the right end."""
+    def extend(self, xs: Sequence[float], ys: Sequence[float], spans: Sequence[Span] = ()) -> None:
+        """Add points to the right end; ``spans`` are those of ``ys``, where they are known."""
+        before = len(self.ys)
         self.xs.extend(xs)
-        self.ys.extend(ys)
-        while (len(self.blocks) + 1) * BLOCK <= len(self.ys):
-            self.blocks.append(extremes(self.ys, len(self.blocks) * BLOCK, (len(self.blocks) + 1) * BLOCK))
-        finite = ys if math.isfinite(sum(ys)) else [y for y in ys if math.isfinite(y)]
-        if len(finite) < len(ys) and self.first_not_finite is None:
-            self.first_not_finite = next(x for x, y in zip(xs, ys, strict=True) if not math.isfinite(y))
-        if finite:
-            lowest = min(finite)
-            self.low, self.high = min(self.low, lowest), max(self.high, max(finite))
-            positive = lowest if lowest > 0 else min(filter((0.0).__lt__, finite), default=math.inf)
-            self.low_positive = min(self.low_positive, positive)
+        self._keep(ys)
+        for span in spans or spans_of(ys, before):
+            if not span.finite and self.first_not_finite is None:
+                self.first_not_finite = float(xs[span.first_not_finite])
+            if span.low <= span.high:
+                self.low, self.high = min(self.low, span.low), max(self.high, span.high)
+                positive = span.low if span.low > 0 else _lowest_positive(span.values)
+                self.low_positive = min(self.low_positive, positive)
+                self._open = min(self._open[0], span.low), max(self._open[1], span.high)
+            if (before + span.end) % BLOCK == 0:
+                self.blocks.append(self._open)
+                self._open = NOTHING_FINITE
+
+    def _keep(self, ys: Sequence[float]) -> None:
+        if isinstance(ys, array) and ys.typecode == self.ys.typecode:
+            self.ys.extend(ys)
+            return
+        if self.ys.typecode == "f":
+            single = array("f", ys)
+            if array("d", single).tobytes() == array("d", ys).tobytes():
+                self.ys.extend(single)
+                return
+            self.ys = array("d", self.ys)
+        self.ys.extend(array("d", ys))
+
+
+def _lowest_positive(values: Sequence[float]) -> float:
+    return min((value for value in values if 0 < value < math.inf), default=math.inf)
 
 
 class Smoothed:
@@ -188,21 +185,34 @@ class _Column:
 
     def __init__(self, start: int) -> None:
         self.start = self.end = start
-        self._extremes = Extremes(math.inf, start, -math.inf, start)
+        self._low, self._high = NOTHING_FINITE
+        self._low_in = self._high_in = start, start  # where the first such value stands
 
     def extend(self, series: Series, end: int) -> None:
         """Go on to ``end``."""
         while self.end < end:
             block, inside = divmod(self.end, BLOCK)
             stop = min(end, (block + 1) * BLOCK)
-            whole = not inside and stop == (block + 1) * BLOCK
-            self._extremes = self._extremes.joined(series.blocks[block] if whole else extremes(series.ys, self.end, stop))
+            if not inside and stop == (block + 1) * BLOCK:
+                low, high = series.blocks[block]
+            else:
+                low, high, _ = extremes(series.ys[self.end : stop].tolist())
+            if low < self._low:
+                self._low, self._low_in = low, (self.end, stop)
+            if high > self._high:
+                self._high, self._high_in = high, (self.end, stop)
             self.end = stop
 
     def points(self, xs: Places, ys: array[float]) -> list[tuple[float, float]]:
         """Both extremes in the order in which they came; all points where there are no more than two."""
         if self.end - self.start <= 2:
             return [(xs[i], ys[i] if math.isfinite(ys[i]) else math.nan) for i in range(self.start, self.end)]
-        if self._extremes.low > self._extremes.high:
+        if self._low > self._high:
             return [(xs[self.start], math.nan)]
-        return [(xs[at], ys[at]) for at in sorted({self._extremes.at_low, self._extremes.at_high})]
+        places = {_place(ys, self._low, self._low_in), _place(ys, self._high, self._high_in)}
+        return [(xs[at], ys[at]) for at in sorted(places)]
+
+
+def _place(ys: array[float], value: float, between: tuple[int, int]) -> int:
+    """The first place of a value."""
+    return between[0] + place_of(value, ys[slice(*between)])
