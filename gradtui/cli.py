@@ -242,6 +242,7 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _export(options: argparse.Namespace) -> int:
+    from gradtui.runs.destination import never
     from gradtui.runs.export import write_csv
     from gradtui.runs.folder import find_run
     from gradtui.runs.formats import FORMATS
@@ -254,7 +255,7 @@ def _export(options: argparse.Namespace) -> int:
     for format in FORMATS:
         path = getattr(options, format.name)
         if path is not None:
-            print(f"wrote {format.write(folder, path, options.force)}", file=sys.stderr)
+            print(f"wrote {format.write(folder, path, options.force, never)}", file=sys.stderr)
     return DONE
 
 

@@ -13,6 +13,7 @@ from types import FrameType
 from gradtui.cifar10 import DataMissing
 from gradtui.cifar10.files import download_place, find
 from gradtui.runs import claims, export, launch, table
+from gradtui.runs.destination import check_target
 from gradtui.runs.folder import RunFolder, all_runs, create_run
 from gradtui.runs.results import RunReader
 from gradtui.runs.state import DamagedRun, RunState
@@ -30,7 +31,7 @@ def run(settings: RunSettings, *, csv: Path | None, as_json: bool) -> int:
     Raises ExportError, HomeError and SettingsError before anything is started.
     """
     if csv is not None and str(csv) != "-":
-        export.check_target(csv, overwrite=False)
+        check_target(csv, overwrite=False)
     if settings.download:
         _download(settings)
     launch.check(settings)

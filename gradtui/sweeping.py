@@ -11,8 +11,8 @@ import time
 from pathlib import Path
 from types import FrameType
 
-from gradtui.runs import claims, export, sweep
-from gradtui.runs.atomic import replacing
+from gradtui.runs import claims, sweep
+from gradtui.runs.destination import check_target, exporting
 from gradtui.runs.sweep import SweepFolder
 from gradtui.runs.sweeper import start_sweeper
 from gradtui.runs.wording import number, percent
@@ -23,7 +23,7 @@ POLL_SECONDS = 0.1
 def run_sweep(folder: SweepFolder, *, csv: Path | None, as_json: bool) -> int:
     """Work a sweep off to its end; the exit code of ``gradtui sweep``. Raises ExportError before anything is started."""
     if csv is not None:
-        export.check_target(csv, overwrite=False)
+        check_target(csv, overwrite=False)
     sweeper = start_sweeper(folder)
     interrupted: list[int] = []
 
@@ -48,7 +48,7 @@ def run_sweep(folder: SweepFolder, *, csv: Path | None, as_json: bool) -> int:
     else:
         print(f"{done.id}: {done.status}, {done.quantity}", sweep.as_text(done), "", claims.as_text(judged), sep="\n")
     if csv is not None and folder.csv.exists():
-        with replacing(csv, overwrite=False) as file, open(folder.csv, encoding="ascii") as rows:
+        with exporting(csv) as file, open(folder.csv, encoding="ascii") as rows:
             shutil.copyfileobj(rows, file)
         print(f"{csv}: {len(done.outcomes):,} rows", file=sys.stderr)
     if interrupted:

@@ -11,7 +11,7 @@ from textual.screen import Screen
 from textual.widgets import Footer, Label, Static
 
 from gradtui.runs import claims, sweep
-from gradtui.runs.atomic import replacing
+from gradtui.runs.destination import ExportError, exporting
 from gradtui.runs.folder import HomeError
 from gradtui.runs.sweep import Sweep, SweepFolder
 from gradtui.runs.sweeper import start_sweeper
@@ -94,10 +94,10 @@ class SweepScreen(Settled, Screen[None]):
             return
         path = Path(f"{self._folder.path.name}.csv").absolute()
         try:
-            with replacing(path, overwrite=False) as file:
+            with exporting(path) as file:
                 file.write(self._folder.csv.read_text(encoding="ascii"))
-        except OSError as error:
-            self._say(f"{path} cannot be written ({error.strerror or 'it exists'})", bad=True)
+        except ExportError as error:
+            self._say(str(error), bad=True)
         else:
             self._say(f"Wrote {len(self._folder.read().outcomes):,} rows to {path}")
 
