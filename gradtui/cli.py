@@ -194,9 +194,10 @@ def _open_app(run: str | None) -> int:
             return _refuse(
                 f"standard {name} is not a terminal; over SSH use `ssh -t HOST gradtui`, without a terminal `gradtui run`"
             )
-    from gradtui.runs.folder import find_run, runs_directory
+    from gradtui.runs.folder import find_run
+    from gradtui.runs.home import check_home
 
-    runs_directory()
+    check_home()
     folder = find_run(run) if run is not None else None
     if folder is not None:
         folder.read()  # a damaged run is told here, in one line

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
@@ -15,8 +16,9 @@ from gradtui.cifar10.files import download_place, find
 from gradtui.runs import claims, export, launch, table
 from gradtui.runs.destination import check_target
 from gradtui.runs.folder import RunFolder, all_runs, create_run
+from gradtui.runs.home import HomeError
 from gradtui.runs.results import RunReader
-from gradtui.runs.state import DamagedRun, RunState
+from gradtui.runs.state import DELETED, DamagedRun, DeletedRun, RunState
 from gradtui.runs.tail import Columns
 from gradtui.runs.wording import duration, number, percent
 from gradtui.settings import RunSettings
@@ -37,11 +39,20 @@ def run(settings: RunSettings, *, csv: Path | None, as_json: bool) -> int:
     launch.check(settings)
     folder = create_run(settings)
     supervisor = launch.start_supervisor(folder)
-    interrupted = _stop_on_interrupt(folder)
-    reader = RunReader(folder)
+    interrupted = _stop_on_interrupt(folder, supervisor)
+    try:
+        reader = RunReader(folder)
+    except DamagedRun:  # already: nobody would see what it trains
+        supervisor.terminate()
+        supervisor.wait()
+        raise
     lines = EpochLines if settings.script is None else StepLines
     progress = Bar(reader) if sys.stderr.isatty() else lines(reader)
     _follow(reader, supervisor, progress)
+    if reader.state.live:  # the run has ended, and how cannot be read
+        folder.read()
+    if reader.state.status == DELETED:
+        csv = None  # there are no rows to export
 
     folder.mark_seen()
 
@@ -63,9 +74,11 @@ def run(settings: RunSettings, *, csv: Path | None, as_json: bool) -> int:
     for name, variant in results.state.variants.items():
         if variant.reason:
             print(f"gradtui: {name} failed: {variant.reason} (its log: {folder.log(name)})", file=sys.stderr)
+    if results.state.status == "lost" and results.state.note:
+        print(f"gradtui: the run is lost: {results.state.note} (its log: {folder.supervisor_log})", file=sys.stderr)
     if interrupted:
         return 130
-    return 1 if results.state.status in ("failed", "lost") else 0
+    return 1 if results.state.status in ("failed", "lost", DELETED) else 0
 
 
 def _download(settings: RunSettings) -> None:
@@ -85,13 +98,14 @@ def _download(settings: RunSettings) -> None:
         print(file=sys.stderr)
 
 
-def _stop_on_interrupt(folder: RunFolder) -> list[int]:
+def _stop_on_interrupt(folder: RunFolder, supervisor: subprocess.Popen[bytes]) -> list[int]:
     """ctrl+c and SIGTERM ask the run to stop; the list that is returned then holds the signal."""
     received: list[int] = []
 
     def stop(number: int, frame: FrameType | None) -> None:
         received.append(number)
-        folder.request_stop()
+        with suppress(HomeError, DamagedRun):  # it ended by itself
+            launch.stop(folder, supervisor)
 
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, stop)
@@ -99,12 +113,18 @@ def _stop_on_interrupt(folder: RunFolder) -> list[int]:
 
 
 def _follow(reader: RunReader, supervisor: subprocess.Popen[bytes], progress: Bar | EpochLines | StepLines) -> None:
-    """Show what the run writes until its supervisor has ended."""
+    """Show what the run writes until its supervisor has ended; a run that is deleted meanwhile is stopped."""
     note = None
+    deleted = False
     while True:
         ended = supervisor.poll() is not None
         state = reader.refresh_state()
-        if state.note is not None and state.note != note:
+        if state.status == DELETED and not deleted:
+            deleted = True
+            progress.say(f"gradtui: run {reader.folder.label} was deleted")
+            if not ended:
+                supervisor.terminate()
+        if state.live and state.note is not None and state.note != note:
             progress.say(f"gradtui: {state.note}")
         note = state.note
         while any(new := reader.advance()):
@@ -204,8 +224,11 @@ class Bar:
 
 def list_runs(*, as_json: bool) -> int:
     """Print the saved runs, newest first."""
-    folders = all_runs()
-    entries = [_entry(folder) for folder in folders]
+    folders, entries = [], []
+    for folder in all_runs():
+        with suppress(DeletedRun):  # meanwhile
+            entries.append(_entry(folder))
+            folders.append(folder)
     if as_json:
         print(json.dumps(entries, allow_nan=False))
         return 0
@@ -217,8 +240,11 @@ def list_runs(*, as_json: bool) -> int:
 
 
 def _entry(folder: RunFolder) -> dict[str, object]:
+    """Raises DeletedRun."""
     try:
         state: RunState = folder.observe()
+    except DeletedRun:
+        raise
     except DamagedRun as error:
         return {"run": folder.id, "status": "damaged", "summary": str(error), "created": None, "settings": None}
     return {

@@ -5,8 +5,9 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass
 
-from gradtui.runs.folder import HomeError, RunFolder, all_runs
-from gradtui.runs.state import DamagedRun, RunState
+from gradtui.runs.folder import RunFolder, all_runs
+from gradtui.runs.home import HomeError
+from gradtui.runs.state import DamagedRun, DeletedRun, RunState
 
 
 @dataclass(frozen=True)
@@ -32,9 +33,11 @@ class Summary:
 
 
 def summarize(folder: RunFolder) -> Summary:
-    """What a list says of a run."""
+    """What a list says of a run. Raises DeletedRun."""
     try:
         state = folder.observe()
+    except DeletedRun:
+        raise
     except DamagedRun as error:
         return Summary(folder, None, str(error).removeprefix(f"{folder.label}: "))
     left, right = (_last_loss(folder, name) for name in state.variants)
@@ -72,15 +75,18 @@ def news() -> Offer | None:
 
 
 def delete(folder: RunFolder) -> None:
-    """Remove a run and nothing else. Raises OSError; ValueError where it goes on."""
+    """Remove a run and nothing else. Raises HomeError, DeletedRun if it is gone already; ValueError if it is live."""
     try:
         if folder.observe().live:
             raise ValueError(f"{folder.id} goes on; stop it first")
+    except DeletedRun:
+        raise
     except DamagedRun:
         pass
-    if folder.path.is_symlink():  # what it points to is not ours
-        folder.path.unlink()
-        return
-    condemned = folder.path.with_name(f".deleted-{folder.id}"[:255])
-    folder.path.rename(condemned)  # gone at once, or not at all
-    shutil.rmtree(condemned)
+    with folder.writing():
+        if folder.path.is_symlink():  # what it points to is not ours
+            folder.path.unlink()
+            return
+        condemned = folder.path.with_name(f".deleted-{folder.id}"[:255])
+        folder.path.rename(condemned)  # gone at once, or not at all
+        shutil.rmtree(condemned)

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import gradtui
 from gradtui.cifar10 import DataMissing
 from gradtui.cifar10 import files as cifar10_files
-from gradtui.runs.folder import RunFolder, runs_directory, telling_of_the_home
+from gradtui.runs.folder import RunFolder
+from gradtui.runs.home import HomeError, runs_directory
 from gradtui.runs.liveness import private
+from gradtui.runs.state import DamagedRun
 from gradtui.settings import RunSettings, SettingsError
 
 HANDOVER_SECONDS = 1.0
@@ -35,10 +39,10 @@ def environment() -> dict[str, str]:
 def start_supervisor(folder: RunFolder) -> subprocess.Popen[bytes]:
     """Start a run that is laid out in ``folder``. It lives in a session of its own and outlives its starter.
 
-    Raises HomeError.
+    Raises HomeError, DeletedRun; a run that cannot be started is removed.
     """
     with (
-        telling_of_the_home(folder.path),
+        _starting_or_removed(folder),
         open(folder.supervisor_log, "ab", opener=private) as log,
         folder.starting() as starting,
     ):
@@ -54,10 +58,35 @@ def start_supervisor(folder: RunFolder) -> subprocess.Popen[bytes]:
         )
 
 
+@contextmanager
+def _starting_or_removed(folder: RunFolder) -> Iterator[None]:
+    """Remove the run if it cannot be started: it holds nothing yet."""
+    try:
+        with folder.writing():
+            yield
+    except (HomeError, DamagedRun):
+        shutil.rmtree(folder.path, ignore_errors=True)
+        raise
+
+
+def stop(folder: RunFolder, supervisor: subprocess.Popen[bytes] | None) -> None:
+    """Ask a run to stop: by a request in its folder or, if that cannot be written, by a signal to its supervisor.
+
+    Raises HomeError, DeletedRun if it can be asked in neither way.
+    """
+    try:
+        folder.request_stop()
+    except (HomeError, DamagedRun):
+        if supervisor is None or supervisor.poll() is not None:
+            raise
+        supervisor.terminate()
+
+
 class WarmSupervisor:
     """A supervisor whose workers have imported torch and wait for a run. Without one it ends with its starter."""
 
     def __init__(self) -> None:
+        """Raises HomeError."""
         self.process = subprocess.Popen(
             [sys.executable, "-m", "gradtui.runs.supervisor"],
             stdin=subprocess.PIPE,
@@ -69,20 +98,31 @@ class WarmSupervisor:
         )
 
     def start(self, folder: RunFolder) -> subprocess.Popen[bytes]:
-        """Give it its run; from now on it outlives its starter. A dead one is replaced by a cold one."""
-        assert self.process.stdin is not None
-        with folder.starting():  # until the supervisor has the run: at no moment does it look lost
-            try:
-                self.process.stdin.write(f"{folder.path}\n".encode())
-                self.process.stdin.close()
-            except BrokenPipeError:
-                pass
-            else:
-                deadline = time.monotonic() + HANDOVER_SECONDS
-                while folder.read().started is None and self.process.poll() is None and time.monotonic() < deadline:
-                    time.sleep(0.002)
+        """Give it its run; from now on it outlives its starter. A dead one is replaced by a cold one.
+
+        Raises HomeError, DeletedRun; a run that cannot be started is removed.
+        """
+        with ExitStack() as stack:
+            with _starting_or_removed(folder):
+                open(folder.supervisor_log, "ab", opener=private).close()  # if it cannot be made, that is told here
+                stack.enter_context(folder.starting())  # until the supervisor has the run: at no moment does it look lost
+            if self._take_over(folder):
                 return self.process
         return start_supervisor(folder)
+
+    def _take_over(self, folder: RunFolder) -> bool:
+        """Hand the run over and wait until the supervisor has it; False if the supervisor is dead."""
+        assert self.process.stdin is not None
+        try:
+            self.process.stdin.write(f"{folder.path}\n".encode())
+            self.process.stdin.close()
+        except BrokenPipeError:
+            return False
+        deadline = time.monotonic() + HANDOVER_SECONDS
+        with suppress(DamagedRun):  # whoever follows the run tells of it
+            while folder.read().started is None and self.process.poll() is None and time.monotonic() < deadline:
+                time.sleep(0.002)
+        return True
 
     def end(self) -> None:
         """It is not needed; it ends by itself when it has noticed."""
@@ -97,16 +137,20 @@ class Starter:
         self._warm: WarmSupervisor | None = None
 
     def warm_up(self) -> None:
-        """Have a supervisor and its workers ready for the next run."""
+        """Have a supervisor and its workers ready for the next run. Raises HomeError."""
         if self._warm is None:
             self._warm = WarmSupervisor()
 
     def start(self, folder: RunFolder) -> subprocess.Popen[bytes]:
-        """Start a run that is laid out in ``folder``; it outlives its starter."""
+        """Start a run that is laid out in ``folder``; it outlives its starter. Raises HomeError, DamagedRun."""
         if self._warm is None or folder.read().settings.script is not None:
             return start_supervisor(folder)  # a script has workers of its own, which nobody can warm up
         warm, self._warm = self._warm, None
-        return warm.start(folder)
+        try:
+            return warm.start(folder)
+        except (HomeError, DamagedRun):
+            warm.end()
+            raise
 
     def end(self) -> None:
         """No more runs will be started."""

@@ -71,7 +71,7 @@ def lives(path: Path, started_by: Path, boot: str | None, host: str | None) -> b
 def _is_held(path: Path) -> bool | None:
     """Whether somebody holds the lock; None where that cannot be told. Readers do not get into each other's way."""
     try:
-        with open(path, "r+", opener=_at_once) as file:
+        with open(path, "rb", opener=_at_once) as file:  # not for writing: the home may be read-only
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except FileNotFoundError:
         return False

@@ -21,7 +21,8 @@ from gradtui.catalog import EXPERIMENTS, OPTIMIZERS
 from gradtui.printing import shown
 from gradtui.runs.atomic import replacing
 from gradtui.runs.claims import FAILS, HOLDS, UNKNOWN, Claim
-from gradtui.runs.folder import LARGEST_STATE, UnknownRun, runs_directory
+from gradtui.runs.folder import LARGEST_STATE, UnknownRun
+from gradtui.runs.home import runs_directory, telling_of_the_home
 from gradtui.runs.regular import open_regular
 from gradtui.runs.state import DamagedRun
 from gradtui.runs.wording import number, percent
@@ -120,7 +121,9 @@ class SweepFolder:
         return (self.path / "stop").exists()
 
     def request_stop(self) -> None:
-        (self.path / "stop").touch()
+        """Raises HomeError."""
+        with telling_of_the_home(self.path):
+            (self.path / "stop").touch()
 
     def read(self) -> Sweep:
         """The sweep as it stands. Raises DamagedRun."""
@@ -171,7 +174,8 @@ class SweepFolder:
 def sweeps_directory() -> Path:
     """Where sweeps live. Raises HomeError."""
     path = runs_directory().parent / "sweeps"
-    path.mkdir(mode=0o700, exist_ok=True)
+    with telling_of_the_home(path):
+        path.mkdir(mode=0o700, exist_ok=True)
     return path
 
 

@@ -6,7 +6,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from gradtui.runs.atomic import NO_SPACE
+from gradtui.runs.atomic import NO_SPACE, reason
 
 
 class RowsNotWritten(OSError):
@@ -39,4 +39,4 @@ class Rows:
 
     def _not_written(self, error: OSError) -> RowsNotWritten:
         what = "no space left for" if error.errno in NO_SPACE else "cannot write"
-        return RowsNotWritten(f"{what} {self._path} ({os.strerror(error.errno or 0)})")
+        return RowsNotWritten(f"{what} {self._path} ({reason(error, self._path)})")

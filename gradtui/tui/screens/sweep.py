@@ -12,7 +12,8 @@ from textual.widgets import Footer, Label, Static
 
 from gradtui.runs import claims, sweep
 from gradtui.runs.destination import ExportError, exporting
-from gradtui.runs.folder import HomeError
+from gradtui.runs.home import HomeError
+from gradtui.runs.state import DamagedRun
 from gradtui.runs.sweep import Sweep, SweepFolder
 from gradtui.runs.sweeper import start_sweeper
 from gradtui.settings import RunSettings, SettingsError
@@ -86,8 +87,14 @@ class SweepScreen(Settled, Screen[None]):
         self._tick()
 
     def action_stop(self) -> None:
-        if self._folder is not None:
+        if self._folder is None:
+            return
+        try:
             self._folder.request_stop()
+        except HomeError:
+            if self._sweeper is None or self._sweeper.poll() is not None:
+                raise
+            self._sweeper.terminate()
 
     def action_export(self) -> None:
         if self._folder is None or not self._folder.csv.exists():
@@ -106,7 +113,12 @@ class SweepScreen(Settled, Screen[None]):
 
     def _tick(self) -> None:
         assert self._folder is not None
-        state = self._folder.read()
+        try:
+            state = self._folder.read()
+        except DamagedRun as error:  # as it is when it was deleted
+            self._ticks.pause()
+            self._say(f"{self._folder.path.name}: {error}", bad=True)
+            return
         ended = self._sweeper is None or self._sweeper.poll() is not None
         total = len(list(state.cells()))
         status = state.status if ended else "running"
