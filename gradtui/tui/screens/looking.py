@@ -63,7 +63,8 @@ class LookingScreen(Settled, Screen[None]):
         if sides := long_sides(run):
             run.glance(sides)
             await self.draw_gently()
-            await read_ahead(run, sides)
+            with suppress(OSError):  # no process can be started: it is read here
+                await read_ahead(run, sides)
         drawn = time.monotonic()
         while run.advance():
             await asyncio.sleep(0)

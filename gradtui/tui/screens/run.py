@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -16,12 +16,15 @@ from textual.widgets import Footer, Static
 
 from gradtui.cifar10.files import download_place
 from gradtui.runs import launch, table
-from gradtui.runs.folder import HomeError, RunFolder, create_run
+from gradtui.runs.folder import RunFolder, create_run
 from gradtui.runs.history import Offer, news
+from gradtui.runs.home import HomeError
+from gradtui.runs.state import DELETED, LIVE_STATUSES
 from gradtui.settings import RunSettings, SettingsError
 from gradtui.tui import keys
 from gradtui.tui.following import FollowedRun
 from gradtui.tui.screens.looking import LookingScreen
+from gradtui.tui.telling import telling
 from gradtui.tui.widgets.chart_pair import ChartPair
 from gradtui.tui.widgets.panel import Panel
 from gradtui.tui.widgets.setup_form import SetupForm
@@ -54,7 +57,9 @@ class RunScreen(LookingScreen):
         super().__init__()
         self._attached = attached
         self._run: FollowedRun | None = None
-        self._supervisor: subprocess.Popen[bytes] | None = None
+        self._supervisors: dict[RunFolder, subprocess.Popen[bytes]] = {}
+        """Of the runs that this app has started."""
+        self._home_trouble = ""
         self._settings: RunSettings | None = None
         self._starter = starter
         self._offered: Offer | None = None
@@ -72,7 +77,8 @@ class RunScreen(LookingScreen):
     def on_mount(self) -> None:
         self.form_shown = self.app.size.width >= NARROW
         if self._attached is not None:
-            self.open_run(self._attached)
+            with telling(self.app):
+                self.open_run(self._attached)
         if self.form_shown:
             self.query_one(SetupForm).focus_first()
         if self._attached is None:
@@ -95,12 +101,24 @@ class RunScreen(LookingScreen):
         if form.devices is None:
             try:
                 devices = launch.find_devices()
-            except launch.DeviceSearchFailed as error:
+            except (launch.DeviceSearchFailed, OSError) as error:
                 self.app.call_from_thread(form.cannot_know_devices, str(error))
                 return
             self.app.call_from_thread(form.know_devices, devices)
         if not self.is_live and not (self._offered and self._offered.live):
-            self.app.call_from_thread(self._starter.warm_up)
+            self.app.call_from_thread(self._warm_up)
+
+    def _warm_up(self) -> None:
+        """Make the next run ready. If the home takes none that is said, once."""
+        try:
+            self._starter.warm_up()
+        except HomeError as error:
+            before, self._home_trouble = self._home_trouble, str(error)
+            if before != self._home_trouble:
+                with telling(self.app):
+                    raise
+        else:
+            self._home_trouble = ""
 
     def _look_for_news(self) -> None:
         """Offer a run that goes on, or that ended while nobody looked."""
@@ -140,7 +158,7 @@ class RunScreen(LookingScreen):
     @property
     def is_live(self) -> bool:
         """Whether the run on the screen goes on."""
-        return self.status in ("running", "paused")
+        return self.status in LIVE_STATUSES
 
     @property
     def folder(self) -> RunFolder | None:
@@ -176,31 +194,23 @@ class RunScreen(LookingScreen):
         self.app.push_screen(DownloadDialog(download_place(settings.data_dir or None)), start)
 
     def _start(self, settings: RunSettings) -> None:
-        try:
+        with telling(self.app):
             folder = create_run(settings)
-            self._supervisor = self._starter.start(folder)
-        except (HomeError, OSError) as error:
-            self.notify(str(error), title="The run cannot be started", severity="error", markup=False)
-            return
-        if self.app.size.width < NARROW:
-            self.form_shown = False
-        self.set_focus(None)  # what is typed now is a command, not text
-        self.open_run(folder)
+            self._supervisors[folder] = self._starter.start(folder)
+            if self.app.size.width < NARROW:
+                self.form_shown = False
+            self.set_focus(None)  # what is typed now is a command, not text
+            self.open_run(folder)
 
     def action_pause(self) -> None:
-        if self._run is not None:
-            self._ask(self._run.folder.request_resume if self.status == "paused" else self._run.folder.request_pause)
+        if self._run is not None and self.status == "paused":
+            self._run.folder.request_resume()
+        elif self._run is not None:
+            self._run.folder.request_pause()
 
     def action_stop(self) -> None:
         if self._run is not None:
-            self._ask(self._run.folder.request_stop)
-
-    def _ask(self, request: Callable[[], None]) -> None:
-        """Ask the run for something; where its folder takes no request, say so."""
-        try:
-            request()
-        except OSError as error:
-            self.notify(str(error), severity="error", markup=False)
+            launch.stop(self._run.folder, self._supervisors.get(self._run.folder))
 
     def action_export(self) -> None:
         from gradtui.tui.screens.export import ExportDialog
@@ -217,7 +227,7 @@ class RunScreen(LookingScreen):
 
     def action_step(self) -> None:
         if self._run is not None:
-            self._ask(self._run.folder.request_step)
+            self._run.folder.request_step()
 
     def action_sweep(self) -> None:
         from gradtui.tui.screens.sweep import SweepScreen
@@ -228,7 +238,9 @@ class RunScreen(LookingScreen):
 
     def action_open_offered(self) -> None:
         if self._offered is not None:
-            self.open_run(self._offered.folder)
+            offered, self._offered = self._offered, None
+            self.redraw()
+            self.open_run(offered.folder)
 
     def action_history(self) -> None:
         from gradtui.tui.screens.history import HistoryScreen
@@ -239,11 +251,13 @@ class RunScreen(LookingScreen):
         """What the history screen was left with."""
         if choice is None:
             return
-        if choice.what == "open":
-            self.open_run(choice.folder)
-        else:
-            self.form_shown = True
-            self.query_one(SetupForm).load(choice.folder.read().settings)
+        with telling(self.app):
+            if choice.what == "open":
+                self.open_run(choice.folder)
+            else:
+                settings = choice.folder.read().settings
+                self.form_shown = True
+                self.query_one(SetupForm).load(settings)
 
     def action_copy(self) -> None:
         if self._run is not None and self._run.only_glanced:
@@ -273,9 +287,9 @@ class RunScreen(LookingScreen):
     # The run on the screen
 
     def open_run(self, folder: RunFolder) -> None:
-        """Show a run, from its first step, and follow it."""
-        self._offered = None
+        """Show a run, from its first step, and follow it. Raises DamagedRun."""
         self._run = FollowedRun(folder)
+        self._offered = None
         self.query_one(ChartPair).clear()
         self.redraw()
         self._follow(self._run)
@@ -288,13 +302,27 @@ class RunScreen(LookingScreen):
             ended = not run.observe().live  # asked before the last rows are read: they are all there then
             await self.read_new(run)
             await self.draw_gently()
-            if self._supervisor is not None:
-                self._supervisor.poll()  # reaped, so that it does not stay as a zombie
+            self._reap()
             if not ended:
                 await asyncio.sleep(1 / self.drawings_per_second)
+        if run.observe().status == DELETED:
+            self._tell_deleted(run.folder)
         run.folder.mark_seen()
         await asyncio.sleep(READY_SECONDS)
         self._get_ready()
+
+    def _reap(self) -> None:
+        """Let supervisors that have ended not stay as zombies."""
+        self._supervisors = {folder: process for folder, process in self._supervisors.items() if process.poll() is None}
+
+    def _tell_deleted(self, folder: RunFolder) -> None:
+        """A run without a folder trains for nobody: if this app has started it, it ends."""
+        self.redraw()
+        words = f"run {folder.label} was deleted"
+        if supervisor := self._supervisors.get(folder):
+            supervisor.terminate()
+            words += "; its processes are stopped"
+        self.notify(words, severity="error", markup=False)
 
     def drawing(self) -> Iterator[None]:
         if not self.is_mounted or self.has_class("-too-small") or self.waits_for_link():
