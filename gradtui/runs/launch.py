@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
@@ -159,22 +159,25 @@ class Starter:
             self._warm = None
 
 
-def find_devices() -> dict[str, str]:
+def find_devices(begun: Callable[[subprocess.Popen[bytes]], object] | None = None) -> dict[str, str]:
     """The devices of this box by name, the one that ``auto`` means first; takes as long as ``import torch``.
 
-    Raises DeviceSearchFailed.
+    ``begun`` gets the process that searches, and may kill it. Raises DeviceSearchFailed.
     """
-    result = subprocess.run(
+    with subprocess.Popen(
         [sys.executable, "-m", "gradtui.training.devices"],
         stdin=subprocess.DEVNULL,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         env=environment(),
-        check=False,
-    )
+    ) as search:
+        if begun is not None:
+            begun(search)
+        found, said = search.communicate()
     try:
-        devices: dict[str, str] = json.loads(result.stdout)["devices"]
+        devices: dict[str, str] = json.loads(found)["devices"]
     except (ValueError, KeyError):
-        words = result.stderr.decode("utf-8", "replace").strip().splitlines() or [f"exit code {result.returncode}"]
+        words = said.decode("utf-8", "replace").strip().splitlines() or [f"exit code {search.returncode}"]
         raise DeviceSearchFailed(f"torch cannot be used here: {words[-1]}") from None
     return devices
 

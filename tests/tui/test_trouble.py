@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from unittest.mock import patch
 
@@ -124,7 +124,7 @@ def test_a_followed_run_that_is_deleted_is_told_and_its_processes_are_stopped() 
 
     async def scenario(pilot: Pilot[int], screen: RunScreen) -> None:
         with run.alive():
-            screen._supervisors[run] = supervisor
+            screen._processes._supervisors[run] = supervisor
             screen.open_run(run)
             await until(pilot, lambda: screen.status == "running" and screen.runs[0].steps["with_zero_grad"])
             shutil.rmtree(run.path)
@@ -215,7 +215,7 @@ def test_a_home_that_goes_away_while_the_app_warms_up_is_told_once(home: Path) -
             assert told(pilot) == [f"GRADTUI_HOME: {home} cannot be used (File exists)"]
             await pilot.press("f1", "escape")
 
-    with patch.object(launch, "find_devices", lambda: {"cpu": "a processor"}):
+    with patch.object(launch, "find_devices", lambda *_: {"cpu": "a processor"}):
         asyncio.run(play())
 
 
@@ -273,3 +273,48 @@ def test_an_export_whose_dialog_is_closed_is_cancelled_and_leaves_nothing(
             assert pilot.app.screen is screen
 
     drive(scenario)
+
+
+def test_the_app_is_left_at_once_during_an_export_which_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = made_up_run(steps=100)
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.iterdir())
+    reading = export._rows
+
+    def without_end(path: Path) -> object:
+        while True:
+            yield from reading(path)
+
+    monkeypatch.setattr(export, "_rows", without_end)
+
+    async def scenario(pilot: Pilot[int], screen: RunScreen) -> None:
+        screen.open_run(run)
+        await until(pilot, lambda: screen.status == "finished")
+        await pilot.press("f8")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ExportDialog))
+        await pilot.press("enter")
+        await until(pilot, lambda: len(sorted(tmp_path.iterdir())) > len(before))
+        await pilot.press("ctrl+q")
+
+    drive(scenario)  # which waits for threads
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_the_app_is_left_at_once_while_devices_are_searched(monkeypatch: pytest.MonkeyPatch) -> None:
+    search = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+
+    def find(begun: Callable[[subprocess.Popen[bytes]], object]) -> dict[str, str]:
+        begun(search)
+        search.wait()
+        raise launch.DeviceSearchFailed("it was killed")
+
+    monkeypatch.setattr(launch, "find_devices", find)
+
+    async def play() -> None:
+        app = GradtuiApp()
+        async with app.run_test(size=(120, 40)) as pilot:
+            await until(pilot, lambda: isinstance(app.screen, RunScreen) and app.screen._processes._search)
+            await pilot.press("ctrl+q")
+
+    asyncio.run(play())  # which waits for threads
+    assert search.returncode == -9

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
@@ -13,17 +12,18 @@ from textual.app import ComposeResult, SystemCommand
 from textual.containers import Horizontal, Vertical
 from textual.reactive import var
 from textual.widgets import Footer, Static
+from textual.worker import get_current_worker
 
 from gradtui.cifar10.files import download_place
 from gradtui.runs import launch, table
-from gradtui.runs.folder import RunFolder, create_run
+from gradtui.runs.folder import RunFolder
 from gradtui.runs.history import Offer, news
-from gradtui.runs.home import HomeError
 from gradtui.runs.state import DELETED, LIVE_STATUSES
 from gradtui.settings import RunSettings, SettingsError
 from gradtui.tui import keys
 from gradtui.tui.following import FollowedRun
 from gradtui.tui.screens.looking import LookingScreen
+from gradtui.tui.starting import OwnProcesses
 from gradtui.tui.telling import telling
 from gradtui.tui.widgets.chart_pair import ChartPair
 from gradtui.tui.widgets.panel import Panel
@@ -57,11 +57,8 @@ class RunScreen(LookingScreen):
         super().__init__()
         self._attached = attached
         self._run: FollowedRun | None = None
-        self._supervisors: dict[RunFolder, subprocess.Popen[bytes]] = {}
-        """Of the runs that this app has started."""
-        self._home_trouble = ""
+        self._processes = OwnProcesses(starter)
         self._settings: RunSettings | None = None
-        self._starter = starter
         self._offered: Offer | None = None
 
     def compose(self) -> ComposeResult:
@@ -85,6 +82,9 @@ class RunScreen(LookingScreen):
             self.set_timer(0.1, self._get_ready)  # not before the first paint: importing torch would hold it up
         self.set_timer(0.1, self._look_for_news)
 
+    def on_unmount(self) -> None:
+        self._processes.end()
+
     def size_changed(self) -> None:
         width, height = self.app.size
         too_small = width < SMALLEST[0] or height < SMALLEST[1]
@@ -97,28 +97,21 @@ class RunScreen(LookingScreen):
     @work(thread=True, group="ready", exclusive=True, exit_on_error=True)
     def _get_ready(self) -> None:
         """Find the devices and warm the next run up; importing torch takes cores, so not while a run trains on them."""
+        worker = get_current_worker()
         form = self.query_one(SetupForm)
         if form.devices is None:
             try:
-                devices = launch.find_devices()
+                devices = self._processes.find_devices()
             except (launch.DeviceSearchFailed, OSError) as error:
-                self.app.call_from_thread(form.cannot_know_devices, str(error))
+                if not worker.is_cancelled:  # by leaving the app
+                    self.app.call_from_thread(form.cannot_know_devices, str(error))
+                return
+            if worker.is_cancelled:
                 return
             self.app.call_from_thread(form.know_devices, devices)
         if not self.is_live and not (self._offered and self._offered.live):
-            self.app.call_from_thread(self._warm_up)
-
-    def _warm_up(self) -> None:
-        """Make the next run ready. If the home takes none that is said, once."""
-        try:
-            self._starter.warm_up()
-        except HomeError as error:
-            before, self._home_trouble = self._home_trouble, str(error)
-            if before != self._home_trouble:
-                with telling(self.app):
-                    raise
-        else:
-            self._home_trouble = ""
+            with telling(self.app):
+                self.app.call_from_thread(self._processes.warm_up)
 
     def _look_for_news(self) -> None:
         """Offer a run that goes on, or that ended while nobody looked."""
@@ -195,8 +188,7 @@ class RunScreen(LookingScreen):
 
     def _start(self, settings: RunSettings) -> None:
         with telling(self.app):
-            folder = create_run(settings)
-            self._supervisors[folder] = self._starter.start(folder)
+            folder = self._processes.start(settings)
             if self.app.size.width < NARROW:
                 self.form_shown = False
             self.set_focus(None)  # what is typed now is a command, not text
@@ -210,7 +202,7 @@ class RunScreen(LookingScreen):
 
     def action_stop(self) -> None:
         if self._run is not None:
-            launch.stop(self._run.folder, self._supervisors.get(self._run.folder))
+            self._processes.stop(self._run.folder)
 
     def action_export(self) -> None:
         from gradtui.tui.screens.export import ExportDialog
@@ -302,7 +294,7 @@ class RunScreen(LookingScreen):
             ended = not run.observe().live  # asked before the last rows are read: they are all there then
             await self.read_new(run)
             await self.draw_gently()
-            self._reap()
+            self._processes.reap()
             if not ended:
                 await asyncio.sleep(1 / self.drawings_per_second)
         if run.observe().status == DELETED:
@@ -311,18 +303,10 @@ class RunScreen(LookingScreen):
         await asyncio.sleep(READY_SECONDS)
         self._get_ready()
 
-    def _reap(self) -> None:
-        """Let supervisors that have ended not stay as zombies."""
-        self._supervisors = {folder: process for folder, process in self._supervisors.items() if process.poll() is None}
-
     def _tell_deleted(self, folder: RunFolder) -> None:
-        """A run without a folder trains for nobody: if this app has started it, it ends."""
         self.redraw()
-        words = f"run {folder.label} was deleted"
-        if supervisor := self._supervisors.get(folder):
-            supervisor.terminate()
-            words += "; its processes are stopped"
-        self.notify(words, severity="error", markup=False)
+        ended = "; its processes are stopped" if self._processes.end_deleted(folder) else ""
+        self.notify(f"run {folder.label} was deleted{ended}", severity="error", markup=False)
 
     def drawing(self) -> Iterator[None]:
         if not self.is_mounted or self.has_class("-too-small") or self.waits_for_link():
@@ -332,8 +316,9 @@ class RunScreen(LookingScreen):
         else:
             self.status = self._run.state.status
             self._draw_status(self._run)
-            yield from self.query_one(ChartPair).draw(self._run)
         self._draw_panel()
+        if self._run is not None:
+            yield from self.query_one(ChartPair).draw(self._run)
 
     def _draw_panel(self) -> None:
         """By itself, as its keys need not wait for the charts."""
