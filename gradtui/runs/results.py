@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gradtui.catalog import EXPERIMENTS
@@ -14,7 +13,7 @@ from gradtui.runs.claims import Claim, judge
 from gradtui.runs.evidence import Evidence, RunEvidence, block_ratios
 from gradtui.runs.folder import EPOCH_COLUMNS, GRADIENT_COLUMNS, SCRIPT_COLUMNS, STEP_COLUMNS, TIMING_COLUMNS, RunFolder
 from gradtui.runs.script_notes import script_notes
-from gradtui.runs.state import DamagedRun, RunState, VariantState
+from gradtui.runs.state import DELETED, DamagedRun, DeletedRun, RunState, VariantState
 from gradtui.runs.tail import Columns, CsvTail
 
 RESULT_COLUMNS = tuple(name for name in STEP_COLUMNS if name != "epoch")
@@ -109,9 +108,14 @@ class RunReader:
         self._epochs = {name: CsvTail(folder.epochs_csv(name), EPOCH_COLUMNS) for name in names}
 
     def refresh_state(self) -> RunState:
-        """Read run.json again; where it cannot be read (any more) the last known state stands."""
-        with suppress(DamagedRun):
+        """Observe the run again. If its folder is gone the status is ``deleted``; if run.json cannot be read the last known
+        state stands."""
+        try:
             self.state = self.folder.observe()
+        except DeletedRun:
+            self.state = replace(self.state, status=DELETED)
+        except DamagedRun:
+            pass
         return self.state
 
     def advance(self, variants: Sequence[str] = ()) -> tuple[dict[str, Columns], dict[str, Columns]]:

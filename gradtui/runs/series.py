@@ -36,10 +36,13 @@ class Steps:
     @overload
     def __getitem__(self, at: int, /) -> float: ...
     @overload
-    def __getitem__(self, at: slice, /) -> list[float]: ...
-    def __getitem__(self, at: int | slice, /) -> float | list[float]:
+    def __getitem__(self, at: slice, /) -> Sequence[float]: ...
+    def __getitem__(self, at: int | slice, /) -> float | Sequence[float]:
         if isinstance(at, slice):
-            return [self[i] for i in range(self._length)[at]]
+            places = range(self._length)[at]
+            if places.step == 1 and places and self[places[-1]] - self[places[0]] == len(places) - 1:
+                return range(int(self[places[0]]), int(self[places[-1]]) + 1)  # within one stretch
+            return [self[i] for i in places]
         at = range(self._length)[at]
         stretch = bisect_right(self._starts, at) - 1
         return self._firsts[stretch] + at - self._starts[stretch]
@@ -115,38 +118,6 @@ def _lowest_positive(values: Sequence[float]) -> float:
     return min((value for value in values if 0 < value < math.inf), default=math.inf)
 
 
-class Smoothed:
-    """A series' exponential moving average, debiased, so that it starts where the series starts.
-
-    ``s[n] = weight * s[n-1] + (1 - weight) * y[n]``, divided by ``1 - weight**n``. Values that are not finite are
-    gaps and do not enter it.
-    """
-
-    def __init__(self, source: Series, weight: float) -> None:
-        self.series = Series()
-        self._source = source
-        self._weight = weight
-        self._sum = 0.0
-        self._debt = 1.0
-        self._at = 0
-
-    def catch_up(self) -> Series:
-        """The average over all points that the series has by now."""
-        weight, total, debt = self._weight, self._sum, self._debt
-        smooth = []
-        for y in self._source.ys[self._at :]:
-            if math.isfinite(y):
-                total = weight * total + (1 - weight) * y
-                debt *= weight
-                smooth.append(total / (1 - debt))
-            else:
-                smooth.append(math.nan)
-        if smooth:
-            self.series.extend(self._source.xs[self._at :], smooth)
-        self._sum, self._debt, self._at = total, debt, len(self._source.ys)
-        return self.series
-
-
 class Thinned:
     """A curve seen through ``columns`` columns from ``first`` to ``last``: at most two points a column.
 
@@ -162,11 +133,13 @@ class Thinned:
         self._columns = columns
         self._done: list[tuple[float, float]] = []  # of complete columns
         self._column = 0
-        self._open = _Column(bisect_left(xs, first))
+        self._open = _Column(0)
 
     def points(self) -> list[tuple[float, float]]:
         """The points to draw; y is nan where there is a gap: where no value in a column is finite."""
         xs = self._xs
+        if self._column == 0 and self._open.end == self._open.start:  # nothing of the range has been there yet
+            self._open = _Column(bisect_left(xs, self._first))
         while self._column < self._columns:
             end = bisect_left(xs, self._first + (self._column + 1) * self._width, self._open.end)
             if self._column == self._columns - 1:

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from gradtui.runs.folder import EPOCH_COLUMNS, GRADIENT_COLUMNS, RunFolder
 from gradtui.runs.results import RESULT_COLUMNS, RunReader, RunResults, last_step
 from gradtui.runs.scalars import Scalar, ScalarsTail
-from gradtui.runs.series import Series, Smoothed
+from gradtui.runs.series import Series
+from gradtui.runs.smoothing import Smoothed
 from gradtui.runs.state import RunState
 from gradtui.runs.tail import Columns, CsvTail
 from gradtui.runs.times import Clock
@@ -52,12 +53,12 @@ class Curves:
         for scalar in scalars:
             self.series[logged_quantity(scalar.name)].extend([scalar.step], [scalar.value])
 
-    def smoothed(self, quantity: Quantity, weight: float) -> Series:
-        """The quantity's moving average."""
-        key = (quantity, weight)
-        if key not in self._smoothed:
-            self._smoothed[key] = Smoothed(self.series[quantity], weight)
-        return self._smoothed[key].catch_up()
+    def smoothed(self, quantity: Quantity, weight: float) -> Smoothed:
+        """The quantity's moving average, as far as it is made. The one of another weight is forgotten: it takes memory."""
+        if (quantity, weight) not in self._smoothed:
+            self._smoothed = {key: smoothed for key, smoothed in self._smoothed.items() if key[1] == weight}
+            self._smoothed[quantity, weight] = Smoothed(self.series[quantity], weight)
+        return self._smoothed[quantity, weight]
 
     def value_at(self, quantity: Quantity, step: int) -> float | None:
         """The quantity at a step, or at the last one before it that has it."""

@@ -35,7 +35,7 @@ def drive(scenario: Scenario, size: tuple[int, int] = (120, 40), *, notification
             assert isinstance(app.screen, RunScreen)
             await scenario(pilot, app.screen)
 
-    with patch.object(launch, "find_devices", lambda: {"cpu": "a processor"}):
+    with patch.object(launch, "find_devices", lambda *_: {"cpu": "a processor"}):
         asyncio.run(play())
 
 

@@ -16,7 +16,8 @@ from textual.pilot import Pilot
 from textual.widgets import Input, Select, Static
 
 from gradtui.runs import launch
-from gradtui.runs.folder import HomeError, RunFolder
+from gradtui.runs.folder import RunFolder
+from gradtui.runs.home import HomeError
 from gradtui.runs.state import with_variant
 from gradtui.tui.app import GradtuiApp
 from gradtui.tui.screens import run as run_module

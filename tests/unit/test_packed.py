@@ -91,7 +91,9 @@ def said_by(run: FollowedRun) -> dict[object, Any]:
             known = series.blocks, series.low, series.high, series.low_positive, series.first_not_finite
             said[name, quantity.name] = [*map(repr, series.xs[:])], [*map(repr, series.ys)], repr(known)
             smooth = curves.smoothed(quantity, 0.9)
-            said[name, quantity.name, "smooth"] = [*map(repr, smooth.ys)]
+            while smooth.behind:
+                smooth.advance()
+            said[name, quantity.name, "smooth"] = [*map(repr, smooth.series.ys)]
     return said
 
 
