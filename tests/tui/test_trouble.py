@@ -212,7 +212,7 @@ def test_a_home_that_goes_away_while_the_app_warms_up_is_told_once(home: Path) -
             screen._get_ready()
             await app.workers.wait_for_complete()
             await pilot.pause()
-            assert told(pilot) == [f"GRADTUI_HOME: {home} cannot be used (File exists)"]
+            assert told(pilot) == [f"GRADTUI_HOME: {home} cannot be used (Not a directory)"]
             await pilot.press("f1", "escape")
 
     with patch.object(launch, "find_devices", lambda *_: {"cpu": "a processor"}):
