@@ -241,6 +241,7 @@ def test_a_run_that_cannot_be_stopped_keeps_the_app_open(monkeypatch: pytest.Mon
             await pilot.press("s")
             await until(pilot, lambda: "GRADTUI_HOME: it is read-only" in told(pilot))
             assert pilot.app.screen is screen
+            assert not pilot.app._exit
         run.write(all_runs()[0].observe())
 
     drive(scenario)
