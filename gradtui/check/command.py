@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gradtui.check.arguments import HELP, Request, parse
@@ -95,16 +96,7 @@ class _Watch:
         watcher = self._watcher
         if watcher is None:
             return Facts(script_code=code, rank=rank)
-        optimizers, orphans, elsewhere = watcher.facts()
-        return Facts(
-            optimizers=optimizers,
-            orphans=orphans,
-            backward_elsewhere=elsewhere,
-            torch_imported=True,
-            script_code=code,
-            ended_early=watcher.ended_script,
-            rank=rank,
-        )
+        return replace(watcher.facts(), script_code=code, rank=rank)
 
 
 class _Output:

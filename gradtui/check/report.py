@@ -8,8 +8,10 @@ from typing import Any
 
 from gradtui.check.facts import Facts, OptimizerFacts
 from gradtui.check.lines import Place
-from gradtui.check.verdict import CLEAN, NOTHING, Finding, findings, optimizer_verdict, some, verdict
+from gradtui.check.verdict import CLEAN, NOT_WATCHED, NOTHING, Finding, findings, optimizer_verdict, some, verdict
 
+UNWATCHED = 3
+"""The exit code where there is nothing to judge, or not all that there is could be looked at."""
 WIDTH = 100
 """Quoted source lines end here."""
 _BOLD, _RED, _GREEN, _DIM, _PLAIN = "\x1b[1m", "\x1b[1;31m", "\x1b[1;32m", "\x1b[2m", "\x1b[0m"
@@ -36,7 +38,10 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        return 1 if self.findings else 0
+        """1 with a finding, else 3 where something was not watched, or nothing stepped; else 0."""
+        if self.findings:
+            return 1
+        return 0 if self.verdict == CLEAN else UNWATCHED
 
     # JSON
 
@@ -45,7 +50,7 @@ class Report:
         facts, found = self._judged[0]
         document: dict[str, Any] = {
             "verdict": self.verdict,
-            "optimizers": [_optimizer_json(place, one, found) for place, one in enumerate(facts.optimizers)],
+            "optimizers": [_optimizer_json(place, found, facts) for place in range(len(facts.optimizers))],
             "findings": [
                 {"kind": each.kind, "message": each.message, "where": str(each.where) if each.where else None, "fix": each.fix}
                 for each in self.findings
@@ -108,7 +113,7 @@ class Report:
 def _summary(facts: Facts, found: list[Finding]) -> str:
     """A rank in one line."""
     each = [
-        f"{one.class_name} {optimizer_verdict(place, found)} in {_count(one.steps, 'step')}"
+        f"{one.class_name} {optimizer_verdict(place, found, facts)} in {_count(one.steps, 'step')}"
         + (f", {one.stale_steps:,} stale" if one.stale_steps else "")
         for place, one in enumerate(facts.optimizers)
     ]
@@ -127,7 +132,7 @@ def _grouped(facts: Facts, found: list[Finding]) -> list[tuple[int, OptimizerFac
     alike: dict[object, tuple[int, OptimizerFacts, list[Finding]]] = {}
     for place, one in enumerate(facts.optimizers):
         mine = [finding for finding in found if finding.optimizer == place]
-        key = (one.class_name, tuple(one.stepped_at), tuple(finding.kind for finding in mine))
+        key = (one.class_name, tuple(one.stepped_at), tuple(finding.kind for finding in mine), tuple(one.not_watched))
         count = alike[key][0] if key in alike else 0
         alike[key] = (count + 1, alike[key][1] if count else one, alike[key][2] if count else mine)
     return list(alike.values())
@@ -136,11 +141,13 @@ def _grouped(facts: Facts, found: list[Finding]) -> list[tuple[int, OptimizerFac
 def _optimizer_lines(group: tuple[int, OptimizerFacts, list[Finding]]) -> Iterator[str]:
     count, one, mine = group
     times = f" x {count}" if count > 1 else ""
-    kinds = ", ".join(dict.fromkeys(finding.kind for finding in mine)) or CLEAN
-    mark = "\x03" if mine else "\x02"
+    kinds = ", ".join(dict.fromkeys(finding.kind for finding in mine)) or (NOT_WATCHED if one.not_watched else CLEAN)
+    mark = "\x03" if mine else ("\x01" if one.not_watched else "\x02")
     yield f"  \x01{one.class_name}{times}\x00  {_count(one.steps, 'step')}, {_backwards(one)}: {mark}{kinds}\x00"
     for finding in mine:
         yield f"    {finding.message[0].upper()}{finding.message[1:]}."
+    if one.not_watched:
+        yield f"    not watched: {some(one.not_watched)}"
     cleared = one.cleared_at + [place for place in one.wiped_at if place not in one.cleared_at]
     if not cleared and one.stale_steps:
         yield "    cleared    nowhere"
@@ -175,12 +182,13 @@ def _backwards(one: OptimizerFacts) -> str:
     return f"{counts[0]} to {counts[-1]} backward() each"
 
 
-def _optimizer_json(place: int, one: OptimizerFacts, found: list[Finding]) -> dict[str, Any]:
+def _optimizer_json(place: int, found: list[Finding], facts: Facts) -> dict[str, Any]:
+    one = facts.optimizers[place]
     return {
         "class": one.class_name,
         "steps": one.steps,
         "stale_steps": one.stale_steps,
-        "verdict": optimizer_verdict(place, found),
+        "verdict": optimizer_verdict(place, found, facts),
         "first_stale_step": one.first_stale or None,
         "stale_parameters": [one.parameters[place] for place in one.stale_parameters],
         "parameters": len(one.parameters),
@@ -191,6 +199,7 @@ def _optimizer_json(place: int, one: OptimizerFacts, found: list[Finding]) -> di
         "steps_without_backward": one.unchanged_steps + len(one.empty_steps),
         "steps_cleared_before": one.wiped_steps,
         "parameters_without_gradient": one.no_gradient,
+        "not_watched": one.not_watched,
         "loss_not_finite_from_step": one.first_not_finite or None,
     }
 

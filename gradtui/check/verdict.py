@@ -15,6 +15,8 @@ NO_BACKWARD = "step without backward"
 NO_OPTIMIZER = "parameters in no optimizer"
 NO_GRADIENT = "parameters without a gradient"
 NOT_FINITE = "loss not finite"
+NOT_WATCHED = "not watched"
+"""Not a finding: no finding was made, but not all could be looked at, so it may be anything."""
 NOTHING = "no steps"
 """Not a finding: no optimizer has stepped, so there is nothing to judge."""
 
@@ -44,12 +46,15 @@ def verdict(found: list[Finding], facts: Facts) -> str:
     """One word or two for the whole."""
     if found:
         return found[0].kind
+    if facts.all_not_watched:
+        return NOT_WATCHED
     return CLEAN if facts.steps else NOTHING
 
 
-def optimizer_verdict(place: int, found: list[Finding]) -> str:
+def optimizer_verdict(place: int, found: list[Finding], facts: Facts) -> str:
     """The same for the optimizer at that place in the facts."""
-    return next((finding.kind for finding in found if finding.optimizer == place), CLEAN)
+    otherwise = NOT_WATCHED if facts.optimizers[place].not_watched else CLEAN
+    return next((finding.kind for finding in found if finding.optimizer == place), otherwise)
 
 
 def _of_optimizer(place: int, one: OptimizerFacts, facts: Facts) -> Iterator[Finding]:
