@@ -62,6 +62,12 @@ class Facts:
     """A backward() was seen that reached parameters of no optimizer."""
     not_watched: list[str] = field(default_factory=list)
     """What else could not be looked at, each with the reason."""
+    idle_optimizers: list[str] = field(default_factory=list)
+    """Where nothing stepped: the classes of the optimizers that there are."""
+    asked_for_help: bool = False
+    """The script was given --help or the like."""
+    started_others: bool = False
+    """The script has started other processes."""
     torch_imported: bool = False
     script_code: int = 0
     """The exit code that the script ended with."""

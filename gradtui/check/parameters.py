@@ -184,8 +184,12 @@ def variables(frame: FrameType | None, kind: type[object]) -> dict[int, str]:
 
 
 def _held_by_an_optimizer() -> set[int]:
-    """The ids of the parameters of all optimizers that there are. Slow: it looks at every object."""
-    optimizers = [each for each in gc.get_objects() if issubclass(type(each), Optimizer)]
+    """The ids of the parameters of all optimizers that there are."""
     return {
-        id(parameter) for each in optimizers for group in getattr(each, "param_groups", ()) for parameter in group["params"]
+        id(parameter) for each in optimizers() for group in getattr(each, "param_groups", ()) for parameter in group["params"]
     }
+
+
+def optimizers() -> list[Optimizer]:
+    """All optimizers that there are. Slow: it looks at every object."""
+    return [each for each in gc.get_objects() if issubclass(type(each), Optimizer)]

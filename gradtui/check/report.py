@@ -8,7 +8,7 @@ from typing import Any
 
 from gradtui.check.facts import Facts, OptimizerFacts
 from gradtui.check.lines import Place
-from gradtui.check.verdict import CLEAN, NOT_WATCHED, NOTHING, Finding, findings, optimizer_verdict, some, verdict
+from gradtui.check.verdict import CLEAN, NOT_WATCHED, NOTHING, Finding, findings, optimizer_verdict, some, verdict, why_nothing
 
 UNWATCHED = 3
 """The exit code where there is nothing to judge, or not all that there is could be looked at."""
@@ -18,9 +18,12 @@ _BOLD, _RED, _GREEN, _DIM, _PLAIN = "\x1b[1m", "\x1b[1;31m", "\x1b[1;32m", "\x1b
 
 
 class Report:
-    """What is to be said about one process, or about the ranks of a distributed run (``facts`` of each, rank 0 first)."""
+    """What is to be said about one process, or about the ranks of a distributed run (``facts`` of each, rank 0 first).
 
-    def __init__(self, facts: Sequence[Facts], missing: Sequence[int] = ()) -> None:
+    ``missing``: the ranks that were not heard; ``missing_here``: one of them was to be heard on this machine.
+    """
+
+    def __init__(self, facts: Sequence[Facts], missing: Sequence[int] = (), missing_here: bool = False) -> None:
         self._all = facts
         self._missing = list(missing)
         self._judged = [(each, findings(each)) for each in facts]
@@ -33,8 +36,12 @@ class Report:
                     known.add((finding.kind, finding.optimizer))
                     message = f"rank {facts_.rank}: {finding.message}"
                     self.findings.append(Finding(finding.kind, message, finding.where, finding.fix, None))
-        first = facts[0]
-        self.verdict = next((verdict(found, each) for each, found in self._judged if found), verdict([], first))
+        self.notes = [*_notes(facts), *((NOT_WATCHED, f"rank {rank} was not heard from") for rank in missing if missing_here)]
+        self.verdict = next((verdict(found, each) for each, found in self._judged if found), "")
+        if not self.verdict:
+            # Of ranks that took no step it is enough that others did.
+            unseen = missing_here or any(each.all_not_watched for each in facts)
+            self.verdict = NOT_WATCHED if unseen else (CLEAN if any(each.steps for each in facts) else NOTHING)
 
     @property
     def exit_code(self) -> int:
@@ -55,6 +62,7 @@ class Report:
                 {"kind": each.kind, "message": each.message, "where": str(each.where) if each.where else None, "fix": each.fix}
                 for each in self.findings
             ],
+            "notes": [{"kind": kind, "message": message, "where": None} for kind, message in self.notes],
             "steps": facts.steps,
             "ended_early": facts.ended_early,
             "script_exit_code": facts.script_code,
@@ -73,11 +81,10 @@ class Report:
         """Several lines. No control characters but line ends, and colour where asked for."""
         facts, found = self._judged[0]
         lines = [self._head(), ""]
-        if self.verdict == NOTHING:
-            lines.append(f"  {_why_nothing(facts)}")
         for place, one in enumerate(_grouped(facts, found)):
             lines += [*_optimizer_lines(one), ""] if place < 12 else []
         lines += [line for finding in self.findings if finding.optimizer is None for line in (*_general(finding), "")]
+        lines += [f"  not watched: {note}" for note in facts.not_watched]
         lines += self._rank_lines()
         text = "\n".join(_harmless(line) for line in lines).rstrip("\n") + "\n"
         return _colored(text) if color else text.translate(_NO_MARKS)
@@ -87,7 +94,9 @@ class Report:
         mark = "\x02" if self.verdict == CLEAN else ("\x03" if self.findings else "\x01")
         head = f"{mark}gradtui check: {self.verdict}\x00"
         if self.verdict == NOTHING:
-            return head
+            if facts.script_code:
+                return f"\x03gradtui check: the script failed\x00 (exit code {facts.script_code}) before any optimizer stepped"
+            return f"{head}: {why_nothing(facts)}"
         counts = [_count(facts.steps, "optimizer step")]
         if len(self._all) > 1:
             counts.append(f"{len(self._all)} ranks")
@@ -121,10 +130,16 @@ def _summary(facts: Facts, found: list[Finding]) -> str:
     return (some(each) or "no steps") + code
 
 
-def _why_nothing(facts: Facts) -> str:
-    if not facts.torch_imported:
-        return "The script did not import torch."
-    return "No torch.optim optimizer stepped in this process. (Processes that a script starts are not watched.)"
+def _notes(all_facts: Sequence[Facts]) -> list[tuple[str, str]]:
+    """What is no finding, and still is to be known: kinds and messages."""
+    notes = [
+        (NOT_WATCHED, note if facts is all_facts[0] else f"rank {facts.rank}: {note}")
+        for facts in all_facts
+        for note in facts.all_not_watched
+    ]
+    if not notes and not any(facts.steps for facts in all_facts):
+        notes.append((NOTHING, why_nothing(all_facts[0])))
+    return list(dict.fromkeys(notes))
 
 
 def _grouped(facts: Facts, found: list[Finding]) -> list[tuple[int, OptimizerFacts, list[Finding]]]:

@@ -51,6 +51,22 @@ def verdict(found: list[Finding], facts: Facts) -> str:
     return CLEAN if facts.steps else NOTHING
 
 
+def why_nothing(facts: Facts) -> str:
+    """The likely reason why no optimizer stepped."""
+    if facts.script_code:
+        return f"the script failed (exit code {facts.script_code}) before any optimizer stepped"
+    others = "; the processes that it started are not watched" if facts.started_others else ""
+    if facts.asked_for_help:
+        return "the script was asked for help, not to train"
+    if not facts.torch_imported:
+        return f"the script did not import torch{others}"
+    if facts.backward_elsewhere:
+        return f"backward() ran, but no optimizer of torch.optim stepped; a step written by hand is not watched{others}"
+    if facts.idle_optimizers:
+        return f"step() of {some(facts.idle_optimizers)} was never called in this process{others}"
+    return f"no optimizer of torch.optim stepped in this process{others}"
+
+
 def optimizer_verdict(place: int, found: list[Finding], facts: Facts) -> str:
     """The same for the optimizer at that place in the facts."""
     otherwise = NOT_WATCHED if facts.optimizers[place].not_watched else CLEAN

@@ -9,7 +9,7 @@ import contextlib
 import sys
 import weakref
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
@@ -21,12 +21,12 @@ from torch.utils.hooks import RemovableHandle
 from gradtui.check.backwards import Backwards
 from gradtui.check.facts import Facts, OptimizerFacts
 from gradtui.check.glide import Glide
-from gradtui.check.guard import EnoughSteps, guarded
+from gradtui.check.guard import EnoughSteps, guarded, is_the_programs
 from gradtui.check.lines import Place, frame_here
 from gradtui.check.losses import LossesOnDevice
 from gradtui.check.optimizer_log import OptimizerLog
 from gradtui.check.optimizer_watch import OptimizerWatch
-from gradtui.check.parameters import Parameters
+from gradtui.check.parameters import Parameters, optimizers
 from gradtui.script.after_torch import after_import
 
 
@@ -54,7 +54,7 @@ class Watcher:
         self._handles += [
             register_module_module_registration_hook(self._parameters.on_module),
             register_module_parameter_registration_hook(self._parameters.on_parameter),
-            register_optimizer_step_pre_hook(self._begin_step),
+            register_optimizer_step_pre_hook(self._step_hook()),
         ]
 
     def stop(self) -> None:
@@ -80,23 +80,32 @@ class Watcher:
 
     # Steps
 
-    @guarded
-    def _begin_step(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def _step_hook(self) -> Callable[[Optimizer, tuple[Any, ...], dict[str, Any]], None]:
         """What is called at each step. Most steps of a quick loop need the first lines only."""
-        glide = self._glides.get(id(optimizer))
-        if glide is not None:
-            kept, gradient = glide.kept, glide.parameter.grad
-            if (
-                gradient is not kept[-1]
-                and gradient is not None
-                and gradient._version == glide.version  # noqa: SLF001 (version_of() would be felt here)
-                and len(kept) < glide.limit
-                and len(optimizer.param_groups) == glide.groups
-            ):
-                kept.append(gradient)
-                return
-        self._before_step(optimizer, args, kwargs)
+        glide_of, before_step = self._glides.get, self._before_step
 
+        def begin_step(optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+            try:
+                glide = glide_of(id(optimizer))
+                if glide is not None:
+                    kept, gradient = glide.kept, glide.parameter.grad
+                    if (
+                        gradient is not kept[-1]
+                        and gradient is not None
+                        and gradient._version == glide.version  # noqa: SLF001 (version_of() would be felt here)
+                        and len(kept) < glide.limit
+                        and len(optimizer.param_groups) == glide.groups
+                    ):
+                        kept.append(gradient)
+                        return
+            except BaseException as error:  # what it is, the guard finds too: to ask it first would be felt here
+                if is_the_programs(error):
+                    raise
+            before_step(optimizer, args, kwargs)
+
+        return begin_step
+
+    @guarded
     def _before_step(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         watch = self._watches.get(id(optimizer))
         if watch is None:
@@ -182,11 +191,13 @@ class Watcher:
         orphans = [(each.model, each.name) for each in self._parameters.orphans.values() if not each.by_hand]
         for watch in self._all:
             watch.finish()
+        unsure = bool(self.lost or any(watch.lost for watch in self._all))  # a parameter may be one of theirs
         return Facts(
             optimizers=[_facts(watch) for watch in self._all if not watch.wraps],
-            orphans=orphans if self.steps else [],
+            orphans=orphans if self.steps and not unsure else [],
             backward_elsewhere=bool(self._parameters.orphans),
             torch_imported=True,
+            idle_optimizers=[] if self.steps else sorted({type(each).__name__ for each in optimizers()}),
             ended_early=self.ended_script,
             not_watched=list(self._not_watched()),
         )
