@@ -13,7 +13,6 @@ whether it is zero goes to the device, and its answer is read only if a step com
 
 from __future__ import annotations
 
-import enum
 import weakref
 from types import FrameType
 
@@ -24,6 +23,7 @@ from torch.utils.hooks import RemovableHandle
 from gradtui.check.backwards import backward_frame, in_backward
 from gradtui.check.clearing_lines import place_of_end
 from gradtui.check.guard import guarded
+from gradtui.check.judgements import Applied, Written
 from gradtui.check.lines import Place, frame_here
 from gradtui.check.optimizer_log import OptimizerLog
 from gradtui.check.tensors import PLAIN, remove_hook, tensor_hook, version_of
@@ -33,27 +33,8 @@ ZEROS_BELIEVED = 3
 """After so many clearings in place, step by step, that were seen to leave zeros, only each ``ZEROS_LOOKED_AT``-th is
 looked at: to look is to wait for the device."""
 ZEROS_LOOKED_AT = 64
-
-
 SUMMED_UP = 2
 """At so many first steps each gradient is summed up, to be known again if it moves: no more than a sum, left on its device."""
-
-
-class Applied(enum.Enum):
-    """What a step applies of one parameter's gradient."""
-
-    NOTHING = "no gradient"
-    FRESH = "only contributions that no step has applied"
-    STALE = "new contributions on top of applied ones"
-    UNCHANGED = "what the step before applied, and nothing new"
-
-
-class Written(enum.Enum):
-    """When something other than a backward() wrote to a gradient that had been applied."""
-
-    BEFORE = "before the first contribution"
-    BETWEEN = "between two contributions"
-    INSTEAD = "without any contribution"
 
 
 class GradientHistory:

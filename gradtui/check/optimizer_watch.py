@@ -13,8 +13,9 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
-from gradtui.check.gradient_history import Applied, GradientHistory
+from gradtui.check.gradient_history import GradientHistory
 from gradtui.check.guard import guarded
+from gradtui.check.judgements import Applied
 from gradtui.check.light_watch import LightWatch
 from gradtui.check.optimizer_log import OptimizerLog
 from gradtui.check.parameters import Parameters, variables
@@ -113,8 +114,8 @@ class OptimizerWatch:
     def not_watched(self) -> list[str]:
         """What of it could not be looked at, each with the reason."""
         notes = [history.not_watched for history in self.dropped.values()]
-        if self.lost and self.histories:
-            notes.append(f"from step {self.log.lost_at:,} on: {self.lost}")
+        if self.lost and (self.histories or not self.dropped):
+            notes.append(f"from step {max(1, self.log.lost_at):,} on: {self.lost}")
         if self.log.loss_lost:
             notes.append(f"the loss: {self.log.loss_lost}")
         # A step takes what it applies from somewhere, and no hook of torch's has told from where.

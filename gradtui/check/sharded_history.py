@@ -1,8 +1,9 @@
 """Follows the gradient of a DTensor: the shard of it that this rank holds.
 
 Tensor parallelism leaves the gradient to autograd. FSDP2 does not: it brings the ranks' gradients together and adds them
-itself, to ``.grad`` or in place of it, and then calls the hooks for after a contribution. So of FSDP2 nobody sees a gradient
-just before it is added to, and the gradients of a group lie in one piece of memory, with one version counter.
+to the shards itself, and then calls the hooks for after a contribution. So under FSDP2 nobody sees a gradient just before
+it is added to. But a DTensor and its shard have a version counter each: what the script does to ``.grad`` changes the
+DTensor's, what FSDP2 adds the shard's. (The shards of a group share theirs, as they lie in one piece of memory.)
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from gradtui.check.optimizer_log import OptimizerLog
 from gradtui.check.tensors import version_of
 from gradtui.check.values import is_sharded, local
 
+FLATTENED = "FullyShardedDataParallel keeps its gradient aside during backward(); with fully_shard() it would be watched"
+"""FSDP1 takes ``.grad`` away before a backward() adds to it, so that it always looks cleared, and adds it up itself."""
+
 
 class ShardedHistory(GradientHistory):
     """The history of a DTensor's gradient."""
@@ -29,6 +33,8 @@ class ShardedHistory(GradientHistory):
         """Autograd is making the contribution: the hook for before it has been called."""
         self._added_to: weakref.ref[Tensor] | None = None
         """The gradient that FSDP2 has made or added to since the last step."""
+        self._known_version = 0
+        """The gradient's version, without its shard's, after the last write that is accounted for."""
 
     @property
     def unseen(self) -> bool:
@@ -65,10 +71,11 @@ class ShardedHistory(GradientHistory):
         is_new = not is_applied and (self._added_to is None or gradient is not self._added_to())
         if self.contributions == 1:
             self.began_at_none = is_new
-        self._added_to = weakref.ref(gradient)
+        untouched = version_of(gradient) == self._known_version
+        self._added_to, self._known_version = weakref.ref(gradient), version_of(gradient)
         if is_new:
             shards.follow(shard)
-        elif shards.added_to(shard) and is_applied:
+        elif shards.added_to(shard) and untouched and is_applied:
             self._mixed = True
             self.tainted |= self.log.in_step
             return
@@ -82,6 +89,7 @@ class ShardedHistory(GradientHistory):
         gradient = parameter.grad if parameter is not None else None
         if gradient is not None:
             self.log.shards.follow(local(gradient))
+            self._known_version = version_of(gradient)
         self._announced, self._added_to = False, None
 
     @property
@@ -91,13 +99,18 @@ class ShardedHistory(GradientHistory):
             return bool(super().written_since)
         parameter = self._parameter()
         gradient = parameter.grad if parameter is not None else None
-        return gradient is not None and self.log.shards.is_written(local(gradient))
+        if gradient is None:
+            return False
+        return version_of(gradient) != self._known_version or self.log.shards.is_written(local(gradient))
 
     def _version_of(self, gradient: Tensor) -> int:
-        return version_of(local(gradient))
+        return version_of(gradient) + version_of(local(gradient))
 
 
 def history_of(parameter: Tensor, name: str, group: int, log: OptimizerLog) -> GradientHistory:
     """The history that suits this parameter."""
     kind = ShardedHistory if is_sharded(parameter) else GradientHistory
-    return kind(parameter, name, group, log)
+    history = kind(parameter, name, group, log)
+    if getattr(parameter, "_fsdp_flattened", False):
+        history.lost = FLATTENED
+    return history
