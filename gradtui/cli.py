@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 from gradtui import __version__
 from gradtui.kinds import Switch
+from gradtui.printing import guarded_output, printable, unguarded_output
 from gradtui.settings import SETTINGS, RunSettings, SettingsError
 
 NAMED_BY_COMPARE = ("experiment", "script", "arguments", "directory")
@@ -23,7 +24,7 @@ DONE, VARIANT_FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        self.exit(WRONG_USAGE, f"{self.prog}: {_on_one_line(message)}; {self.prog} --help shows what it takes\n")
+        self.exit(WRONG_USAGE, f"{self.prog}: {printable(message)}; {self.prog} --help shows what it takes\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,6 +36,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from gradtui.check.command import check
 
         return check(given[1:])
+    with guarded_output():
+        return _command(given)
+
+
+def _command(given: list[str]) -> int:
+    """Any command but check, whose script prints what it likes."""
     if given[:1] == ["compare"]:
         given, scripts_own = _up_to_script(given)
         options = _parser().parse_args(given)
@@ -68,13 +75,8 @@ def _is_ours(error: Exception) -> bool:
 
 
 def _refuse(line: str) -> int:
-    print(f"gradtui: {_on_one_line(line)}", file=sys.stderr)
+    print(f"gradtui: {printable(line)}", file=sys.stderr)
     return WRONG_USAGE
-
-
-def _on_one_line(text: str) -> str:
-    """What was typed, or stands on disk, may hold anything: no control character gets to the terminal."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -115,7 +117,9 @@ def _parser() -> argparse.ArgumentParser:
     sweep.add_argument("--optimizers", default="all", metavar="NAMES", help="names with commas between, or all")
     sweep.add_argument("--lrs", default="1e-3,1e-2,1e-1", metavar="NUMBERS", help="learning rates with commas between")
     sweep.add_argument("--seeds", default="3", metavar="N", help="how many seeds, from --seed on")
-    sweep.add_argument("--resume", metavar="SWEEP", help="go on with a sweep that was stopped: an id, or last")
+    sweep.add_argument(
+        "--resume", metavar="SWEEP", help="continue a sweep that was stopped or lost, or follow one in progress: an id, or last"
+    )
     sweep.add_argument("--csv", type=Path, metavar="PATH", help="also export the rows")
     sweep.add_argument("--json", action="store_true", help="the grid as JSON on standard output, nothing else there")
 
@@ -202,7 +206,8 @@ def _open_app(run: str | None) -> int:
         folder.read()  # a damaged run is told here, in one line
     from gradtui.tui.app import open_app
 
-    return open_app(folder)
+    with unguarded_output():
+        return open_app(folder)
 
 
 def _control(options: argparse.Namespace) -> int:
@@ -225,13 +230,13 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _sweep(options: argparse.Namespace) -> int:
-    from gradtui.runs import sweep
+    from gradtui.runs import sweep_list
     from gradtui.sweeping import run_sweep
 
-    if options.resume:
-        folder = sweep.find_sweep(options.resume)
+    if options.resume is not None:
+        folder = sweep_list.find_sweep(options.resume)
     else:
-        folder = sweep.create_sweep(_given(options), options.optimizers, options.lrs, options.seeds)
+        folder = sweep_list.create_sweep(_given(options), options.optimizers, options.lrs, options.seeds)
     return run_sweep(folder, csv=options.csv, as_json=options.json)
 
 

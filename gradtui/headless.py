@@ -12,6 +12,7 @@ from types import FrameType
 
 from gradtui.cifar10 import DataMissing
 from gradtui.cifar10.files import download_place, find
+from gradtui.printing import printable, write_over
 from gradtui.runs import claims, export, launch, table
 from gradtui.runs.folder import RunFolder, all_runs, create_run
 from gradtui.runs.results import RunReader
@@ -49,7 +50,7 @@ def run(settings: RunSettings, *, csv: Path | None, as_json: bool) -> int:
         print(json.dumps(results.as_json(), allow_nan=False))
     else:
         out = sys.stderr if str(csv) == "-" else sys.stdout  # where the rows go nothing else does
-        said = [f"{results.state.id}: {results.state.status}", table.as_text(results), *results.notes]
+        said = [f"{results.state.id}: {results.state.status}", table.as_text(results), *map(printable, results.notes)]
         said += ["", "what the articles claim, and what this run says:", claims.as_text(results.claims)]
         print(*said, sep="\n", file=out)
     if csv is not None:
@@ -57,11 +58,12 @@ def run(settings: RunSettings, *, csv: Path | None, as_json: bool) -> int:
             export.write_csv(folder)
         else:
             count = export.export_csv(folder, csv)
-            print(f"{csv}: {count:,} rows", file=sys.stderr)
+            print(f"{printable(csv)}: {count:,} rows", file=sys.stderr)
     sys.stdout.flush()
     for name, variant in results.state.variants.items():
         if variant.reason:
-            print(f"gradtui: {name} failed: {variant.reason} (its log: {folder.log(name)})", file=sys.stderr)
+            why = printable(f"{variant.reason} (its log: {folder.log(name)})")
+            print(f"gradtui: {name} failed: {why}", file=sys.stderr)
     if interrupted:
         return 130
     return 1 if results.state.status in ("failed", "lost") else 0
@@ -77,8 +79,10 @@ def _download(settings: RunSettings) -> None:
         to = download_place(settings.data_dir or None)
 
         def progress(done: int, total: int | None) -> None:
+            if not sys.stderr.isatty():
+                return
             share = f"{100 * done / total:3.0f} %" if total else ""
-            print(f"\r{to}: {done / 1e6:,.0f} MB {share}", end="", file=sys.stderr, flush=True)
+            write_over(f"{to}: {done / 1e6:,.0f} MB {share}")
 
         download(to, progress)
         print(file=sys.stderr)
@@ -104,7 +108,7 @@ def _follow(reader: RunReader, supervisor: subprocess.Popen[bytes], progress: Ba
         ended = supervisor.poll() is not None
         state = reader.refresh_state()
         if state.note is not None and state.note != note:
-            progress.say(f"gradtui: {state.note}")
+            progress.say(f"gradtui: {printable(state.note)}")
         note = state.note
         while any(new := reader.advance()):
             progress.add(*new)
@@ -189,7 +193,7 @@ class Bar:
         left = f"  {duration(elapsed / share * (1 - share))} left" if 0.02 < share < 1 else ""
         line = f"{far}  {losses}{left}"
         if line != self._last:
-            print(f"\r\x1b[K{line}", end="", file=sys.stderr, flush=True)
+            write_over(line)
             self._last = line
 
     def say(self, line: str) -> None:
@@ -197,7 +201,7 @@ class Bar:
         print(line, file=sys.stderr, flush=True)
 
     def close(self) -> None:
-        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+        write_over()
         self._last = ""
 
 
@@ -211,7 +215,7 @@ def list_runs(*, as_json: bool) -> int:
     if not entries:
         print("no runs yet; gradtui run starts one", file=sys.stderr)
     for folder, entry in zip(folders, entries, strict=True):
-        print(folder.label, entry["status"], entry["summary"], sep="  ")
+        print(folder.label, entry["status"], printable(entry["summary"]), sep="  ")
     return 0
 
 

@@ -1,14 +1,88 @@
-"""Text from outside, made fit for a line on a screen."""
+"""Text from outside (names, paths, messages, source lines), made fit for a terminal: see :func:`printable`."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, TextIO, cast
+
+INVISIBLE = frozenset(
+    map(chr, (0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, *range(0x180B, 0x1810), 0x3164, *range(0xFE00, 0xFE10), 0xFFA0))
+) | frozenset(map(chr, range(0xE0100, 0xE01F0)))
+"""Characters that are drawn as nothing, though Unicode counts them among letters and marks."""
 
 
 def printable(text: object) -> str:
-    """``text`` on one line: what would move the cursor or cannot be encoded is escaped."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(text))
+    """``text`` on one line, with every character that is not printable escaped as Python writes it: ``\\x1b``, ``\\u202e``.
+
+    These are control characters, line ends, bidirectional and zero-width characters, lone surrogates, and spaces other
+    than the common one.
+    """
+    words = str(text)
+    if words.isprintable() and (words.isascii() or INVISIBLE.isdisjoint(words)):
+        return words
+    return "".join(c if c.isprintable() and c not in INVISIBLE else ascii(c)[1:-1] for c in words)
+
+
+def printable_block(text: str) -> str:
+    """The same for text of several lines, whose line feeds stay."""
+    return "\n".join(map(printable, text.split("\n")))
+
+
+class GuardedStream:
+    """A text stream that passes on only printable characters and line feeds."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.unguarded = stream
+
+    def write(self, text: str) -> int:
+        self.unguarded.write(printable_block(text))
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.unguarded, name)
+
+
+@contextmanager
+def guarded_output() -> Iterator[None]:
+    """Whatever is printed meanwhile is fit for a terminal, also where the caller has not thought of it."""
+    streams = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = (
+        stream if stream is None or isinstance(stream, GuardedStream) else cast("TextIO", GuardedStream(stream))
+        for stream in streams
+    )
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = streams
+
+
+@contextmanager
+def unguarded_output() -> Iterator[None]:
+    """For the app, which draws the screen itself: standard output and error as they were."""
+    streams = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = map(_unguarded, streams)
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = streams
+
+
+def write_over(line: str = "") -> None:
+    """Replace the last line on the terminal of standard error. No other function sends escape sequences past the guard."""
+    stream = _unguarded(sys.stderr)
+    stream.write(f"\r\x1b[K{printable(line)}")
+    stream.flush()
+
+
+def _unguarded(stream: TextIO) -> TextIO:
+    return stream.unguarded if isinstance(stream, GuardedStream) else stream
 
 
 def nearest(word: str, words: Iterable[str]) -> str:

@@ -16,7 +16,7 @@ from typing import Any, cast
 from gradtui.catalog import EXPERIMENTS, OPTIMIZERS
 from gradtui.kinds import Choice, Device, Integer, Kind, Real, Switch, Text, Words
 from gradtui.policies import POLICIES
-from gradtui.printing import nearest, shown
+from gradtui.printing import nearest, printable, shown
 
 
 class SettingsError(ValueError):
@@ -293,7 +293,7 @@ class RunSettings:
     def summary(self) -> str:
         """The settings in a few words, for a title line."""
         if self.script is not None:
-            words = "".join(c if c.isprintable() else "?" for c in f"{Path(self.script).name} {self.arguments}".strip())
+            words = printable(f"{Path(self.script).name} {self.arguments}".strip())
             return f"{words if len(words) <= 60 else words[:59] + '…'} · seed {self.seed}"
         what = f"{self.experiment} (synthetic data)" if self.data == "synthetic" else self.experiment
         return f"{what} · {self.optimizer} lr {self.lr:g} · seed {self.seed} · {self.device}"

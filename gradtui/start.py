@@ -24,7 +24,7 @@ def _start() -> None:
     from importlib import import_module
 
     del sys.argv[0]
-    import_module(sys.argv[0]).main()
+    sys.exit(import_module(sys.argv[0]).main())
 
 
 if __name__ == "__main__":

@@ -14,7 +14,8 @@ HEADER = "step,epoch,loss,grad_norm,seconds,fresh_grad_norm,cosine\n"
 
 def made_up_run(*, status: str = "finished", steps: int = 20, **settings: object) -> RunFolder:
     """A run whose left loss falls and whose right loss swings, in the home of this test."""
-    folder = create_run(RunSettings.parse({"epochs": steps, **settings}))
+    planned = {} if "script" in settings else {"epochs": steps}
+    folder = create_run(RunSettings.parse({**planned, **settings}))
     state = replace(folder.read(), status=status)
     for side, name in enumerate(state.variants):
         state = with_variant(state, name, status=status, steps=steps)

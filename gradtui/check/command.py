@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from gradtui.check.arguments import HELP, Request, parse
 from gradtui.check.facts import Facts
 from gradtui.check.report import Report
+from gradtui.printing import printable
 from gradtui.script import program
 from gradtui.script.after_torch import after_torch
 from gradtui.script.program import WrongUsage
@@ -34,7 +35,7 @@ def check(arguments: Sequence[str]) -> int:
             return 0
         return _check(request)
     except WrongUsage as error:
-        print(f"gradtui check: {error}", file=sys.stderr)
+        print(f"gradtui check: {printable(error)}", file=sys.stderr)
         return WRONG_USAGE
 
 
@@ -129,7 +130,7 @@ class _Output:
                 pass  # closed by the script, or nobody reads any more
         if self._file is None:
             return
-        left = memoryview(f"\n{text.rstrip()}\n".encode(self._encoding, "replace"))
+        left = memoryview(f"\n{text.rstrip()}\n".encode(self._encoding, "backslashreplace"))
         try:
             while left:
                 left = left[os.write(self._file, left) :]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import linecache
 import os
+import stat
 import sys
 import sysconfig
+from contextlib import suppress
 from types import CodeType, FrameType
 from typing import NamedTuple
 
@@ -29,7 +31,13 @@ class Place(NamedTuple):
     @property
     def source(self) -> str:
         """The line's text, without the space around it; empty where it cannot be read."""
-        return linecache.getline(self.file, self.line).strip()
+        try:
+            with suppress(OSError):  # no file: its loader or linecache itself may still know the source
+                if not stat.S_ISREG(os.stat(self.file).st_mode):
+                    return ""  # a pipe would be waited for, a device read without end
+            return linecache.getline(self.file, self.line).strip()
+        except ValueError:  # no file can have this name
+            return ""
 
     def __str__(self) -> str:
         """``file:line``, relative to the working directory where the file is below it."""

@@ -16,6 +16,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from gradtui import private
 from gradtui.check.facts import Facts
 
 APPEAR_SECONDS = 20.0
@@ -35,7 +36,7 @@ class Ranks:
         self.world = int(environment["WORLD_SIZE"])
         self._folder = folder
         # Not flock(): a lock of this kind is not inherited by the script's own child processes.
-        self._lock = open(self._alive(self.rank), "w")  # noqa: SIM115 (held until this process ends)
+        self._lock = open(self._alive(self.rank), "w", opener=private.opener)  # noqa: SIM115 (held until this process ends)
         fcntl.lockf(self._lock, fcntl.LOCK_EX)
 
     @property
@@ -46,7 +47,8 @@ class Ranks:
     def tell(self, facts: Facts) -> None:
         """Let the reporting rank know what this one saw."""
         partial = self._folder / f"{self.rank}.partial"
-        partial.write_text(facts.to_json(), encoding="utf-8")
+        with open(partial, "w", encoding="utf-8", opener=private.opener) as file:
+            file.write(facts.to_json())
         partial.replace(self._told(self.rank))
 
     def hear(self, mine: Facts, wait: bool) -> tuple[list[Facts], list[int]]:

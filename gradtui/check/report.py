@@ -9,6 +9,7 @@ from typing import Any
 from gradtui.check.facts import Facts, OptimizerFacts
 from gradtui.check.lines import Place
 from gradtui.check.verdict import CLEAN, NOTHING, Finding, findings, optimizer_verdict, some, verdict
+from gradtui.printing import printable
 
 WIDTH = 100
 """Quoted source lines end here."""
@@ -113,7 +114,7 @@ def _summary(facts: Facts, found: list[Finding]) -> str:
         for place, one in enumerate(facts.optimizers)
     ]
     code = f", exit code {facts.script_code}" if facts.script_code else ""
-    return (some(each) or "no steps") + code
+    return printable(some(each) or "no steps") + code
 
 
 def _why_nothing(facts: Facts) -> str:
@@ -138,9 +139,9 @@ def _optimizer_lines(group: tuple[int, OptimizerFacts, list[Finding]]) -> Iterat
     times = f" x {count}" if count > 1 else ""
     kinds = ", ".join(dict.fromkeys(finding.kind for finding in mine)) or CLEAN
     mark = "\x03" if mine else "\x02"
-    yield f"  \x01{one.class_name}{times}\x00  {_count(one.steps, 'step')}, {_backwards(one)}: {mark}{kinds}\x00"
+    yield f"  \x01{printable(one.class_name)}{times}\x00  {_count(one.steps, 'step')}, {_backwards(one)}: {mark}{kinds}\x00"
     for finding in mine:
-        yield f"    {finding.message[0].upper()}{finding.message[1:]}."
+        yield f"    {_sentence(finding.message)}"
     cleared = one.cleared_at + [place for place in one.wiped_at if place not in one.cleared_at]
     if not cleared and one.stale_steps:
         yield "    cleared    nowhere"
@@ -148,21 +149,25 @@ def _optimizer_lines(group: tuple[int, OptimizerFacts, list[Finding]]) -> Iterat
     yield from _quoted("backward", one.backward_at)
     yield from _quoted("step", one.stepped_at)
     for finding in mine:
-        yield f"    fix        {finding.fix}"
+        yield f"    fix        {printable(finding.fix)}"
 
 
 def _general(finding: Finding) -> Iterator[str]:
     yield f"  \x03{finding.kind}\x00"
-    yield f"    {finding.message[0].upper()}{finding.message[1:]}."
-    yield f"    fix        {finding.fix}"
+    yield f"    {_sentence(finding.message)}"
+    yield f"    fix        {printable(finding.fix)}"
 
 
 def _quoted(label: str, places: list[Place]) -> Iterator[str]:
     for place in places:
-        source = place.source
+        source = printable(place.source.expandtabs())
         text = source if len(source) <= WIDTH else source[: WIDTH - 3] + "..."
-        yield f"    {label:<10} {place}  \x04{text}\x00".rstrip()
+        yield f"    {label:<10} {printable(place)}  \x04{text}\x00".rstrip()
         label = ""
+
+
+def _sentence(message: str) -> str:
+    return printable(f"{message[0].upper()}{message[1:]}.")
 
 
 def _backwards(one: OptimizerFacts) -> str:
@@ -209,5 +214,5 @@ def _colored(text: str) -> str:
 
 
 def _harmless(line: str) -> str:
-    """The line without control characters, which may stand in file names and in source."""
-    return "".join(c if c.isprintable() or ord(c) in _MARKS else " " for c in line)
+    """The line, its marks and what is printable: whatever a forgotten call lets through ends here."""
+    return "".join(c if ord(c) in _MARKS else printable(c) for c in line)

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from gradtui import private
 from gradtui.cifar10 import BINARY, PIXELS_PER_ROW, ROWS_PER_FILE, TEST_BATCHES, TRAIN_BATCHES, DataMissing
 from gradtui.printing import printable
 
@@ -46,7 +47,7 @@ def download(
             return target
         raise DataMissing(f"{printable(target)} is there and not whole; remove it and use --download again")
     try:
-        to.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private.make_folder(to)
         with tempfile.TemporaryDirectory(prefix=".cifar-10-", dir=to) as temporary:
             archive, folder = Path(temporary, "archive"), Path(temporary, BINARY)
             _fetch(url, archive, progress, md5, size)
@@ -64,7 +65,7 @@ def _has_size(path: Path, size: int) -> bool:
 def _fetch(url: str, archive: Path, progress: Callable[[int, int | None], None], md5: str, size: int) -> None:
     digest = hashlib.md5(usedforsecurity=False)
     done = 0
-    with _opened(url) as response, open(archive, "wb") as file:
+    with _opened(url) as response, open(archive, "wb", opener=private.opener) as file:
         told = response.headers.get("Content-Length") or ""
         total = int(told) if re.fullmatch("[0-9]{1,15}", told) else None
         while chunk := response.read(CHUNK):
@@ -101,7 +102,7 @@ def _extract(archive: Path, folder: Path, member_size: int) -> None:
                 continue
             if member.size != member_size:
                 raise DataMissing(f"{name} in the archive has {member.size:,} bytes; {member_size:,} were expected")
-            with open(folder / name, "xb") as file:
+            with open(folder / name, "xb", opener=private.opener) as file:
                 shutil.copyfileobj(content, file)
             missing.remove(name)
     if missing:

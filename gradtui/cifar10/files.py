@@ -8,6 +8,7 @@ from pathlib import Path
 
 import platformdirs
 
+from gradtui import private
 from gradtui.cifar10 import (
     BINARY,
     CLASSES,
@@ -90,7 +91,7 @@ def _content(path: Path) -> bytes:
     try:
         if not stat.S_ISREG(path.stat().st_mode):  # a pipe would never end, or never begin
             raise DataDamaged(f"{name}: not a regular file; a batch of CIFAR-10 was expected")
-        with open(path, "rb") as file:
+        with open(path, "rb", opener=private.regular) as file:
             content = file.read(MAX_FILE_BYTES + 1)
     except FileNotFoundError:
         raise DataMissing(f"{name}: no such file; use --data-dir DIR, where all six files are, or --data synthetic") from None

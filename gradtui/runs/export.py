@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
@@ -38,18 +39,26 @@ def export_csv(folder: RunFolder, path: Path, *, overwrite: bool = False) -> int
 
     Raises ExportError, and DamagedRun where it is the run that cannot be read.
     """
+    with exporting(path, overwrite=overwrite) as file:
+        return write_csv(folder, file)
+
+
+@contextmanager
+def exporting(path: Path, *, overwrite: bool = False) -> Iterator[TextIO]:
+    """A file that is written whole or not at all. Raises ExportError."""
     check_target(path, overwrite=overwrite)
     try:
         with replacing(path, overwrite=overwrite) as file:
-            return write_csv(folder, file)
+            yield file
     except FileExistsError:
         raise ExportError(f"{path} exists; it is not replaced") from None
     except OSError as error:
         raise ExportError(f"{path} cannot be written ({os.strerror(error.errno or 0)})") from None
 
 
-def write_csv(folder: RunFolder, file: TextIO = sys.stdout) -> int:
-    """Write the run's rows to an open file; the number of rows. Raises DamagedRun."""
+def write_csv(folder: RunFolder, file: TextIO | None = None) -> int:
+    """Write the run's rows to an open file, or to standard output; the number of rows. Raises DamagedRun."""
+    file = file or sys.stdout
     file.write(",".join(EXPORT_COLUMNS) + "\n")
     count = 0
     for variant in folder.read().variants:

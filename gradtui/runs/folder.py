@@ -32,10 +32,12 @@ from pathlib import Path
 import platformdirs
 
 import gradtui
+from gradtui import private
 from gradtui.printing import nearest, shown
 from gradtui.runs.atomic import replacing
-from gradtui.runs.liveness import beat, boot_id, held, lives
+from gradtui.runs.liveness import beat, boot_id, held, in_use, lives
 from gradtui.runs.regular import last_bytes, open_regular, printable_lines
+from gradtui.runs.reserve import release, reserve
 from gradtui.runs.state import DamagedRun, RunState, VariantState
 from gradtui.settings import RunSettings
 
@@ -47,7 +49,6 @@ TIMING_COLUMNS = ("slice", "block", "side", "seconds_per_batch")
 
 STAMP_LENGTH = len("20261231-235959-999")
 LARGEST_STATE = 1_000_000  # bytes of a run.json that is read; ours have some 2,000
-RESERVE = 16_384  # bytes
 RUN_ID = re.compile(r"[0-9A-Za-z_.-]{1,100}")
 """What the name of a run's folder looks like: it stands in file names, in CSV rows and on the screen as it is."""
 
@@ -134,20 +135,19 @@ class RunFolder:
 
     def reserve(self) -> None:
         """Take room on the disk now, so that how the run ends can be written when there is none left."""
-        with suppress(OSError):
-            (self.path / "reserve").write_bytes(os.urandom(RESERVE))  # nothing that a file system can leave out or compress
+        reserve(self.path)
 
     def release(self) -> None:
         """Give the room back."""
-        with suppress(OSError):
-            (self.path / "reserve").unlink()
+        release(self.path)
 
-    # Requests: whoever may write to the folder may ask; the supervisor looks for these files.
+    # Requests: whoever may write to the folder may ask; the supervisor looks for these files. Anything of such a name is
+    # a request, a dangling link and a folder too: only the name counts, and nothing is read or written through it.
 
     def _request(self, name: str) -> None:
         """Raises HomeError where the request cannot be left."""
         with telling_of_the_home(self.path):
-            (self.path / name).touch(mode=0o600)
+            private.touch(self.path / name)
 
     def request_stop(self) -> None:
         self._request("stop")
@@ -156,7 +156,8 @@ class RunFolder:
         self._request("pause")
 
     def request_resume(self) -> None:
-        (self.path / "pause").unlink(missing_ok=True)
+        with telling_of_the_home(self.path):
+            (self.path / "pause").unlink(missing_ok=True)
 
     def request_step(self) -> None:
         """One step of both variants, while the run is paused."""
@@ -166,7 +167,7 @@ class RunFolder:
         """Whether a step was asked for; asked once, it is answered once. One that cannot be read now is answered later."""
         try:
             (self.path / "step").unlink()
-        except OSError:
+        except OSError:  # there is none, or a folder, which is asked for nothing as it would be for ever
             return False
         return True
 
@@ -202,11 +203,11 @@ class RunFolder:
     def mark_seen(self) -> None:
         """Its end was shown to somebody."""
         with suppress(OSError):
-            (self.path / "seen").touch()
+            private.touch(self.path / "seen")
 
     @property
     def seen(self) -> bool:
-        return (self.path / "seen").exists()
+        return os.path.lexists(self.path / "seen")
 
     @contextmanager
     def alive(self) -> Iterator[None]:
@@ -216,15 +217,29 @@ class RunFolder:
 
     @contextmanager
     def starting(self) -> Iterator[int]:
-        """Start its supervisor: at no moment does the run look lost. The file descriptor may be handed down to it."""
+        """Start its supervisor: at no moment does the run look lost. The file descriptor may be handed down to it.
+
+        Raises OSError, also where the supervisor could not use the files that are its own.
+        """
+        self._prepare_start()
         with held(self.path / "starting") as descriptor:
             yield descriptor
+
+    @property
+    def in_use(self) -> bool:
+        """Whether somebody supervises the run or starts it, whatever its run.json says, if anything."""
+        return in_use(self.path / "alive", self.path / "starting")
+
+    def _prepare_start(self) -> None:
+        for own in (self.path / "alive", self.supervisor_log):
+            os.close(private.appending(own))
 
     def adopt_starting(self, lock: Path) -> None:
         """Say with ``lock``, a file in the home that a process holds, that this process is starting the run's supervisor.
 
         Raises OSError.
         """
+        self._prepare_start()
         beat(lock)
         lock.rename(self.path / "starting")
 
@@ -254,8 +269,7 @@ def runs_directory() -> Path:
     home = Path(named) if named else platformdirs.user_data_path("gradtui")
     runs = home.absolute() / "runs"
     try:
-        runs.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        runs.mkdir(mode=0o700, exist_ok=True)
+        private.make_folder(runs)
     except OSError as error:
         raise HomeError(f"GRADTUI_HOME: {home} cannot be used ({os.strerror(error.errno or 0)})") from None
     if not os.access(runs, os.W_OK | os.X_OK):
@@ -302,7 +316,7 @@ def telling_of_the_home(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise HomeError(f"GRADTUI_HOME: {path} cannot be written to ({os.strerror(error.errno or 0)})") from None
+        raise HomeError(f"GRADTUI_HOME: {path} cannot be written to ({error.strerror})") from None
 
 
 def all_runs() -> list[RunFolder]:
@@ -311,7 +325,7 @@ def all_runs() -> list[RunFolder]:
     try:
         names = sorted(
             (e.name for e in os.scandir(runs) if os.path.isdir(e) and not e.name.startswith(".")),
-            key=_by_age,
+            key=by_age,
             reverse=True,
         )
     except OSError as error:
@@ -319,8 +333,8 @@ def all_runs() -> list[RunFolder]:
     return [RunFolder(runs / name) for name in names]
 
 
-def _by_age(name: str) -> tuple[str, int, str]:
-    """Names begin with their time, to the millisecond; of several made in one, the one counted higher is newer."""
+def by_age(name: str) -> tuple[str, int, str]:
+    """A sort key. Names begin with their time, to the millisecond; of several made in one, the one counted higher is newer."""
     count = name.rpartition("-")[2]
     return name[:STAMP_LENGTH], int(count) if re.fullmatch("[0-9]{1,5}", count) and len(name) > STAMP_LENGTH else 1, name
 

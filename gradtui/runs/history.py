@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
 from dataclasses import dataclass
 
@@ -71,16 +72,25 @@ def news() -> Offer | None:
     return Offer(newest, f"{newest.label} {words}", state.live)
 
 
+CONDEMNED = ".deleted-"
+"""How the name begins that a run has while it is being removed; no list shows it."""
+
+
 def delete(folder: RunFolder) -> None:
-    """Remove a run and nothing else. Raises OSError; ValueError where it goes on."""
+    """Remove a run and nothing else. Raises OSError; ValueError where it goes on.
+
+    Once it is renamed the run is gone. What is left of it, as after a crash, goes with the next run that is deleted.
+    """
     try:
         if folder.observe().live:
             raise ValueError(f"{folder.id} goes on; stop it first")
     except DamagedRun:
-        pass
+        if folder.in_use:
+            raise ValueError(f"{folder.label} is in use: its supervisor still runs") from None
     if folder.path.is_symlink():  # what it points to is not ours
         folder.path.unlink()
         return
-    condemned = folder.path.with_name(f".deleted-{folder.id}"[:255])
-    folder.path.rename(condemned)  # gone at once, or not at all
-    shutil.rmtree(condemned)
+    runs = folder.path.parent
+    folder.path.rename(runs / f"{CONDEMNED}{secrets.token_hex(8)}")  # gone at once, or not at all
+    for condemned in runs.glob(f"{CONDEMNED}*"):
+        shutil.rmtree(condemned, ignore_errors=True)

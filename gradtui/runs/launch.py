@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from gradtui import private
 from gradtui.cifar10 import DataMissing
 from gradtui.cifar10 import files as cifar10_files
 from gradtui.runs.folder import RunFolder, runs_directory, telling_of_the_home
-from gradtui.runs.liveness import held, private
+from gradtui.runs.liveness import held
 from gradtui.runs.spawn import command, environment
 from gradtui.settings import RunSettings, SettingsError
 
@@ -29,7 +30,7 @@ def start_supervisor(folder: RunFolder) -> subprocess.Popen[bytes]:
     """
     with (
         telling_of_the_home(folder.path),
-        open(folder.supervisor_log, "ab", opener=private) as log,
+        open(folder.supervisor_log, "ab", opener=private.opener) as log,
         folder.starting() as starting,
     ):
         return subprocess.Popen(
@@ -162,7 +163,7 @@ def _check_script(settings: RunSettings) -> None:
     path = Path(settings.directory or "", settings.script)
     try:
         if not path.is_dir():  # a folder with a __main__.py is a script too
-            open(path, "rb").close()
+            open(path, "rb", opener=private.regular).close()
     except (OSError, ValueError) as error:
         why = str(error.strerror).lower() if isinstance(error, OSError) else "that is no path"
         raise SettingsError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,5 +27,4 @@ def whole_lines(path: Path) -> Iterator[str]:
     except FileNotFoundError:
         return
     except OSError as error:
-        why = os.strerror(error.errno) if error.errno else "not a file"
-        raise DamagedRun(f"{path.name} cannot be read ({why})") from None
+        raise DamagedRun(f"{path.name} cannot be read ({error.strerror})") from None

@@ -10,6 +10,7 @@ touching another file now. No machine's own clock counts, nor does it matter whe
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import platform
@@ -20,14 +21,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import TextIO
 
+from gradtui.private import opener
 from gradtui.runs.regular import open_regular
 
 STALE_SECONDS = 30.0
 """A supervisor of another machine that has not touched its file for so long is taken for dead. It does so every 2 s."""
 LOCK_SECONDS = 10.0
-"""How long to wait for a lock that readers hold for microseconds, if at all."""
+"""How long to wait for readers, who hold the lock for microseconds when they look."""
 
 
 class Locked(OSError):
@@ -45,70 +46,80 @@ def boot_id() -> str | None:
     return None
 
 
-def private(path: str, flags: int) -> int:
-    """An opener: the file, where it is new, is its user's alone."""
-    return os.open(path, flags, 0o600)
-
-
 @contextmanager
 def held(path: Path) -> Iterator[int]:
     """Be alive; the file descriptor that holds the lock can be handed down to a process that outlives this one.
 
-    Raises Locked where another process holds it for LOCK_SECONDS.
+    Raises Locked where another process holds it.
     """
-    with open(path, "a+", opener=private) as file:
-        deadline = time.monotonic() + LOCK_SECONDS
-        while not _lock(file):  # a reader holds it for a moment, to look
-            if time.monotonic() > deadline:
-                raise Locked(f"{path} is locked by another process")
-            time.sleep(0.001)
+    with open(path, "a+", opener=opener) as file:
+        if not _locked(file.fileno(), path):
+            raise Locked(f"{path} is locked by another process")
         beat(path)
         yield file.fileno()
 
 
-def _lock(file: TextIO) -> bool:
-    """Whether the file could be locked, or is on a file system without locks: there the heartbeat must do."""
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True
-    return True
+@contextmanager
+def held_alone(path: Path) -> Iterator[int | None]:
+    """Be alive, unless somebody else holds the lock: then None. The file descriptor can be handed down, as :func:`held`'s."""
+    with open(path, "a+", opener=opener) as file:
+        if _locked(file.fileno(), path):
+            beat(path)
+            yield file.fileno()
+        else:
+            yield None
+
+
+def _locked(descriptor: int, path: Path) -> bool:
+    """Whether the lock could be taken, or there are none on this file system: then the heartbeat must do."""
+    deadline = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if is_held(path) or time.monotonic() > deadline:
+                return False
+            time.sleep(0.001)  # it was only a reader that looked
+        except OSError:
+            return True
+        else:
+            return True
 
 
 def beat(path: Path) -> None:
     """Still alive. Takes no room on the disk."""
     with suppress(OSError):
-        os.utime(path)
+        os.utime(path, follow_symlinks=False)
 
 
 def lives(path: Path, started_by: Path, boot: str | None, host: str | None) -> bool:
     """Whether the supervisor lives whose file ``path`` is, or whoever is starting it, under that boot of that host."""
     same_kernel = boot == boot_id() if boot and boot_id() else host == platform.node()
-    held = _is_held(path) if same_kernel else None
+    held = is_held(path) if same_kernel else None
     if held is not None:
-        return held or bool(_is_held(started_by))
+        return held or bool(is_held(started_by))
     stale_seconds = STALE_SECONDS if host != platform.node() else min(STALE_SECONDS, _uptime())
     return _beats(path, stale_seconds) or _beats(started_by, stale_seconds)
 
 
-def _is_held(path: Path) -> bool | None:
+def in_use(path: Path, started_by: Path) -> bool:
+    """Whether somebody holds one of the two locks; without locks, whether ``path`` beats. For a run of an unknown machine."""
+    held = [is_held(lock) for lock in (path, started_by)]
+    return any(held) or (held[0] is None and _beats(path, STALE_SECONDS))
+
+
+def is_held(path: Path) -> bool | None:
     """Whether somebody holds the lock; None where that cannot be told. Readers do not get into each other's way."""
     try:
-        with open(path, "r+", opener=_at_once) as file:
+        with open(path, "r+", opener=opener) as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except FileNotFoundError:
         return False
     except BlockingIOError:
         return True
-    except OSError:
-        return None
+    except OSError as error:
+        return False if error.errno == errno.ELOOP else None  # a link is no supervisor's
     return False
-
-
-def _at_once(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _uptime() -> float:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from xml.sax.saxutils import escape
 
+from gradtui.printing import printable_block
 from gradtui.runs import table
 from gradtui.runs.atomic import replacing
 from gradtui.runs.axes import UNIT_AXIS, Axis, log_axis, round_up
@@ -308,5 +309,5 @@ def _words_on_curve(x: float, y: float, words: str, attributes: str, *, most: in
 
 
 def _text(words: str) -> str:
-    """Words fit for XML: its own characters escaped, those that it cannot hold replaced."""
-    return escape("".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in words))
+    """Words fit for XML: its own characters escaped, and those that are not printable."""
+    return escape(printable_block(words))

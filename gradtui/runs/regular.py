@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import os
-import stat
 from pathlib import Path
 from typing import BinaryIO
+
+from gradtui.printing import printable
+from gradtui.private import regular
 
 
 def open_regular(path: Path) -> BinaryIO:
     """A file opened for reading. Raises OSError, also where it is no regular file: a pipe would be waited for."""
-    return open(path, "rb", opener=_regular)
-
-
-def _regular(path: str, flags: int) -> int:
-    descriptor = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise OSError(f"{path} is not a file")
-    return descriptor
+    return open(path, "rb", opener=regular)
 
 
 def first_bytes(path: Path, count: int) -> bytes:
@@ -33,7 +27,7 @@ def first_bytes(path: Path, count: int) -> bytes:
 def last_bytes(path: Path, count: int = 16_384) -> bytes:
     """The end of a file; nothing where it cannot be read."""
     try:
-        descriptor = _regular(os.fspath(path), os.O_RDONLY)
+        descriptor = regular(path, os.O_RDONLY)
     except OSError:
         return b""
     try:
@@ -44,12 +38,7 @@ def last_bytes(path: Path, count: int = 16_384) -> bytes:
         os.close(descriptor)
 
 
-def printable(text: str, instead: str = " ") -> str:
-    """Fit for a screen: without control characters."""
-    return text if text.isprintable() else "".join(c if c.isprintable() else instead for c in text)
-
-
 def printable_lines(text: bytes) -> list[str]:
-    """The lines of a log, fit for a screen: no control characters, no blank lines."""
-    clean = (printable(line).rstrip() for line in text.decode("utf-8", "replace").splitlines())
+    """The lines of a log, fit for a screen: control characters escaped, no blank lines."""
+    clean = (printable(line.expandtabs().rstrip()) for line in text.decode("utf-8", "replace").splitlines())
     return [line for line in clean if line]

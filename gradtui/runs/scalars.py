@@ -6,6 +6,7 @@ import csv
 from dataclasses import dataclass
 from pathlib import Path
 
+from gradtui.printing import printable
 from gradtui.runs.tail import LARGEST_COUNT, NewLines
 
 SCALAR_COLUMNS = ("step", "name", "value")
@@ -41,7 +42,7 @@ class ScalarsTail:
             scalar = Scalar(int(step), name, float(value))
         except (ValueError, StopIteration, csv.Error):  # the header among them
             return None
-        fit = name.isprintable() and 0 < len(name) <= LONGEST_NAME and self._last <= scalar.step <= LARGEST_COUNT
+        fit = name == printable(name) and 0 < len(name) <= LONGEST_NAME and self._last <= scalar.step <= LARGEST_COUNT
         if not fit or (name not in self._names and len(self._names) == MOST_NAMES):
             return None
         self._last = scalar.step

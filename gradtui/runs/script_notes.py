@@ -6,8 +6,12 @@ from collections.abc import Sequence
 
 from gradtui.runs.evidence import Evidence, first_losses_differ
 from gradtui.runs.folder import RunFolder
+from gradtui.runs.regular import first_bytes, printable_lines
 from gradtui.runs.wording import number
 from gradtui.settings import RunSettings
+
+LONGEST_NOTES = 1 << 16
+"""In bytes; ours have some 500."""
 
 
 def script_notes(folder: RunFolder, settings: RunSettings, sides: Sequence[Evidence]) -> list[str]:
@@ -23,8 +27,5 @@ def script_notes(folder: RunFolder, settings: RunSettings, sides: Sequence[Evide
             f"{settings.seed}; what differs later may come from that"
         )
     for name in settings.variants:
-        try:
-            notes += folder.notes(name).read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeDecodeError):
-            continue
+        notes += printable_lines(first_bytes(folder.notes(name), LONGEST_NOTES))
     return list(dict.fromkeys(notes))

@@ -8,8 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timezone
 from typing import Any, TypeAlias
 
-from gradtui.printing import shown
-from gradtui.runs.regular import printable
+from gradtui.printing import printable, shown
 from gradtui.settings import RunSettings, SettingsError
 
 RUN_STATUSES = ("running", "paused", "finished", "stopped", "failed")
@@ -154,7 +153,7 @@ def _typed(cls: type, document: dict[str, Any]) -> dict[str, Any]:
 def _printable(value: Any) -> Any:
     if isinstance(value, dict):
         return {_printable(name): _printable(text) for name, text in value.items()}
-    return printable(value, "\ufffd") if isinstance(value, str) else value
+    return printable(value) if isinstance(value, str) else value
 
 
 def with_variant(state: RunState, name: str, **changes: Any) -> RunState:

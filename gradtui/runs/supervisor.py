@@ -24,6 +24,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from gradtui import private
 from gradtui.runs.atomic import NO_SPACE
 from gradtui.runs.folder import RunFolder
 from gradtui.runs.spawn import SIDE_MARK
@@ -243,7 +244,7 @@ def _assigned(lock: Path) -> RunFolder | None:
             lock.unlink()
         return None
     folder = RunFolder(Path(path))
-    log = os.open(folder.supervisor_log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    log = private.appending(folder.supervisor_log)
     os.dup2(log, 1)
     os.dup2(log, 2)
     return folder

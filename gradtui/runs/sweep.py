@@ -1,33 +1,24 @@
 """A sweep: one experiment with every optimizer, learning rate and seed of a grid, an ordinary run for each.
 
-``$GRADTUI_HOME/sweeps/<id>/`` holds ``sweep.json`` (the grid, the status) and ``sweep.csv`` (a row per finished run).
-The grid and the rows tell what is left to do, so that a sweep that was stopped goes on where it was.
+Each cell of the grid counts once, however often it was trained: :func:`latest` says which outcome stands. Only a
+``finished`` run is a result; a loss that diverged to nan is one, too. A run that ``failed`` or was ``lost`` counts in no
+mean, and a resumed sweep repeats it.
 """
 
 from __future__ import annotations
 
 import itertools
-import json
 import math
 import statistics
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime, timezone
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from gradtui.catalog import EXPERIMENTS, OPTIMIZERS
-from gradtui.printing import shown
-from gradtui.runs.atomic import replacing
+from gradtui.catalog import EXPERIMENTS
 from gradtui.runs.claims import FAILS, HOLDS, UNKNOWN, Claim
-from gradtui.runs.folder import LARGEST_STATE, UnknownRun, runs_directory
-from gradtui.runs.regular import open_regular
-from gradtui.runs.state import DamagedRun
 from gradtui.runs.wording import number, percent
-from gradtui.settings import SETTINGS, RunSettings, SettingsError
-
-SWEEP_COLUMNS = ("optimizer", "lr", "seed", "run", "status", "left", "right")
+from gradtui.settings import SETTINGS, RunSettings
 
 T_975 = (math.inf, 12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26)
 """Student's t, 97.5 %, for 0, 1, 2 ... degrees of freedom; 2.26 and less from 9 on."""
@@ -44,7 +35,10 @@ class Cell:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run of the sweep came to: accuracy, or the final loss where there is none; nan where it failed."""
+    """How a cell's run ended (``finished``, ``failed`` or ``lost``), and what each side reached.
+
+    ``left`` and ``right`` are accuracies, or final losses where nothing is tested; nan for a side that did not finish.
+    """
 
     cell: Cell
     run: str
@@ -52,10 +46,32 @@ class Outcome:
     left: float
     right: float
 
+    @property
+    def counts(self) -> bool:
+        """Whether it is a result."""
+        return self.status == "finished"
+
+    def supersedes(self, earlier: Outcome | None) -> bool:
+        """Whether it stands in the place of an earlier outcome of its cell."""
+        return earlier is None or self.counts or not earlier.counts
+
+
+def latest(outcomes: Iterable[Outcome]) -> dict[Cell, Outcome]:
+    """The outcome of each cell: the last one that counts, else the last one."""
+    standing: dict[Cell, Outcome] = {}
+    for outcome in outcomes:
+        if outcome.supersedes(standing.get(outcome.cell)):
+            standing[outcome.cell] = outcome
+    return standing
+
 
 @dataclass(frozen=True)
 class Sweep:
-    """The grid and how it stands. ``base`` are the settings that all its runs share, by name."""
+    """The grid and how it stands. ``base`` are the settings that all its runs share, by name.
+
+    ``status`` is ``running``, ``finished`` (every cell was trained), ``stopped`` or ``lost``; ``host`` and ``boot`` tell
+    where its sweeper runs, as in a run's state.
+    """
 
     id: str
     base: Mapping[str, Any]
@@ -64,15 +80,33 @@ class Sweep:
     seeds: Sequence[int]
     status: str = "running"
     outcomes: Sequence[Outcome] = field(default_factory=tuple)
+    host: str | None = None
+    boot: str | None = None
 
     def cells(self) -> Iterator[Cell]:
         """The whole grid, seed by seed, so that early rows already say something of every optimizer."""
         for seed, optimizer, lr in itertools.product(self.seeds, self.optimizers, self.lrs):
             yield Cell(optimizer, lr, seed)
 
+    @property
+    def size(self) -> int:
+        """How many cells the grid has."""
+        return len(self.seeds) * len(self.optimizers) * len(self.lrs)
+
+    @property
+    def finished(self) -> int:
+        """How many cells have a result."""
+        return sum(outcome.counts for outcome in latest(self.outcomes).values())
+
+    @property
+    def failed(self) -> int:
+        """How many cells have a run that failed and no result."""
+        return sum(outcome.status == "failed" for outcome in latest(self.outcomes).values())
+
     def left_to_do(self) -> list[Cell]:
-        done = {outcome.cell for outcome in self.outcomes if outcome.status in ("finished", "failed")}
-        return [cell for cell in self.cells() if cell not in done]
+        """The cells without a result, those of failed and lost runs included."""
+        results = {cell for cell, outcome in latest(self.outcomes).items() if outcome.counts}
+        return [cell for cell in self.cells() if cell not in results]
 
     def settings(self, cell: Cell) -> RunSettings:
         """The settings of a cell's run. Raises SettingsError."""
@@ -105,123 +139,20 @@ class GridRow:
     surely: str
 
 
-class SweepFolder:
-    """A sweep on disk."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    @property
-    def csv(self) -> Path:
-        return self.path / "sweep.csv"
-
-    @property
-    def stop_requested(self) -> bool:
-        return (self.path / "stop").exists()
-
-    def request_stop(self) -> None:
-        (self.path / "stop").touch()
-
-    def read(self) -> Sweep:
-        """The sweep as it stands. Raises DamagedRun."""
-        try:
-            with open_regular(self.path / "sweep.json") as file:
-                document = json.loads(file.read(LARGEST_STATE))
-            sweep = Sweep(**{**document, "outcomes": tuple(self._outcomes())})
-            for cell in sweep.cells():
-                sweep.settings(cell)
-        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-            raise DamagedRun(f"sweep.json cannot be used ({type(error).__name__})") from None
-        return sweep
-
-    def write(self, sweep: Sweep) -> None:
-        document = asdict(replace(sweep, outcomes=()))
-        del document["outcomes"]
-        with replacing(self.path / "sweep.json") as file:
-            file.write(json.dumps(document, indent=2) + "\n")
-
-    def add(self, outcome: Outcome) -> None:
-        """Append a row."""
-        new = not self.csv.exists()
-        cell = outcome.cell
-        with open(self.csv, "a", encoding="ascii") as file:
-            head = ",".join(SWEEP_COLUMNS) + "\n" if new else ""
-            row = (
-                f"{cell.optimizer},{cell.lr!r},{cell.seed},{outcome.run},{outcome.status},{outcome.left!r},{outcome.right!r}\n"
-            )
-            file.write(head + row)
-
-    def _outcomes(self) -> Iterator[Outcome]:
-        try:
-            with open_regular(self.csv) as file:
-                lines = file.read().decode("ascii", "replace").split("\n")[1:-1]  # a torn last line is not whole
-        except OSError:
-            return
-        for line in lines:
-            fields = line.split(",")
-            if len(fields) != len(SWEEP_COLUMNS) or fields[0] not in OPTIMIZERS:
-                continue
-            try:
-                cell = Cell(fields[0], float(fields[1]), int(fields[2]))
-                yield Outcome(cell, fields[3], fields[4], float(fields[5]), float(fields[6]))
-            except ValueError:
-                continue
-
-
-def sweeps_directory() -> Path:
-    """Where sweeps live. Raises HomeError."""
-    path = runs_directory().parent / "sweeps"
-    path.mkdir(mode=0o700, exist_ok=True)
-    return path
-
-
 def is_of_optimizer(name: str) -> bool:
     """Whether a setting belongs to one optimizer, and so not to a sweep over several."""
     return SETTINGS[name].owner == "optimizer"
 
 
-def create_sweep(given: Mapping[str, object], optimizers: str, lrs: str, seeds: str) -> SweepFolder:
-    """A new sweep from what was typed. Raises SettingsError with the name of what is wrong."""
-    base = RunSettings.parse({k: v for k, v in given.items() if k not in ("optimizer", "lr", "seed")}).as_dict()
-    chosen = {name: value for name, value in base.items() if not is_of_optimizer(name)}
-    for name in ("optimizer", "lr", "seed", "timing_probe"):
-        chosen.pop(name, None)
-    names = list(OPTIMIZERS) if optimizers.strip().lower() == "all" else optimizers.split(",")
-    grid_optimizers = [str(_parsed("optimizers", SETTINGS["optimizer"].parse, name)) for name in names]
-    grid_lrs = [float(str(_parsed("lrs", SETTINGS["lr"].parse, lr))) for lr in lrs.split(",")]
-    count = _parsed("seeds", SETTINGS["epochs"].kind.parse, seeds)
-    if not isinstance(count, int) or count > 1000:
-        raise SettingsError({"seeds": f"got {shown(seeds)}; takes a whole number from 1 to 1,000"})
-    first = int(str(_parsed("seed", SETTINGS["seed"].parse, str(given.get("seed", SETTINGS["seed"].default)))))
-    stamp = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S-%f")[:19]
-    path = sweeps_directory() / f"{stamp}-{chosen['experiment']}"
-    path.mkdir(mode=0o700)
-    folder = SweepFolder(path)
-    folder.write(Sweep(path.name, chosen, grid_optimizers, grid_lrs, list(range(first, first + count))))
-    return folder
-
-
-def _parsed(name: str, parse: Any, raw: str) -> object:
-    try:
-        return parse(raw.strip())
-    except ValueError as error:
-        raise SettingsError({name: str(error) or f"got {shown(raw)}; takes a whole number from 1 to 1,000"}) from None
-
-
-def find_sweep(name: str) -> SweepFolder:
-    """The sweep that ``name`` means: an id, a unique beginning, or ``last``. Raises UnknownRun."""
-    names = sorted((path.name for path in sweeps_directory().iterdir() if path.is_dir()), reverse=True)
-    matches = names[:1] if name == "last" else [n for n in names if n == name] or [n for n in names if n.startswith(name)]
-    if len(matches) != 1:
-        raise UnknownRun(f"SWEEP: got {shown(name)}; {'no sweep has' if not matches else 'several have'} this id")
-    return SweepFolder(sweeps_directory() / matches[0])
-
-
 def grid_rows(sweep: Sweep) -> list[GridRow]:
-    """A row per optimizer and learning rate that has at least one outcome."""
+    """A row per optimizer and learning rate that has at least one result."""
+    results: dict[tuple[str, float], list[Outcome]] = {}
+    for outcome in latest(sweep.outcomes).values():
+        if outcome.counts:
+            results.setdefault((outcome.cell.optimizer, outcome.cell.lr), []).append(outcome)
     rows = []
     for optimizer, lr in itertools.product(sweep.optimizers, sweep.lrs):
-        outcomes = [o for o in sweep.outcomes if (o.cell.optimizer, o.cell.lr) == (optimizer, lr)]
+        outcomes = results.get((optimizer, lr))
         if outcomes:
             left, right = array("d", (o.left for o in outcomes)), array("d", (o.right for o in outcomes))
             winner, surely = _winner(left, right, higher_wins=sweep.quantity == "accuracy")

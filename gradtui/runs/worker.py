@@ -14,9 +14,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import IO, Any
 
+from gradtui import private
 from gradtui.printing import printable
 from gradtui.runs.leftovers import end_leftovers
-from gradtui.runs.liveness import private
 from gradtui.runs.regular import last_bytes, printable_lines
 from gradtui.runs.spawn import SIDE_MARK, command
 
@@ -172,7 +172,7 @@ class Worker:
         """
         if self._mark is not None and not alone:
             ended = end_leftovers(self.process.pid, self._mark)
-            with suppress(OSError), open(log, "a", encoding="utf-8", errors="replace", opener=private) as file:
+            with suppress(OSError), open(log, "a", encoding="utf-8", errors="replace", opener=private.opener) as file:
                 for pid, words in ended.items():
                     file.write(f"gradtui: ended process {pid}, which the script had started: {printable(words)[:200]}\n")
         self.ended, self.computing = True, False
@@ -207,7 +207,7 @@ class Worker:
         if not os.path.lexists(log):  # it died before it could open it
             self._early_words.seek(0)
             words = self._early_words.read()
-            with suppress(OSError), open(log, "xb", opener=private) as file:
+            with suppress(OSError), open(log, "xb", opener=private.opener) as file:
                 file.write(words)
         else:
             words = last_bytes(log)

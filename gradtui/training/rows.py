@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from pathlib import Path
 
-from gradtui.runs.atomic import NO_SPACE
+from gradtui.runs.append import append_whole, not_written
 
 
 class RowsNotWritten(OSError):
@@ -26,17 +25,10 @@ class Rows:
 
     def write(self, rows: list[str]) -> None:
         """Append whole lines. Raises RowsNotWritten; the rows before the one that failed then stand in the file."""
-        data = "".join(rows).encode("ascii")
-        written = 0
         try:
-            while written < len(data):
-                written += os.write(self._file, data[written:])
+            append_whole(self._file, "".join(rows).encode("ascii"))
         except OSError as error:
-            torn = written - (data.rfind(b"\n", 0, written) + 1)
-            with suppress(OSError):  # every reader leaves out a torn last line, too
-                os.ftruncate(self._file, os.fstat(self._file).st_size - torn)
             raise self._not_written(error) from None
 
     def _not_written(self, error: OSError) -> RowsNotWritten:
-        what = "no space left for" if error.errno in NO_SPACE else "cannot write"
-        return RowsNotWritten(f"{what} {self._path} ({os.strerror(error.errno or 0)})")
+        return RowsNotWritten(not_written(self._path, error))

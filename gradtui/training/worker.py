@@ -27,6 +27,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from gradtui import private
 from gradtui.catalog import EXPERIMENTS
 from gradtui.runs.folder import RunFolder
 
@@ -109,7 +110,7 @@ def main() -> None:
     folder, side = RunFolder(Path(assignment["run"])), int(assignment["side"])
     settings = folder.read().settings
     variant = settings.variants[side]
-    log = os.open(folder.log(variant), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    log = private.appending(folder.log(variant))
     os.dup2(log, 1)
     os.dup2(log, 2)
 

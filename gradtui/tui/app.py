@@ -14,14 +14,16 @@ from textual.app import App, SystemCommand
 from textual.binding import Binding
 from textual.command import CommandPalette
 from textual.filter import LineFilter
+from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.theme import Theme
 from textual.widget import Widget
 
+from gradtui.printing import printable
 from gradtui.runs.folder import RunFolder
 from gradtui.runs.launch import Starter
 from gradtui.tui import keys
-from gradtui.tui.characters import CHARACTERS, CharacterFilter, choose
+from gradtui.tui.characters import CHARACTERS, CharacterFilter, PrintableFilter, choose
 from gradtui.tui.link import call_when_gone
 from gradtui.tui.screens.help import HelpScreen
 from gradtui.tui.screens.leave import LeaveDialog
@@ -83,6 +85,7 @@ class GradtuiApp(App[int]):
         super().__init__()
         self._attached = folder
         self._starter = starter or Starter()
+        self._printable = PrintableFilter()
         self._characters = CharacterFilter(choose(os.environ))
 
     def on_mount(self) -> None:
@@ -95,7 +98,19 @@ class GradtuiApp(App[int]):
         self.push_screen(self._main)
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        return [*super().get_line_filters(), self._characters]
+        return [*super().get_line_filters(), self._printable, self._characters]
+
+    def notify(
+        self,
+        message: str,
+        *,
+        title: str = "",
+        severity: SeverityLevel = "information",
+        timeout: float | None = None,
+        markup: bool = False,
+    ) -> None:
+        """A notification. It is never markup: its words may come from outside."""
+        super().notify(printable(message), title=title, severity=severity, timeout=timeout, markup=False)
 
     def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
         super()._display(screen, narrowed(renderable))

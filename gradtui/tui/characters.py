@@ -13,6 +13,8 @@ from rich.segment import Segment
 from textual.color import Color
 from textual.filter import LineFilter
 
+from gradtui.printing import printable
+
 CHARACTERS = ("braille", "blocks", "ascii")
 VARIABLE = "GRADTUI_CHARACTERS"
 
@@ -71,6 +73,24 @@ def simplified(text: str, characters: str) -> str:
         return text.translate(_BLOCKS)
     plain = text.translate(_ASCII)
     return plain if plain.isascii() else "".join(c if c.isascii() else "?" * cell_len(c) for c in plain)
+
+
+class PrintableFilter(LineFilter):
+    """The last thing before the terminal: whatever is not printable goes, and every column stays where it is.
+
+    Texts from outside are escaped before, so that they can be read; what some widget has let through ends here.
+    """
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        return [
+            segment if segment.control or printable(segment.text) == segment.text
+            else Segment("".join(map(_in_its_place, segment.text)), segment.style)
+            for segment in segments
+        ]  # fmt: skip
+
+
+def _in_its_place(character: str) -> str:
+    return character if printable(character) == character else "?" * cell_len(character)
 
 
 class CharacterFilter(LineFilter):

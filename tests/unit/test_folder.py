@@ -104,5 +104,5 @@ def test_requests_are_files() -> None:
 def test_the_last_lines_of_a_log_are_fit_for_a_screen() -> None:
     folder = new_run()
     folder.log("with_zero_grad").write_bytes(b"one\n\n\x1b[31mtwo\x07\n\xff three\n")
-    assert folder.last_log_lines("with_zero_grad") == ["one", " [31mtwo", "\ufffd three"]
+    assert folder.last_log_lines("with_zero_grad") == ["one", r"\x1b[31mtwo\x07", "\ufffd three"]
     assert folder.last_log_lines("without_zero_grad") == []

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -18,8 +19,10 @@ import pytest
 
 from gradtui.runs import folder as folder_module
 from gradtui.runs.folder import RunFolder, create_run
+from gradtui.runs.liveness import held_alone, is_held
 from gradtui.runs.state import with_variant
 from gradtui.settings import RunSettings
+from tests.conftest import wait_until
 
 
 @pytest.fixture
@@ -159,3 +162,41 @@ def test_two_readers_do_not_take_each_other_for_a_supervisor(folder: RunFolder) 
             for _ in range(3)
         ]
         assert [reader.communicate(timeout=60)[0] for reader in readers] == ["{'lost'}\n"] * 3
+
+
+def test_of_many_that_take_a_lock_at_once_one_gets_it_whatever_readers_do(tmp_path: Path) -> None:
+    path = tmp_path / "alive"
+    take = (
+        "import sys; from pathlib import Path; from gradtui.runs.liveness import held_alone\n"
+        f"with held_alone(Path({str(path)!r})) as lock:\n"
+        "    print(lock is not None, flush=True)\n"
+        "    sys.stdin.read()"
+    )
+    with ExitStack() as stack:
+        takers = [
+            stack.enter_context(
+                subprocess.Popen([sys.executable, "-c", take], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            )
+            for _ in range(4)
+        ]
+        assert wait_until(lambda: is_held(path))  # looks at it all the while
+        with held_alone(path) as lock:
+            assert lock is None
+        said = [taker.stdout.readline() for taker in takers if taker.stdout is not None]
+        assert sorted(said) == ["False\n"] * 3 + ["True\n"]
+        for taker in takers:
+            taker.communicate()
+    with held_alone(path) as lock:
+        assert lock is not None
+
+
+def test_a_reader_that_looks_is_not_taken_for_the_one_that_holds_the_lock(tmp_path: Path) -> None:
+    path = tmp_path / "alive"
+    path.touch()
+    with open(path, "r+") as reader:
+        fcntl.flock(reader, fcntl.LOCK_SH)
+        looking = threading.Timer(0.1, fcntl.flock, (reader, fcntl.LOCK_UN))
+        looking.start()
+        with held_alone(path) as lock:
+            assert lock is not None
+        looking.join()

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from dataclasses import replace
 
 from gradtui.catalog import OPTIMIZERS
 from gradtui.runs.sweep import Cell, Outcome, Sweep, grid_rows, sweep_claims
@@ -49,3 +51,42 @@ def test_the_claims_on_optimizers_are_answered_from_the_grid() -> None:
     assert (worst.verdict, same.verdict) == ("holds", "does not hold")
     worst, same = sweep_claims(sweep_of({"SGD": CLEAR}))
     assert (worst.verdict, same.verdict) == ("cannot tell", "cannot tell")
+
+
+def test_a_cell_counts_once_and_only_by_a_run_that_has_finished() -> None:
+    sweep = sweep_of({"SGD": CLEAR[:2], "Adam": CLEAR[:1]})
+    cell, other = Cell("SGD", 0.1, 0), Cell("Adam", 0.1, 0)
+    lost = Outcome(cell, "before", "lost", 0.0, 1.0)
+    repeated = Outcome(cell, "again", "finished", 0.5, 0.4)
+    failed = Outcome(other, "after", "failed", math.nan, 0.1)
+    sweep = replace(sweep, outcomes=[lost, *sweep.outcomes, repeated, failed])
+    rows = {row.optimizer: row for row in grid_rows(sweep)}
+    assert (rows["SGD"].seeds, rows["SGD"].left) == (2, (0.5 + 0.94) / 2)
+    assert (rows["Adam"].seeds, rows["Adam"].left) == (1, 0.95)
+    assert (sweep.finished, sweep.failed) == (3, 0)
+
+
+def test_cells_whose_run_failed_or_was_lost_are_left_to_do_and_diverged_ones_are_not() -> None:
+    cells = [Cell("SGD", 0.1, seed) for seed in range(4)]
+    statuses = ("finished", "failed", "lost")
+    outcomes = [Outcome(cell, "run", status, math.nan, 1.0) for cell, status in zip(cells, statuses, strict=False)]
+    sweep = Sweep("id", {"experiment": "linear"}, ["SGD"], [0.1], [0, 1, 2, 3], "stopped", outcomes)
+    assert sweep.left_to_do() == cells[1:]
+    assert [row.seeds for row in grid_rows(sweep)] == [1]
+
+
+def test_the_grid_is_made_in_one_pass_over_the_outcomes() -> None:
+    passes = []
+
+    class Counted(tuple[Outcome, ...]):
+        __slots__ = ()
+
+        def __iter__(self) -> Iterator[Outcome]:
+            passes.append(1)
+            return super().__iter__()
+
+    lrs = [0.1 / (i + 1) for i in range(50)]
+    cells = [Cell("SGD", lr, 0) for lr in lrs]
+    outcomes = Counted(Outcome(cell, "run", "finished", 0.0, 1.0) for cell in cells)
+    assert len(grid_rows(Sweep("id", {"experiment": "linear"}, ["SGD"], lrs, [0], "finished", outcomes))) == 50
+    assert len(passes) == 1

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import gradtui
+from gradtui import private
 from gradtui.runs.folder import RunFolder
 from gradtui.script import program
 from gradtui.script.after_torch import after_torch
@@ -73,6 +74,7 @@ class Side:
         if rows is not None:
             rows.close()
         self._write_notes()
+        self.notes.write()
         status, reason = "finished", None
         if rows is not None and rows.failure is not None:
             status, reason = "failed", rows.failure
@@ -172,7 +174,7 @@ def main() -> None:
     assignment = supervisor.receive()
     folder, number = RunFolder(Path(assignment["run"])), int(assignment["side"])
     settings = folder.read().settings
-    log = os.open(folder.log(settings.variants[number]), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    log = private.appending(folder.log(settings.variants[number]))
     os.dup2(log, 1)
     os.dup2(log, 2)
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # a log that is read while it grows

@@ -8,6 +8,7 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
+from gradtui.printing import printable
 from gradtui.tui.screens.settled import Settled
 
 
@@ -29,7 +30,7 @@ class AskDialog(Settled, ModalScreen[bool]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = self._heading
-            yield Static(self._question, markup=False)
+            yield Static(printable(self._question), markup=False)
             with Horizontal(classes="buttons"):
                 yield Button(self._doing, variant="error", id="do", compact=True)
                 yield Button("Leave it (Esc)", variant="primary", id="leave", compact=True)

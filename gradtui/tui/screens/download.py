@@ -13,6 +13,7 @@ from textual.widgets import Button, Label, ProgressBar, Static
 
 from gradtui.cifar10 import DataMissing
 from gradtui.cifar10.download import ARCHIVE_SIZE, URL, download
+from gradtui.printing import printable
 from gradtui.tui.screens.settled import Settled
 
 DRAWINGS_PER_SECOND = 4
@@ -33,7 +34,7 @@ class DownloadDialog(Settled, ModalScreen[bool]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = "Download CIFAR-10"
-            yield Label(f"from  {URL}\nto    {self._to}", markup=False)
+            yield Label(f"from  {URL}\nto    {printable(self._to)}", markup=False)
             yield ProgressBar(total=ARCHIVE_SIZE, show_eta=False)
             yield Static("", id="outcome", markup=False)
             with Horizontal(classes="buttons"):
@@ -71,7 +72,7 @@ class DownloadDialog(Settled, ModalScreen[bool]):
     def _failed(self, problem: str) -> None:
         if self.is_mounted:
             outcome = self.query_one("#outcome", Static)
-            outcome.update(problem)
+            outcome.update(printable(problem))
             outcome.add_class("-bad")
             self.query_one("#cancel", Button).label = "Close (Esc)"
 

@@ -10,6 +10,7 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Select, Static
 
+from gradtui.printing import printable
 from gradtui.runs.export import ExportError
 from gradtui.runs.folder import RunFolder
 from gradtui.runs.formats import FORMATS, Format
@@ -110,5 +111,5 @@ class ExportDialog(Settled, ModalScreen[None]):
 
     def _say(self, words: str, *, bad: bool = False) -> None:
         outcome = self.query_one("#outcome", Static)
-        outcome.update(words)
+        outcome.update(printable(words))
         outcome.set_class(bad, "-bad")

@@ -115,7 +115,7 @@ class HistoryScreen(Settled, Screen[Choice]):
         if summary is not None and summary.state is None:
             summary = summarize(summary.folder)  # it may not have been read yet
         if summary is not None and summary.state is None:
-            self._say(f"damaged: {printable(summary.problem)}", bad=True)
+            self._say(f"damaged: {summary.problem}", bad=True)
             return None
         return summary
 
@@ -188,7 +188,7 @@ class HistoryScreen(Settled, Screen[Choice]):
 
     def _say(self, words: str, *, bad: bool = False) -> None:
         said = self.query_one("#said", Static)
-        said.update(words)
+        said.update(printable(words))
         said.set_class(bad, "-bad")
 
 

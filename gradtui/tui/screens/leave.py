@@ -30,7 +30,7 @@ class LeaveDialog(Settled, ModalScreen[str]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = "A run goes on"
-            yield Label(f"{self._run_id} has not ended. Left running, it goes on without the app.")
+            yield Label(f"{self._run_id} has not ended. Left running, it goes on without the app.", markup=False)
             with Horizontal(classes="buttons"):
                 yield Button("Stop it (s)", variant="error", id="stop", compact=True)
                 yield Button("Leave it running (l)", variant="primary", id="leave", compact=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 from textual.app import ComposeResult
@@ -10,10 +11,14 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.screen import Screen
 from textual.widgets import Footer, Label, Static
 
+from gradtui.printing import printable
 from gradtui.runs import claims, sweep
-from gradtui.runs.atomic import replacing
+from gradtui.runs.export import ExportError
 from gradtui.runs.folder import HomeError
-from gradtui.runs.sweep import Sweep, SweepFolder
+from gradtui.runs.state import DamagedRun
+from gradtui.runs.sweep import Sweep
+from gradtui.runs.sweep_folder import SweepFolder, SweepReader, export_sweep
+from gradtui.runs.sweep_list import create_sweep
 from gradtui.runs.sweeper import start_sweeper
 from gradtui.settings import RunSettings, SettingsError
 from gradtui.tui import keys
@@ -48,7 +53,9 @@ class SweepScreen(Settled, Screen[None]):
         super().__init__()
         self._settings = settings
         self._folder: SweepFolder | None = None
-        self._sweeper: subprocess.Popen[bytes] | None = None
+        self._reader: SweepReader | None = None
+        self._sweeper: subprocess.Popen[bytes] | None = None  # kept to be reaped
+        self._shown: Sweep | None = None
 
     def compose(self) -> ComposeResult:
         yield Static(f" gradtui  sweep of {self._settings.experiment}", id="title", markup=False)
@@ -68,58 +75,83 @@ class SweepScreen(Settled, Screen[None]):
         self._say("F5 starts the sweep, or goes on with one that was stopped. Every run is kept.")
 
     def action_start(self) -> None:
-        if self._sweeper is not None and self._sweeper.poll() is None:
-            return
-        if self._folder is None or self._folder.read().status == "finished":
-            given = self._settings.as_dict()
-            typed = [self.query_one(f"#{name}", TextField).value for name, *_ in FIELDS]
-            try:
-                for owned in [name for name in given if sweep.is_of_optimizer(name)]:
-                    del given[owned]
-                self._folder = sweep.create_sweep(given, *typed)
-            except (SettingsError, HomeError, OSError) as error:
-                self._say(str(error), bad=True)
+        """Start a sweep, or go on with one that is not finished."""
+        try:
+            status = self._folder.status() if self._folder is not None else None
+            if status == "running":
                 return
-        self._sweeper = start_sweeper(self._folder)
+            if self._folder is None or status == "finished":
+                self._folder = self._create()
+                self._reader = SweepReader(self._folder)
+            self._sweeper = start_sweeper(self._folder)
+        except (SettingsError, DamagedRun, OSError) as error:
+            self._say(str(error), bad=True)
+            return
         self.set_focus(None)
         self._ticks.resume()
         self._tick()
 
+    def _create(self) -> SweepFolder:
+        given = self._settings.as_dict()
+        typed = [self.query_one(f"#{name}", TextField).value for name, *_ in FIELDS]
+        for owned in [name for name in given if sweep.is_of_optimizer(name)]:
+            del given[owned]
+        return create_sweep(given, *typed)
+
     def action_stop(self) -> None:
-        if self._folder is not None:
+        if self._folder is None:
+            return
+        try:
             self._folder.request_stop()
+        except HomeError as error:
+            self._say(str(error), bad=True)
 
     def action_export(self) -> None:
-        if self._folder is None or not self._folder.csv.exists():
+        if self._reader is None:
             return
-        path = Path(f"{self._folder.path.name}.csv").absolute()
+        self._reader.advance()
+        path = Path(f"{self._reader.folder.id}.csv").absolute()
         try:
-            with replacing(path, overwrite=False) as file:
-                file.write(self._folder.csv.read_text(encoding="ascii"))
-        except OSError as error:
-            self._say(f"{path} cannot be written ({error.strerror or 'it exists'})", bad=True)
+            count = export_sweep(self._reader.sweep, path)
+        except ExportError as error:
+            self._say(str(error), bad=True)
         else:
-            self._say(f"Wrote {len(self._folder.read().outcomes):,} rows to {path}")
+            self._say(f"Wrote {count:,} rows to {path}")
 
     def action_close(self) -> None:
         self.dismiss(None)
 
     def _tick(self) -> None:
         assert self._folder is not None
-        state = self._folder.read()
-        ended = self._sweeper is None or self._sweeper.poll() is not None
-        total = len(list(state.cells()))
-        status = state.status if ended else "running"
-        self.query_one("#title", Static).update(
-            f" gradtui  sweep of {state.base['experiment']}, {state.quantity}   {status}  {len(state.outcomes)}/{total} runs"
-        )
-        self.query_one(GridLines).show(_grid(state))
-        if ended:
+        assert self._reader is not None
+        if self._sweeper is not None:
+            self._sweeper.poll()
+        try:
+            status = self._folder.status()
+        except DamagedRun as error:
+            self._say(str(error), bad=True)
             self._ticks.pause()
+            return
+        self._reader.advance()
+        state = replace(self._reader.sweep, status=status)
+        if state != self._shown:
+            self._shown = state
+            self._show(state)
+        if status != "running":
+            self._ticks.pause()
+
+    def _show(self, state: Sweep) -> None:
+        what = f"sweep of {state.base['experiment']}, {state.quantity}"
+        self.query_one("#title", Static).update(f" gradtui  {what}   {state.status}  {state.finished}/{state.size} runs")
+        self.query_one(GridLines).show(_grid(state))
+        if state.status in ("stopped", "lost"):
+            self._say(f"The sweep is {state.status}. F5 continues it.")
+        elif state.failed:
+            self._say(f"{state.failed:,} runs failed; gradtui sweep --resume {state.id} repeats them.", bad=True)
 
     def _say(self, words: str, *, bad: bool = False) -> None:
         said = self.query_one("#said", Static)
-        said.update(words)
+        said.update(printable(words))
         said.set_class(bad, "-bad")
 
 

@@ -6,7 +6,8 @@ import textwrap
 from pathlib import Path
 
 from gradtui.policies import POLICIES
-from gradtui.runs.regular import first_bytes, printable
+from gradtui.printing import printable
+from gradtui.runs.regular import first_bytes
 from gradtui.settings import RunSettings
 from gradtui.tui.widgets.lines import Line
 

@@ -10,6 +10,8 @@ from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
 
+from gradtui.printing import printable
+
 Line = Sequence[tuple[str, str]]
 """Pieces of one line: text, and the role that it plays (a component class without its prefix; "" is plain text)."""
 
@@ -26,8 +28,8 @@ class Lines(Widget):
         self._plain: Style | None = None
 
     def show(self, lines: Sequence[Line]) -> None:
-        """Take ``lines`` in place of those shown."""
-        before, self._lines = self._lines, list(lines)
+        """Take ``lines`` in place of those shown, their texts made printable."""
+        before, self._lines = self._lines, [[(printable(text), role) for text, role in line] for line in lines]
         if len(before) != len(self._lines):
             self.refresh(layout=True)
             return

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rich.text import Text
 from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
@@ -15,6 +16,7 @@ from textual.widgets import Collapsible, Input, Label, Select, Static
 from textual.widgets import Switch as SwitchWidget
 
 from gradtui.kinds import Choice, Device, Switch
+from gradtui.printing import printable
 from gradtui.settings import DECIDING, SETTINGS, RunSettings, Setting, SettingsError, default_of
 from gradtui.tui.widgets.text_field import TextField
 
@@ -63,7 +65,7 @@ class SettingRow(Vertical):
         """Show an error under the field, or none."""
         if problem == self._problem.content:
             return
-        self._problem.update(problem)
+        self._problem.update(printable(problem))
         self._problem.display = bool(problem)
         if self._control is not None:
             self._control.set_class(bool(problem), "-bad")
@@ -75,7 +77,7 @@ class SettingRow(Vertical):
         assert isinstance(self._control, Select)
         chosen = self.value
         with self.prevent(Select.Changed):
-            self._control.set_options([(label, value) for value, label in options.items()])
+            self._control.set_options([(Text(printable(label)), value) for value, label in options.items()])
             self._control.value = str(chosen) if chosen in options else next(iter(options))
 
     def focus_control(self) -> None:
