@@ -15,6 +15,7 @@ from gradtui.cifar10 import DataMissing
 from gradtui.cifar10 import files as cifar10_files
 from gradtui.runs.folder import RunFolder, runs_directory, telling_of_the_home
 from gradtui.runs.liveness import held
+from gradtui.runs.nameless import WARM
 from gradtui.runs.spawn import command, environment
 from gradtui.settings import RunSettings, SettingsError
 
@@ -55,7 +56,7 @@ class WarmSupervisor:
     def __init__(self) -> None:
         runs = runs_directory()
         with telling_of_the_home(runs):
-            descriptor, name = tempfile.mkstemp(prefix=".warm-", dir=runs)
+            descriptor, name = tempfile.mkstemp(prefix=WARM, dir=runs)
             os.close(descriptor)
             self._lock = Path(name)
             with held(self._lock) as lock:
