@@ -18,12 +18,16 @@ from functools import partial
 from pathlib import Path
 
 from gradtui.runs.folder import RunFolder, all_runs
+from gradtui.runs.nameless import NEW, WARM, nameless_folder
 from tests.conftest import is_alive, wait_until
 from tests.process.campaign.processes import Process, find_processes
 from tests.terminal.emulator import Terminal
 
 LONGEST_WAIT = 240.0
 """Seconds that anything may take to end, also on a box that others keep busy."""
+
+STARTERS = ("run", "compare", "app", "attach", "sweep", "sweeper")
+"""What lays out run folders or keeps a supervisor warm."""
 
 INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM)
 
@@ -67,7 +71,7 @@ class Case(ABC):
             if not self.terminals:
                 time.sleep(min(0.05, left))
 
-    def watch(self) -> None:
+    def watch(self) -> None:  # noqa: B027 (not every kind of case has something to look at)
         """Look at what must hold at any moment."""
 
     def victim(self, kinds: Collection[str]) -> Process | None:
@@ -145,11 +149,12 @@ class Case(ABC):
         else:
             self.start_command(what, run.id)
 
-    def start_command(self, *words: str, **streams: int) -> subprocess.Popen[bytes]:
-        """Start a command of gradtui without a terminal."""
-        silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, **streams}
-        command = [sys.executable, "-m", "gradtui", *words]
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, **silent)
+    def start_command(self, *words: str, stdout: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
+        """Start a command of gradtui without a terminal. What it says on stderr is kept."""
+        with open(self.home.with_suffix(".stderr"), "ab") as said:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "gradtui", *words], stdin=subprocess.DEVNULL, stdout=stdout, stderr=said
+            )
         self.commands.append(process)
         return process
 
@@ -176,11 +181,26 @@ class Case(ABC):
             assert path.exists(), f"{path} is gone"
             if path.parent.parent.name == "runs":  # a sweep may replace the row of a cell that had failed
                 assert path.read_bytes().startswith(text), f"rows of {path} are gone"
-        hidden = [str(path.relative_to(self.home)) for path in self.home.rglob(".*")]
-        assert not hidden, f"left over: {hidden}"
+        self.check_leftovers()
         for lock in [*self.home.rglob("alive"), *self.home.rglob("starting")]:
             with open(lock, "rb") as file:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def check_leftovers(self) -> None:
+        """Only a starter that was killed leaves something behind, which goes later."""
+        hidden = list(self.home.rglob(".*"))
+        runs = self.home / "runs"
+        left = [path for path in hidden if path.parent == runs and path.name.startswith((NEW, WARM))]
+        assert hidden == left, f"left over: {hidden}"
+        if not left:
+            return
+        assert self.count(STARTERS), f"left over, though no starter was killed: {left}"
+        self.tell(f"left by a starter that was killed: {', '.join(path.name for path in left)}")
+        self.done["left by a starter that was killed, and removed later"] += len(left)
+        for path in left:
+            os.utime(path, (0, 0))
+        with nameless_folder(runs):
+            assert not [path for path in left if path.exists()]
 
     def report(self) -> None:
         """Say in a last line what was done."""

@@ -57,7 +57,7 @@ class ScriptCase(Case):
         own_session = self.chance.random() < 0.5
         text = SCRIPT.format(child=child, own_session=own_session, context=self.context, clear=clear)
         self.script.write_text(text, encoding="utf-8")
-        self.tell(f"a DataLoader that uses {self.context}, a child in {'a session of its own' if own_session else 'its session'}")
+        self.tell(f"a DataLoader that uses {self.context}; a child{' in a session of its own' if own_session else ''}")
 
 
 class CompareCase(ScriptCase):

@@ -67,8 +67,9 @@ class SweepCase(Case):
         for _ in range(self.chance.randint(2, 4)):
             for _ in range(self.chance.choice((1, 1, 2))):
                 self.start_or_resume()
-            for _ in range(self.chance.randint(1, 4)):
-                self.rest(self.chance.uniform(0, 2.5))
+            self.rest_until_there("worker")
+            for _ in range(self.chance.randint(2, 5)):
+                self.rest(self.chance.uniform(0, 1.5))
                 if self.over:
                     break
                 self.disturb(PROCESSES, interruptible=PROCESSES)
@@ -117,7 +118,7 @@ class SweepCase(Case):
                 live.setdefault(cell_of(state), []).append(run.id)
         for cell, runs in live.items():
             self._never_twice(f"runs of {cell}", runs)
-        self.rest_of_looks(sweepers, live)
+        self._forget_what_passed(sweepers, live)
 
     def _never_twice(self, what: str, found: list[str]) -> None:
         if len(found) > 1:
@@ -125,7 +126,7 @@ class SweepCase(Case):
             self._two_of_one[key] += 1
             assert self._two_of_one[key] < 2, f"{what} at once: {found}"
 
-    def rest_of_looks(self, sweepers: list[str], live: Mapping[tuple[object, ...], list[str]]) -> None:
+    def _forget_what_passed(self, sweepers: list[str], live: Mapping[tuple[object, ...], list[str]]) -> None:
         """What is not seen any more was seen in passing."""
         now = {frozenset(found) for found in (sweepers, *live.values())}
         self._two_of_one = Counter({key: count for key, count in self._two_of_one.items() if key in now})
