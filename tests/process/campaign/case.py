@@ -44,6 +44,8 @@ class Case(ABC):
         self.suspended: dict[int, Process] = {}
         self.terminals: list[Terminal] = []
         self.commands: list[subprocess.Popen[bytes]] = []
+        self.gentle = chance.random() < 0.25
+        """Only suspensions and pauses: all there is must come to its end."""
         self._seen: dict[Path, bytes] = {}
         self._began = time.monotonic()
 
@@ -107,7 +109,7 @@ class Case(ABC):
 
     def rest_until_there(self, kind: str) -> None:
         """Until there is a process of this kind, or nothing any more; at times not at all, as a start can be disturbed too."""
-        if self.chance.random() < 0.25:
+        if self.chance.random() < 0.2:
             return
         while not any(process.kind == kind for process in find_processes(self.home)) and not self.over:
             self.rest(0.05)
@@ -124,9 +126,9 @@ class Case(ABC):
         process = self.victim(kinds)
         if process is None:
             return
-        if self.chance.random() < kill:
+        if not self.gentle and self.chance.random() < kill:
             self.send(signal.SIGKILL, process)
-        elif process.kind in interruptible and self.chance.random() < 0.4:
+        elif not self.gentle and process.kind in interruptible and self.chance.random() < 0.3:
             self.send(self.chance.choice(INTERRUPTIONS), process)
         elif process.pid not in self.suspended:
             self.send(signal.SIGSTOP, process)
@@ -140,8 +142,11 @@ class Case(ABC):
 
     # What is asked of runs
 
-    def ask(self, run: RunFolder, what: str) -> None:
-        """Ask a run to stop, pause or resume, by its folder or by the command."""
+    def ask(self, run: RunFolder, stop: float = 0.3) -> None:
+        """Pause or resume a run, or stop it, which is as likely as ``stop``; by its folder or by the command."""
+        what = "resume" if run.pause_requested else "pause"
+        if not self.gentle and self.chance.random() < stop:
+            what = "stop"
         self.look_at_rows()
         self.happened(what, run.id, "run")
         if self.chance.random() < 0.5:

@@ -43,7 +43,7 @@ class ReaderCase(Case):
         self.leave_terminals(run)
         self.wait_for_end()
         self.check_home()
-        state = check_run(run, self.excuses(), STEPS)
+        state = check_run(run, self.excuses())
         self.done[state.status] += 1
 
     def start_readers(self, run: RunFolder) -> None:
@@ -56,10 +56,8 @@ class ReaderCase(Case):
     def disturb_readers_or_run(self, run: RunFolder) -> None:
         draw = self.chance.random()
         if draw < 0.2 and run in runs_that_can_be_asked():
-            self.ask(run, "resume" if run.pause_requested else "pause")
-        elif draw < 0.25 and run in runs_that_can_be_asked():
-            self.ask(run, "stop")
-        elif draw < 0.35:
+            self.ask(run, stop=0.2)
+        elif draw < 0.3:
             self.press(self.chance.choice(self.terminals))
         elif draw < 0.9:
             self.disturb(READERS, kill=0.25)
@@ -106,9 +104,13 @@ class ReaderCase(Case):
         status = run.observe().status
         for terminal in self.terminals:
             if terminal.process.poll() is None and terminal.descriptor >= 0:
-                terminal.wait_for(status, seconds=60)
-                terminal.press("q")
-                assert terminal.exit_code(60) == 0
+                terminal.wait_for(status, seconds=60)  # also of a side that has ended before the run
+                for _ in range(10):
+                    terminal.press("q")
+                    if terminal.exit_code(6) is not None:
+                        break
+                    terminal.press("Escape")  # it was not known yet that the run has ended: do not answer how to leave it
+                assert terminal.process.returncode == 0, f"exit code {terminal.process.returncode}\n{terminal.text}"
                 self.done["app that was there to the end"] += 1
 
     def excuses(self) -> Excuses:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from gradtui.runs import launch
 from gradtui.runs.folder import RunFolder, all_runs, create_run
 from gradtui.settings import RunSettings
 from tests.conftest import is_alive
-from tests.process.campaign.case import Case, runs_that_can_be_asked
+from tests.process.campaign.case import LONGEST_WAIT, Case, runs_that_can_be_asked
 from tests.process.campaign.checking import Excuses, check_run
 from tests.terminal.emulator import Terminal
 
-STEPS = 30_000
+EPOCHS = {"linear": 30_000, "digits": 100}
 STARTERS = ("command", "command in a terminal", "app", "launcher", "warm supervisor")
 PROCESSES = ("run", "app", "supervisor", "worker", "device search")
 
@@ -41,8 +42,10 @@ class RunCase(Case):
         self.tell(f"start by {starter}")
         self.done[f"run by {starter}"] += 1
         schedule = self.chance.choice(("turns", "parallel"))
-        words = ("run", "--epochs", str(STEPS), "--timing-probe", "off", "--schedule", schedule)
-        settings = {"epochs": STEPS, "timing_probe": False, "schedule": schedule}
+        experiment = self.chance.choice(("linear", "linear", "digits"))
+        epochs, probe = EPOCHS[experiment], self.chance.random() < 0.2
+        settings = {"experiment": experiment, "epochs": epochs, "timing_probe": probe, "schedule": schedule}
+        words = ("run", experiment, "--epochs", str(epochs), "--timing-probe", "on" if probe else "off", "--schedule", schedule)
         match starter:
             case "command":
                 self._command = self.start_command(*words)
@@ -53,7 +56,7 @@ class RunCase(Case):
                 self.rest(self.chance.uniform(0, 1))
                 if self.chance.random() < 0.8:
                     self.terminals[0].wait_for("ready", seconds=120)
-                    self.terminals[0].press("Tab", "Tab", "Tab", "\x01", "\x0b", *str(STEPS), "F5")
+                    self.terminals[0].press("Tab", "Tab", "Tab", "\x01", "\x0b", *str(EPOCHS["linear"]), "F5")
             case "launcher":
                 self.supervised(launch.start_supervisor(create_run(RunSettings.parse(settings))))
             case "warm supervisor":
@@ -68,12 +71,9 @@ class RunCase(Case):
     def disturb_or_ask(self) -> None:
         runs = runs_that_can_be_asked()
         draw = self.chance.random()
-        if runs and draw < 0.1:
-            self.ask(self.chance.choice(runs), "stop")
-        elif runs and draw < 0.3:
-            run = self.chance.choice(runs)
-            self.ask(run, "resume" if run.pause_requested else "pause")
-        elif self.terminals and draw < 0.4 and is_alive(self.terminals[0].process.pid):
+        if runs and draw < 0.3:
+            self.ask(self.chance.choice(runs))
+        elif self.terminals and draw < 0.4 and not self.gentle and is_alive(self.terminals[0].process.pid):
             self.press_or_hang_up(self.terminals[0])
         else:
             self.disturb(PROCESSES, interruptible=PROCESSES, kill=0.35)
@@ -97,7 +97,7 @@ class RunCase(Case):
         self.wait_for_end()
         self.check_home()
         for folder in all_runs():
-            state = check_run(folder, self.excuses(folder), STEPS)
+            state = check_run(folder, self.excuses(folder))
             self.done[state.status] += 1
             if self._command is not None and not self.count(("run",)):
                 assert self._command.returncode == (state.status in ("failed", "lost")), self._command.returncode
@@ -110,7 +110,9 @@ class RunCase(Case):
     def leave_terminals(self) -> None:
         """Quit the app when its run has ended; a command in a terminal ends by itself."""
         for terminal in self.terminals:
+            deadline = time.monotonic() + LONGEST_WAIT
             while terminal.process.poll() is None:
+                assert time.monotonic() < deadline, f"it does not end:\n{terminal.text}"
                 if terminal.descriptor >= 0 and not runs_that_can_be_asked() and terminal.process.args == APP:
                     terminal.press("q")
                 self.rest(0.3)

@@ -73,9 +73,8 @@ class CompareCase(ScriptCase):
             if self.over:
                 break
             runs = runs_that_can_be_asked()
-            draw = self.chance.random()
-            if runs and draw < 0.2:
-                self.ask(runs[0], "stop" if draw < 0.07 else "resume" if runs[0].pause_requested else "pause")
+            if runs and self.chance.random() < 0.2:
+                self.ask(runs[0])
             else:
                 self.disturb(self.PROCESSES, interruptible=("compare", "supervisor", "worker"), kill=0.35)
         self.wake_all()
@@ -85,8 +84,9 @@ class CompareCase(ScriptCase):
         self.wait_for_end()
         self.check_home()
         for run in all_runs():
-            state = check_run(run, self.excuses(), STEPS)
+            state = check_run(run, self.excuses(), steps=STEPS)
             self.done[state.status] += 1
+            assert state.status == "finished" or not self.gentle
             if not self.count(("compare",)):
                 assert command.returncode == (state.status in ("failed", "lost")), command.returncode
 

@@ -141,7 +141,7 @@ class SweepCase(Case):
         finished: Counter[tuple[object, ...]] = Counter()
         statuses: Counter[str] = Counter()
         for run in all_runs():
-            state = check_run(run, self.excuses(), STEPS)
+            state = check_run(run, self.excuses())
             statuses[state.status] += 1
             finished[cell_of(state)] += state.status == "finished"
             if run.id in named:
