@@ -198,9 +198,10 @@ def _open_app(run: str | None) -> int:
             return _refuse(
                 f"standard {name} is not a terminal; over SSH use `ssh -t HOST gradtui`, without a terminal `gradtui run`"
             )
-    from gradtui.runs.folder import find_run, runs_directory
+    from gradtui.runs.folder import find_run
+    from gradtui.runs.home import check_home
 
-    runs_directory()
+    check_home()
     folder = find_run(run) if run is not None else None
     if folder is not None:
         folder.read()  # a damaged run is told here, in one line
@@ -247,6 +248,7 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _export(options: argparse.Namespace) -> int:
+    from gradtui.runs.destination import never
     from gradtui.runs.export import write_csv
     from gradtui.runs.folder import find_run
     from gradtui.runs.formats import FORMATS
@@ -259,7 +261,7 @@ def _export(options: argparse.Namespace) -> int:
     for format in FORMATS:
         path = getattr(options, format.name)
         if path is not None:
-            print(f"wrote {format.write(folder, path, options.force)}", file=sys.stderr)
+            print(f"wrote {format.write(folder, path, options.force, never)}", file=sys.stderr)
     return DONE
 
 

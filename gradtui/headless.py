@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
@@ -14,9 +15,11 @@ from gradtui.cifar10 import DataMissing
 from gradtui.cifar10.files import download_place, find
 from gradtui.printing import printable, write_over
 from gradtui.runs import claims, export, launch, table
+from gradtui.runs.destination import check_target
 from gradtui.runs.folder import RunFolder, all_runs, create_run
+from gradtui.runs.home import HomeError
 from gradtui.runs.results import RunReader
-from gradtui.runs.state import DamagedRun, RunState
+from gradtui.runs.state import DELETED, DamagedRun, DeletedRun, RunState
 from gradtui.runs.tail import Columns
 from gradtui.runs.wording import duration, number, percent
 from gradtui.settings import RunSettings
@@ -31,17 +34,26 @@ def run(settings: RunSettings, *, csv: Path | None, as_json: bool) -> int:
     Raises ExportError, HomeError and SettingsError before anything is started.
     """
     if csv is not None and str(csv) != "-":
-        export.check_target(csv, overwrite=False)
+        check_target(csv, overwrite=False)
     if settings.download:
         _download(settings)
     launch.check(settings)
     folder = create_run(settings)
     supervisor = launch.start_supervisor(folder)
-    interrupted = _stop_on_interrupt(folder)
-    reader = RunReader(folder)
+    interrupted = _stop_on_interrupt(folder, supervisor)
+    try:
+        reader = RunReader(folder)
+    except DamagedRun:  # already: nobody would see what it trains
+        supervisor.terminate()
+        supervisor.wait()
+        raise
     lines = EpochLines if settings.script is None else StepLines
     progress = Bar(reader) if sys.stderr.isatty() else lines(reader)
     _follow(reader, supervisor, progress)
+    if reader.state.live:  # the run has ended, and how cannot be read
+        folder.read()
+    if reader.state.status == DELETED:
+        csv = None  # there are no rows to export
 
     folder.mark_seen()
 
@@ -64,9 +76,12 @@ def run(settings: RunSettings, *, csv: Path | None, as_json: bool) -> int:
         if variant.reason:
             why = printable(f"{variant.reason} (its log: {folder.log(name)})")
             print(f"gradtui: {name} failed: {why}", file=sys.stderr)
+    if results.state.status == "lost" and results.state.note:
+        why = printable(f"{results.state.note} (its log: {folder.supervisor_log})")
+        print(f"gradtui: the run is lost: {why}", file=sys.stderr)
     if interrupted:
         return 130
-    return 1 if results.state.status in ("failed", "lost") else 0
+    return 1 if results.state.status in ("failed", "lost", DELETED) else 0
 
 
 def _download(settings: RunSettings) -> None:
@@ -88,13 +103,14 @@ def _download(settings: RunSettings) -> None:
         print(file=sys.stderr)
 
 
-def _stop_on_interrupt(folder: RunFolder) -> list[int]:
+def _stop_on_interrupt(folder: RunFolder, supervisor: subprocess.Popen[bytes]) -> list[int]:
     """ctrl+c and SIGTERM ask the run to stop; the list that is returned then holds the signal."""
     received: list[int] = []
 
     def stop(number: int, frame: FrameType | None) -> None:
         received.append(number)
-        folder.request_stop()
+        with suppress(HomeError, DamagedRun):  # it ended by itself
+            launch.stop(folder, supervisor)
 
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, stop)
@@ -102,12 +118,18 @@ def _stop_on_interrupt(folder: RunFolder) -> list[int]:
 
 
 def _follow(reader: RunReader, supervisor: subprocess.Popen[bytes], progress: Bar | EpochLines | StepLines) -> None:
-    """Show what the run writes until its supervisor has ended."""
+    """Show what the run writes until its supervisor has ended; a run that is deleted meanwhile is stopped."""
     note = None
+    deleted = False
     while True:
         ended = supervisor.poll() is not None
         state = reader.refresh_state()
-        if state.note is not None and state.note != note:
+        if state.status == DELETED and not deleted:
+            deleted = True
+            progress.say(f"gradtui: run {reader.folder.label} was deleted")
+            if not ended:
+                supervisor.terminate()
+        if state.live and state.note is not None and state.note != note:
             progress.say(f"gradtui: {printable(state.note)}")
         note = state.note
         while any(new := reader.advance()):
@@ -207,8 +229,11 @@ class Bar:
 
 def list_runs(*, as_json: bool) -> int:
     """Print the saved runs, newest first."""
-    folders = all_runs()
-    entries = [_entry(folder) for folder in folders]
+    folders, entries = [], []
+    for folder in all_runs():
+        with suppress(DeletedRun):  # meanwhile
+            entries.append(_entry(folder))
+            folders.append(folder)
     if as_json:
         print(json.dumps(entries, allow_nan=False))
         return 0
@@ -220,8 +245,11 @@ def list_runs(*, as_json: bool) -> int:
 
 
 def _entry(folder: RunFolder) -> dict[str, object]:
+    """Raises DeletedRun."""
     try:
         state: RunState = folder.observe()
+    except DeletedRun:
+        raise
     except DamagedRun as error:
         return {"run": folder.id, "status": "damaged", "summary": str(error), "created": None, "settings": None}
     return {

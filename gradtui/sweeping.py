@@ -15,8 +15,9 @@ from pathlib import Path
 from types import FrameType
 
 from gradtui.printing import printable
-from gradtui.runs import claims, export, sweep
-from gradtui.runs.folder import HomeError
+from gradtui.runs import claims, sweep
+from gradtui.runs.destination import check_target
+from gradtui.runs.home import HomeError
 from gradtui.runs.regular import open_regular, printable_lines
 from gradtui.runs.state import DamagedRun
 from gradtui.runs.sweep import Outcome, Sweep
@@ -33,7 +34,7 @@ def run_sweep(folder: SweepFolder, *, csv: Path | None, as_json: bool) -> int:
     Raises ExportError, HomeError and DamagedRun before anything is started.
     """
     if csv is not None:
-        export.check_target(csv, overwrite=False)
+        check_target(csv, overwrite=False)
     following = _Following(folder)
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, following.interrupt)

@@ -6,7 +6,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from gradtui.runs.atomic import NO_SPACE
+from gradtui.runs.atomic import NO_SPACE, reason
 
 
 def append_whole(descriptor: int, data: bytes) -> None:
@@ -25,4 +25,4 @@ def append_whole(descriptor: int, data: bytes) -> None:
 def not_written(path: Path, error: OSError) -> str:
     """One line that names the file and says why it cannot be written."""
     what = "no space left for" if error.errno in NO_SPACE else "cannot write"
-    return f"{what} {path} ({os.strerror(error.errno or 0)})"
+    return f"{what} {path} ({reason(error, path)})"

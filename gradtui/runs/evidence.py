@@ -8,16 +8,14 @@ from __future__ import annotations
 import itertools
 import math
 import statistics
-from bisect import bisect_left
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from gradtui.runs.spans import BLOCK, Span, place_of, total
 from gradtui.runs.tail import Columns
+from gradtui.runs.times import StepTimes
 from gradtui.settings import RunSettings
 
-MOST_TIMES = 50_000
-"""Times that are all different, which workers do not write, are told apart to 0.1 microseconds beyond so many."""
 EXPLODES = 1000.0
 """A loss above so many times the first one has exploded."""
 
@@ -29,25 +27,43 @@ class BlockMeans:
     most: int = 128
     size: int = 1
     means: list[float] = field(default_factory=list)
+    _sums: list[float] = field(default_factory=list)  # of the whole parts of the stretch that is not full yet
     _rest: list[float] = field(default_factory=list)
 
     def extend(self, values: Sequence[float]) -> None:
+        """A stretch of more than BLOCK values is the sum of its blocks: the means do not depend on how the values arrive."""
         at = 0
         while at < len(values):
-            piece = values[at : at + self.size - len(self._rest)]
+            part = min(self.size, BLOCK)
+            piece = values[at : at + part - len(self._rest)]
             at += len(piece)
             self._rest.extend(piece)
-            if len(self._rest) == self.size:
-                self.means.append(sum(self._rest) / self.size)
+            if len(self._rest) == part:
+                self._add_sum(total(self._rest), part)
                 self._rest.clear()
-                if len(self.means) == self.most:
-                    self.means = [(a + b) / 2 for a, b in zip(self.means[::2], self.means[1::2], strict=True)]
-                    self.size *= 2
+
+    def extend_span(self, span: Span) -> None:
+        """The values of a span; of a whole block the sum is enough."""
+        if span.total is not None and self.size >= BLOCK and not self._rest:
+            self._add_sum(span.total, BLOCK)
+        else:
+            self.extend(span.values)
+
+    def _add_sum(self, of_part: float, part: int) -> None:
+        self._sums.append(of_part)
+        if len(self._sums) * part < self.size:
+            return
+        self.means.append(total(self._sums) / self.size)
+        self._sums.clear()
+        if len(self.means) == self.most:
+            self.means = [(a + b) / 2 for a, b in zip(self.means[::2], self.means[1::2], strict=True)]
+            self.size *= 2
 
     @property
     def all(self) -> list[float]:
         """The means, with that of the unfinished last stretch."""
-        return [*self.means, sum(self._rest) / len(self._rest)] if self._rest else list(self.means)
+        count = len(self._sums) * BLOCK + len(self._rest)
+        return [*self.means, total([*self._sums, total(self._rest)]) / count] if count else list(self.means)
 
 
 @dataclass(frozen=True)
@@ -69,9 +85,7 @@ class Evidence:
     best_step: int | None = None
     diverged_at: int | None = None
     exploded_at: int | None = None
-    seconds: float = 0.0
-    step_times: Counter[float] = field(default_factory=Counter)  # in seconds, written to 0.1 microseconds: few differ
-    most_times: int = MOST_TIMES
+    step_times: StepTimes = field(default_factory=StepTimes)
     accuracy: float | None = None
     optimizers: int = 1
     grad_norm: float | None = None
@@ -88,22 +102,10 @@ class Evidence:
         if self.first_loss is None:
             self.first_loss = losses[0]
         self.steps, self.last_loss = int(steps[-1]), losses[-1]
-        finite = losses if math.isfinite(sum(losses)) else [x for x in losses if math.isfinite(x)]
-        if len(finite) < len(losses) and self.diverged_at is None:
-            self.diverged_at = next(int(s) for s, x in zip(steps, losses, strict=True) if not math.isfinite(x))
-        if finite:
-            best = min(finite)
-            if self.best_loss is None or best < self.best_loss:
-                self.best_loss, self.best_step = best, int(steps[losses.index(best)])
-            limit = EXPLODES * abs(self.first_loss)
-            if self.exploded_at is None and max(finite) > limit:
-                self.exploded_at = next(int(s) for s, x in zip(steps, losses, strict=True) if x > limit)
-        seconds = rows.values["seconds"]
-        self.seconds += math.fsum(seconds)
-        self.step_times.update(seconds)
-        if len(self.step_times) > self.most_times:
-            self._round_times()
-        self.loss_blocks.extend(losses)
+        for span in rows.spans("loss"):
+            self._look_through(span, steps)
+            self.loss_blocks.extend_span(span)
+        self.step_times.add(rows.values["seconds"])
         numbers = rows.values.get("optimizer")  # of a script that has several: nan elsewhere
         if numbers and numbers[0] == numbers[0]:
             self.optimizers = max(self.optimizers, int(max(numbers)))
@@ -121,24 +123,27 @@ class Evidence:
         if known:
             self.accuracy = known[-1]
 
-    def _round_times(self) -> None:
-        exact, self.step_times = self.step_times, Counter()
-        for time, count in exact.items():
-            self.step_times[int(time * 1e7 + 0.5) / 1e7] += count
-        self.most_times = max(self.most_times, 2 * len(self.step_times))
+    def _look_through(self, span: Span, steps: Sequence[float]) -> None:
+        """The losses of some steps."""
+        assert self.first_loss is not None
+        if not span.finite and self.diverged_at is None:
+            self.diverged_at = int(steps[span.first_not_finite])
+        if span.low > span.high:
+            return
+        if self.best_loss is None or span.low < self.best_loss:
+            self.best_loss, self.best_step = span.low, int(steps[span.start + place_of(span.low, span.values)])
+        limit = EXPLODES * abs(self.first_loss)
+        if self.exploded_at is None and span.high > limit:
+            self.exploded_at = int(steps[span.first_above(limit)])
+
+    @property
+    def seconds(self) -> float:
+        """The training time."""
+        return self.step_times.seconds
 
     def step_ms(self, *shares: float) -> list[float | None]:
         """The time that each ``share`` of the steps took at most, in milliseconds; the mean of the middle two for a median."""
-        times = sorted(self.step_times)
-        steps = [*itertools.accumulate(map(self.step_times.__getitem__, times))]  # that took such a time or less
-        if not times:
-            return [None for _ in shares]
-        found = []
-        for share in shares:
-            rank = math.ceil(share * steps[-1])
-            ranks = (rank, math.floor(share * steps[-1]) + 1) if share == 0.5 else (rank, rank)
-            found.append(500 * sum(times[bisect_left(steps, rank)] for rank in ranks))
-        return [*found]
+        return self.step_times.in_milliseconds(*shares)
 
     # The grounds of the verdicts
 

@@ -4,6 +4,7 @@
 
 - ``run.json``: the settings, the status, how each variant ended (:class:`RunState`); always whole;
 - ``<variant>.csv``: a row per optimizer step; ``<variant>.epochs.csv``: a row per epoch, where there is test data;
+- ``<variant>.packed``: what a long ``<variant>.csv`` says, packed, for who reads all of it: see packed.py;
 - ``<variant>.log`` and ``supervisor.log``: what the processes printed;
 - ``<variant>.timing.csv``: the slices of the timing probe;
 - ``<variant>.scalars.csv``: what a script has logged with ``gradtui.log``; ``<variant>.notes``: what must be known of how a
@@ -11,7 +12,7 @@
 - ``stop``, ``pause`` and ``step``: requests to the supervisor, empty files;
 - ``seen``: the end of the run was shown to somebody, an empty file;
 - ``alive``: locked, and touched every two seconds, for as long as the supervisor lives; ``starting``: locked before that;
-- ``reserve``: room on the disk for the last run.json, while the run goes on.
+- ``reserve``: room on the disk for the last run.json, from the start of the run to its end.
 """
 
 from __future__ import annotations
@@ -27,17 +28,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
-import platformdirs
-
 import gradtui
 from gradtui import private
 from gradtui.printing import nearest, shown
-from gradtui.runs.atomic import replacing
+from gradtui.runs.atomic import reason, replacing
+from gradtui.runs.home import HomeError, runs_directory, runs_path, telling_of_the_home
 from gradtui.runs.liveness import beat, boot_id, held, in_use, lives
 from gradtui.runs.nameless import nameless_folder
 from gradtui.runs.regular import last_bytes, open_regular, printable_lines
 from gradtui.runs.reserve import release, reserve
-from gradtui.runs.state import DamagedRun, RunState, VariantState
+from gradtui.runs.state import DamagedRun, DeletedRun, RunState, VariantState
 from gradtui.settings import RunSettings
 
 STEP_COLUMNS = ("step", "epoch", "loss", "grad_norm", "seconds")
@@ -48,12 +48,9 @@ TIMING_COLUMNS = ("slice", "block", "side", "seconds_per_batch")
 
 STAMP_LENGTH = len("20261231-235959-999")
 LARGEST_STATE = 1_000_000  # bytes of a run.json that is read; ours have some 2,000
+LONGEST_NOTE = 300  # characters
 RUN_ID = re.compile(r"[0-9A-Za-z_.-]{1,100}")
 """What the name of a run's folder looks like: it stands in file names, in CSV rows and on the screen as it is."""
-
-
-class HomeError(OSError):
-    """GRADTUI_HOME cannot be used; the message says why."""
 
 
 class UnknownRun(LookupError):
@@ -78,6 +75,9 @@ class RunFolder:
     def steps_csv(self, variant: str) -> Path:
         return self.path / f"{variant}.csv"
 
+    def packed(self, variant: str) -> Path:
+        return self.path / f"{variant}.packed"
+
     def epochs_csv(self, variant: str) -> Path:
         return self.path / f"{variant}.epochs.csv"
 
@@ -98,11 +98,13 @@ class RunFolder:
         return self.path / "supervisor.log"
 
     def read(self) -> RunState:
-        """The state as last written; raises DamagedRun."""
+        """The state as last written; raises DamagedRun, or DeletedRun if the folder is gone."""
         try:
             return self._read()
         except DamagedRun as error:
             raise DamagedRun(f"{self.label}: {error}") from None
+        except FileNotFoundError:
+            raise DeletedRun(f"run {self.label} was deleted") from None
 
     def _read(self) -> RunState:
         if not RUN_ID.fullmatch(self.id):
@@ -112,6 +114,8 @@ class RunFolder:
                 size = os.fstat(file.fileno()).st_size  # asked for no more than there is, Python takes no more memory
                 text = file.read(min(size, LARGEST_STATE) + 1).decode()
         except (OSError, UnicodeDecodeError) as error:
+            if self._is_gone(error):
+                raise FileNotFoundError from None
             raise DamagedRun(f"run.json cannot be read ({error.__class__.__name__})") from None
         if len(text) > LARGEST_STATE:
             raise DamagedRun("run.json is too large")
@@ -120,20 +124,30 @@ class RunFolder:
             raise DamagedRun("run.json is another run's")
         return state
 
+    def _is_gone(self, error: Exception) -> bool:
+        """Whether ``error`` came about because the whole folder is gone."""
+        return isinstance(error, (FileNotFoundError, NotADirectoryError)) and self.is_gone
+
     def observe(self) -> RunState:
-        """The state as it is: ``lost`` where run.json says that the run goes on and no supervisor lives. Raises DamagedRun."""
+        """The state as it is: ``lost`` where run.json says that the run goes on and no supervisor lives. Raises DamagedRun.
+
+        The ``note`` of a lost run is what its supervisor said last.
+        """
         state = self.read()
         if not state.live or lives(self.path / "alive", self.path / "starting", state.boot, state.host):
             return state
         state = self.read()  # a supervisor writes the end, then lets go: it may have done both in between
-        return replace(state, status="lost") if state.live else state
+        if not state.live:
+            return state
+        said = printable_lines(last_bytes(self.supervisor_log))
+        return replace(state, status="lost", note=said[-1][:LONGEST_NOTE] if said else state.note)
 
     def write(self, state: RunState) -> None:
         with replacing(self.path / "run.json") as file:
             file.write(state.to_json())
 
     def reserve(self) -> None:
-        """Take room on the disk now, so that how the run ends can be written when there is none left."""
+        """Take room on the disk now, and an inode, so that how the run ends can be written when there are none left."""
         reserve(self.path)
 
     def release(self) -> None:
@@ -143,9 +157,20 @@ class RunFolder:
     # Requests: whoever may write to the folder may ask; the supervisor looks for these files. Anything of such a name is
     # a request, a dangling link and a folder too: only the name counts, and nothing is read or written through it.
 
-    def _request(self, name: str) -> None:
-        """Raises HomeError where the request cannot be left."""
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """What cannot be written to the folder is told as DeletedRun or HomeError."""
         with telling_of_the_home(self.path):
+            try:
+                yield
+            except OSError as error:
+                if self._is_gone(error):
+                    raise DeletedRun(f"run {self.label} was deleted") from None
+                raise
+
+    def _request(self, name: str) -> None:
+        """Leave a request. Raises HomeError, DeletedRun."""
+        with self.writing():
             private.touch(self.path / name)
 
     def request_stop(self) -> None:
@@ -155,8 +180,12 @@ class RunFolder:
         self._request("pause")
 
     def request_resume(self) -> None:
-        with telling_of_the_home(self.path):
-            (self.path / "pause").unlink(missing_ok=True)
+        with self.writing():
+            try:
+                (self.path / "pause").unlink()
+            except FileNotFoundError as error:  # it was not paused
+                if self._is_gone(error):
+                    raise
 
     def request_step(self) -> None:
         """One step of both variants, while the run is paused."""
@@ -262,20 +291,6 @@ class RunFolder:
         return printable_lines(last_bytes(self.log(variant)))[-count:]
 
 
-def runs_directory() -> Path:
-    """Where run folders live, made where it is missing. Raises HomeError where it cannot be used."""
-    named = os.environ.get("GRADTUI_HOME")
-    home = Path(named) if named else platformdirs.user_data_path("gradtui")
-    runs = home.absolute() / "runs"
-    try:
-        private.make_folder(runs)
-    except OSError as error:
-        raise HomeError(f"GRADTUI_HOME: {home} cannot be used ({os.strerror(error.errno or 0)})") from None
-    if not os.access(runs, os.W_OK | os.X_OK):
-        raise HomeError(f"GRADTUI_HOME: {home} cannot be written to; name a folder that can")
-    return runs
-
-
 def create_run(settings: RunSettings) -> RunFolder:
     """A new run folder, its run.json written before it gets its name. Raises HomeError, SettingsError."""
     settings = settings.anchored()
@@ -285,7 +300,8 @@ def create_run(settings: RunSettings) -> RunFolder:
     variants = {name: VariantState(policy) for name, policy in zip(settings.variants, settings.policies, strict=True)}
     versions = {"gradtui": gradtui.__version__, "python": platform.python_version()}
     state = RunState(id="", settings=settings, variants=variants, versions=versions, host=platform.node(), boot=boot_id())
-    with telling_of_the_home(runs.parent), nameless_folder(runs) as nameless:
+    with telling_of_the_home(runs.parent), nameless_folder(runs) as nameless, telling_of_the_home(runs.parent):
+        RunFolder(nameless).reserve()
         for count in itertools.count(1):
             folder = RunFolder(runs / (stem if count == 1 else f"{stem}-{count}"))
             RunFolder(nameless).write(replace(state, id=folder.id))
@@ -299,26 +315,19 @@ def create_run(settings: RunSettings) -> RunFolder:
     return folder
 
 
-@contextmanager
-def telling_of_the_home(path: Path) -> Iterator[None]:
-    """What cannot be written to ``path`` is told as HomeError."""
-    try:
-        yield
-    except OSError as error:
-        raise HomeError(f"GRADTUI_HOME: {path} cannot be written to ({error.strerror})") from None
-
-
 def all_runs() -> list[RunFolder]:
     """Every folder in the home, newest first."""
-    runs = runs_directory()
+    runs = runs_path()
     try:
         names = sorted(
             (e.name for e in os.scandir(runs) if os.path.isdir(e) and not e.name.startswith(".")),
             key=by_age,
             reverse=True,
         )
+    except FileNotFoundError:  # no run was made yet
+        return []
     except OSError as error:
-        raise HomeError(f"GRADTUI_HOME: its runs cannot be listed ({os.strerror(error.errno or 0)})") from None
+        raise HomeError(f"GRADTUI_HOME: the runs in {runs.parent} cannot be listed ({reason(error)})") from None
     return [RunFolder(runs / name) for name in names]
 
 

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from gradtui.runs.export import check_target, export_csv
+from gradtui.runs.destination import Cancelled, check_target
+from gradtui.runs.export import export_csv
 from gradtui.runs.folder import RunFolder
 from gradtui.runs.picture import export_svg
 from gradtui.runs.tensorboard import check_directory, export_tensorboard
@@ -17,7 +18,8 @@ class Format:
     """One way.
 
     ``check`` raises ExportError where ``write`` would fail; ``write`` gives what it wrote, in words. Both take the
-    run, the path and whether an existing file may be replaced. ``place`` makes the default path from a run's id.
+    run, the path and whether an existing file may be replaced; ``write`` also takes how it is cancelled. ``place``
+    makes the default path from a run's id.
     """
 
     name: str
@@ -26,19 +28,19 @@ class Format:
     replaces: bool
     place: Callable[[str], str]
     check: Callable[[RunFolder, Path, bool], None]
-    write: Callable[[RunFolder, Path, bool], str]
+    write: Callable[[RunFolder, Path, bool, Cancelled], str]
 
 
-def _csv(folder: RunFolder, path: Path, overwrite: bool) -> str:
-    return f"{export_csv(folder, path, overwrite=overwrite):,} rows to {path}"
+def _csv(folder: RunFolder, path: Path, overwrite: bool, cancelled: Cancelled) -> str:
+    return f"{export_csv(folder, path, overwrite=overwrite, cancelled=cancelled):,} rows to {path}"
 
 
-def _tensorboard(folder: RunFolder, path: Path, overwrite: bool) -> str:
-    return f"{export_tensorboard(folder, path):,} scalars to {path / folder.id}"
+def _tensorboard(folder: RunFolder, path: Path, overwrite: bool, cancelled: Cancelled) -> str:
+    return f"{export_tensorboard(folder, path, cancelled=cancelled):,} scalars to {path / folder.id}"
 
 
-def _svg(folder: RunFolder, path: Path, overwrite: bool) -> str:
-    export_svg(folder, path, overwrite=overwrite)
+def _svg(folder: RunFolder, path: Path, overwrite: bool, cancelled: Cancelled) -> str:
+    export_svg(folder, path, overwrite=overwrite, cancelled=cancelled)
     return f"a picture to {path}"
 
 

@@ -6,9 +6,10 @@ import secrets
 import shutil
 from dataclasses import dataclass
 
-from gradtui.runs.folder import HomeError, RunFolder, all_runs
+from gradtui.runs.folder import RunFolder, all_runs
+from gradtui.runs.home import HomeError
 from gradtui.runs.nameless import CONDEMNED
-from gradtui.runs.state import DamagedRun, RunState
+from gradtui.runs.state import DamagedRun, DeletedRun, RunState
 
 
 @dataclass(frozen=True)
@@ -34,9 +35,11 @@ class Summary:
 
 
 def summarize(folder: RunFolder) -> Summary:
-    """What a list says of a run."""
+    """What a list says of a run. Raises DeletedRun."""
     try:
         state = folder.observe()
+    except DeletedRun:
+        raise
     except DamagedRun as error:
         return Summary(folder, None, str(error).removeprefix(f"{folder.label}: "))
     left, right = (_last_loss(folder, name) for name in state.variants)
@@ -74,20 +77,23 @@ def news() -> Offer | None:
 
 
 def delete(folder: RunFolder) -> None:
-    """Remove a run and nothing else. Raises OSError; ValueError where it goes on.
+    """Remove a run and nothing else. Raises HomeError, DeletedRun if it is gone already; ValueError if it is live.
 
     Once it is renamed the run is gone. What is left of it, as after a crash, goes with the next run that is deleted, or made.
     """
     try:
         if folder.observe().live:
             raise ValueError(f"{folder.id} goes on; stop it first")
+    except DeletedRun:
+        raise
     except DamagedRun:
         if folder.in_use:
             raise ValueError(f"{folder.label} is in use: its supervisor still runs") from None
-    if folder.path.is_symlink():  # what it points to is not ours
-        folder.path.unlink()
-        return
-    runs = folder.path.parent
-    folder.path.rename(runs / f"{CONDEMNED}{secrets.token_hex(8)}")  # gone at once, or not at all
+    with folder.writing():
+        if folder.path.is_symlink():  # what it points to is not ours
+            folder.path.unlink()
+            return
+        runs = folder.path.parent
+        folder.path.rename(runs / f"{CONDEMNED}{secrets.token_hex(8)}")  # gone at once, or not at all
     for condemned in runs.glob(f"{CONDEMNED}*"):
         shutil.rmtree(condemned, ignore_errors=True)

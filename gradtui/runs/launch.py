@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from gradtui import private
 from gradtui.cifar10 import DataMissing
 from gradtui.cifar10 import files as cifar10_files
-from gradtui.runs.folder import RunFolder, runs_directory, telling_of_the_home
+from gradtui.reasons import telling_line
+from gradtui.runs.folder import RunFolder
+from gradtui.runs.home import HomeError, runs_directory, telling_of_the_home
 from gradtui.runs.liveness import held
 from gradtui.runs.nameless import WARM
 from gradtui.runs.spawn import command, environment
+from gradtui.runs.state import DamagedRun
 from gradtui.settings import RunSettings, SettingsError
 
 
@@ -27,10 +31,10 @@ class DeviceSearchFailed(RuntimeError):
 def start_supervisor(folder: RunFolder) -> subprocess.Popen[bytes]:
     """Start a run that is laid out in ``folder``. It lives in a session of its own and outlives its starter.
 
-    Raises HomeError.
+    Raises HomeError, DeletedRun; a run that cannot be started is removed.
     """
     with (
-        telling_of_the_home(folder.path),
+        _starting_or_removed(folder),
         open(folder.supervisor_log, "ab", opener=private.opener) as log,
         folder.starting() as starting,
     ):
@@ -46,6 +50,30 @@ def start_supervisor(folder: RunFolder) -> subprocess.Popen[bytes]:
         )
 
 
+@contextmanager
+def _starting_or_removed(folder: RunFolder) -> Iterator[None]:
+    """Remove the run if it cannot be started: it holds nothing yet."""
+    try:
+        with folder.writing():
+            yield
+    except (HomeError, DamagedRun):
+        shutil.rmtree(folder.path, ignore_errors=True)
+        raise
+
+
+def stop(folder: RunFolder, supervisor: subprocess.Popen[bytes] | None) -> None:
+    """Ask a run to stop: by a request in its folder or, if that cannot be written, by a signal to its supervisor.
+
+    Raises HomeError, DeletedRun if it can be asked in neither way.
+    """
+    try:
+        folder.request_stop()
+    except (HomeError, DamagedRun):
+        if supervisor is None or supervisor.poll() is not None:
+            raise
+        supervisor.terminate()
+
+
 class WarmSupervisor:
     """A supervisor whose workers have imported torch and wait for a run. Without one it ends with its starter.
 
@@ -54,6 +82,7 @@ class WarmSupervisor:
     """
 
     def __init__(self) -> None:
+        """Raises HomeError."""
         runs = runs_directory()
         with telling_of_the_home(runs):
             descriptor, name = tempfile.mkstemp(prefix=WARM, dir=runs)
@@ -72,7 +101,10 @@ class WarmSupervisor:
                 )
 
     def start(self, folder: RunFolder) -> subprocess.Popen[bytes]:
-        """Give it its run; from now on it outlives its starter. A dead one is replaced by a cold one. Raises HomeError."""
+        """Give it its run; from now on it outlives its starter. A dead one is replaced by a cold one.
+
+        Raises HomeError, DeletedRun; a run that cannot be started is removed.
+        """
         assert self.process.stdin is not None
         try:
             folder.adopt_starting(self._lock)
@@ -101,16 +133,20 @@ class Starter:
         self._warm: WarmSupervisor | None = None
 
     def warm_up(self) -> None:
-        """Have a supervisor and its workers ready for the next run."""
+        """Have a supervisor and its workers ready for the next run. Raises HomeError."""
         if self._warm is None:
             self._warm = WarmSupervisor()
 
     def start(self, folder: RunFolder) -> subprocess.Popen[bytes]:
-        """Start a run that is laid out in ``folder``; it outlives its starter."""
+        """Start a run that is laid out in ``folder``; it outlives its starter. Raises HomeError, DamagedRun."""
         if self._warm is None or folder.read().settings.script is not None:
             return start_supervisor(folder)  # a script has workers of its own, which nobody can warm up
         warm, self._warm = self._warm, None
-        return warm.start(folder)
+        try:
+            return warm.start(folder)
+        except (HomeError, DamagedRun):
+            warm.end()
+            raise
 
     def end(self) -> None:
         """No more runs will be started."""
@@ -119,23 +155,26 @@ class Starter:
             self._warm = None
 
 
-def find_devices() -> dict[str, str]:
+def find_devices(begun: Callable[[subprocess.Popen[bytes]], object] | None = None) -> dict[str, str]:
     """The devices of this box by name, the one that ``auto`` means first; takes as long as ``import torch``.
 
-    Raises DeviceSearchFailed.
+    ``begun`` gets the process that searches, and may kill it. Raises DeviceSearchFailed.
     """
-    result = subprocess.run(
+    with subprocess.Popen(
         command("gradtui.training.devices"),
         stdin=subprocess.DEVNULL,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         env=environment(),
-        check=False,
-    )
+    ) as search:
+        if begun is not None:
+            begun(search)
+        found, said = search.communicate()
     try:
-        devices: dict[str, str] = json.loads(result.stdout)["devices"]
+        devices: dict[str, str] = json.loads(found)["devices"]
     except (ValueError, KeyError):
-        words = result.stderr.decode("utf-8", "replace").strip().splitlines() or [f"exit code {result.returncode}"]
-        raise DeviceSearchFailed(f"torch cannot be used here: {words[-1]}") from None
+        why = telling_line(said.decode("utf-8", "replace")) or f"exit code {search.returncode}"
+        raise DeviceSearchFailed(f"torch cannot be used here: {why}") from None
     return devices
 
 

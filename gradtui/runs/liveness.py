@@ -111,7 +111,7 @@ def in_use(path: Path, started_by: Path) -> bool:
 def is_held(path: Path) -> bool | None:
     """Whether somebody holds the lock; None where that cannot be told. Readers do not get into each other's way."""
     try:
-        with open(path, "r+", opener=opener) as file:
+        with open(path, "rb", opener=opener) as file:  # not for writing: the home may be read-only
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except FileNotFoundError:
         return False

@@ -6,7 +6,6 @@ Everything is said in attributes that old and small SVG programs know too: no st
 from __future__ import annotations
 
 import math
-import os
 import sys
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,11 +15,10 @@ from xml.sax.saxutils import escape
 
 from gradtui.printing import printable_block
 from gradtui.runs import table
-from gradtui.runs.atomic import replacing
 from gradtui.runs.axes import UNIT_AXIS, Axis, log_axis, round_up
-from gradtui.runs.export import ExportError, check_target
+from gradtui.runs.destination import Cancelled, check_target, check_wanted, exporting, never
 from gradtui.runs.folder import RunFolder
-from gradtui.runs.results import RunReader, RunResults
+from gradtui.runs.results import RESULT_COLUMNS, RunReader, RunResults
 from gradtui.runs.series import Series, Thinned
 
 HUES = ("#0072b2", "#b35900")
@@ -48,26 +46,25 @@ MARKED_POINTS = 60
 """So few points are each drawn with their side's mark."""
 
 
-def export_svg(folder: RunFolder, path: Path, *, overwrite: bool = False, log: bool | None = None) -> None:
+def export_svg(
+    folder: RunFolder, path: Path, *, overwrite: bool = False, log: bool | None = None, cancelled: Cancelled = never
+) -> None:
     """Draw the run as its folder stands now, whole or not at all. Raises ExportError, DamagedRun.
 
     ``log`` says whether the loss is drawn on a log axis; None leaves that to :func:`suits_log`.
     """
     check_target(path, overwrite=overwrite)
-    reader = RunReader(folder)
+    reader = RunReader(folder, RESULT_COLUMNS)
     losses = {name: Series() for name in reader.state.variants}
     while any(news := reader.advance()):
         for name, rows in news[0].items():
-            losses[name].extend(rows.values["step"], rows.values["loss"])
+            losses[name].extend(rows.values["step"], rows.values["loss"], rows.spans("loss"))
+        check_wanted(cancelled)
     reader.refresh_state()
+    folder.read()  # if it was deleted meanwhile, rows are missing
     picture = svg_picture(reader.results(), losses, log=suits_log(losses) if log is None else log)
-    try:
-        with replacing(path, overwrite=overwrite) as file:
-            file.write(picture)
-    except FileExistsError:
-        raise ExportError(f"{path} exists; it is not replaced") from None
-    except OSError as error:
-        raise ExportError(f"{path} cannot be written ({os.strerror(error.errno or 0)})") from None
+    with exporting(path, overwrite=overwrite) as file:
+        file.write(picture)
 
 
 def suits_log(losses: Mapping[str, Series]) -> bool:

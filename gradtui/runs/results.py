@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gradtui.catalog import EXPERIMENTS
@@ -14,8 +13,11 @@ from gradtui.runs.claims import Claim, judge
 from gradtui.runs.evidence import Evidence, RunEvidence, block_ratios
 from gradtui.runs.folder import EPOCH_COLUMNS, GRADIENT_COLUMNS, SCRIPT_COLUMNS, STEP_COLUMNS, TIMING_COLUMNS, RunFolder
 from gradtui.runs.script_notes import script_notes
-from gradtui.runs.state import DamagedRun, RunState, VariantState
+from gradtui.runs.state import DELETED, DamagedRun, DeletedRun, RunState, VariantState
 from gradtui.runs.tail import Columns, CsvTail
+
+RESULT_COLUMNS = tuple(name for name in STEP_COLUMNS if name != "epoch")
+"""The columns that the results and the curves are made of."""
 
 
 @dataclass(frozen=True)
@@ -99,13 +101,21 @@ class RunReader:
         names = self.state.settings.variants
         self.evidence = {name: Evidence() for name in names}
         extra = (*GRADIENT_COLUMNS, *(SCRIPT_COLUMNS if self.state.settings.script is not None else ()))
-        self._steps = {name: CsvTail(folder.steps_csv(name), columns, extra) for name in names}
+        packs = self.state.settings.script is None and "epoch" not in columns  # all that packed rows have
+        self._steps = {
+            name: CsvTail(folder.steps_csv(name), columns, extra, folder.packed(name) if packs else None) for name in names
+        }
         self._epochs = {name: CsvTail(folder.epochs_csv(name), EPOCH_COLUMNS) for name in names}
 
     def refresh_state(self) -> RunState:
-        """Read run.json again; where it cannot be read (any more) the last known state stands."""
-        with suppress(DamagedRun):
+        """Observe the run again. If its folder is gone the status is ``deleted``; if run.json cannot be read the last known
+        state stands."""
+        try:
             self.state = self.folder.observe()
+        except DeletedRun:
+            self.state = replace(self.state, status=DELETED)
+        except DamagedRun:
+            pass
         return self.state
 
     def advance(self, variants: Sequence[str] = ()) -> tuple[dict[str, Columns], dict[str, Columns]]:
@@ -174,7 +184,7 @@ class RunReader:
 
 def read_results(folder: RunFolder) -> RunResults:
     """The numbers of a run as its folder stands now. Raises DamagedRun."""
-    reader = RunReader(folder)
+    reader = RunReader(folder, RESULT_COLUMNS)
     while any(reader.advance()):
         pass
     reader.refresh_state()

@@ -7,7 +7,9 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol, overload
+from typing import Protocol, overload
+
+from gradtui.runs.spans import BLOCK, Span, extremes, place_of, spans_of
 
 
 class Places(Protocol):
@@ -34,10 +36,13 @@ class Steps:
     @overload
     def __getitem__(self, at: int, /) -> float: ...
     @overload
-    def __getitem__(self, at: slice, /) -> list[float]: ...
-    def __getitem__(self, at: int | slice, /) -> float | list[float]:
+    def __getitem__(self, at: slice, /) -> Sequence[float]: ...
+    def __getitem__(self, at: int | slice, /) -> float | Sequence[float]:
         if isinstance(at, slice):
-            return [self[i] for i in range(self._length)[at]]
+            places = range(self._length)[at]
+            if places.step == 1 and places and self[places[-1]] - self[places[0]] == len(places) - 1:
+                return range(int(self[places[0]]), int(self[places[-1]]) + 1)  # within one stretch
+            return [self[i] for i in places]
         at = range(self._length)[at]
         stretch = bisect_right(self._starts, at) - 1
         return self._firsts[stretch] + at - self._starts[stretch]
@@ -55,99 +60,62 @@ class Steps:
         self._length += len(numbers)
 
 
-BLOCK = 1024
-"""Points of a curve that are looked through together, once."""
-
-
-class Extremes(NamedTuple):
-    """The lowest and the highest finite value of a stretch of a curve, and where they stand first."""
-
-    low: float
-    at_low: int
-    high: float
-    at_high: int
-
-    def joined(self, later: Extremes) -> Extremes:
-        """Those of this stretch and of a later one."""
-        low = self if self.low <= later.low else later
-        high = self if self.high >= later.high else later
-        return Extremes(low.low, low.at_low, high.high, high.at_high)
-
-
-def extremes(ys: array[float], start: int, end: int) -> Extremes:
-    """Those of the values from one place to another; infinite the wrong way round where none is finite."""
-    values = ys[start:end].tolist()  # boxed once for all that goes through them
-    finite = values if math.isfinite(sum(values)) else [y for y in values if math.isfinite(y)]
-    if not finite:
-        return Extremes(math.inf, start, -math.inf, start)
-    low, high = min(finite), max(finite)
-    return Extremes(low, start + values.index(low), high, start + values.index(high))
+NOTHING_FINITE = math.inf, -math.inf
+"""The lowest and the highest value where none is finite."""
 
 
 @dataclass
 class Series:
     """A curve as it was recorded: ``xs`` are steps, ``ys`` any floats, nan and the infinities among them.
 
-    ``blocks`` has the extremes of each BLOCK points, so that a long curve is seen anew without going through its points.
+    ``blocks`` has the lowest and the highest value of each BLOCK points, so that a long curve is seen anew without going
+    through its points. ``ys`` are kept in single precision for as long as that loses nothing.
     """
 
     xs: Steps = field(default_factory=Steps)
-    ys: array[float] = field(default_factory=lambda: array("d"))
-    blocks: list[Extremes] = field(default_factory=list)
+    ys: array[float] = field(default_factory=lambda: array("f"))
+    blocks: list[tuple[float, float]] = field(default_factory=list)
     low: float = math.inf
     high: float = -math.inf
     low_positive: float = math.inf
     first_not_finite: float | None = None
+    _open: tuple[float, float] = NOTHING_FINITE  # of the block that is not full yet
 
     def __len__(self) -> int:
         return len(self.xs)
 
-    def extend(self, xs: Sequence[float], ys: Sequence[float]) -> None:
-        """Add points to the right end."""
+    def extend(self, xs: Sequence[float], ys: Sequence[float], spans: Sequence[Span] = ()) -> None:
+        """Add points to the right end; ``spans`` are those of ``ys``, where they are known."""
+        before = len(self.ys)
         self.xs.extend(xs)
-        self.ys.extend(ys)
-        while (len(self.blocks) + 1) * BLOCK <= len(self.ys):
-            self.blocks.append(extremes(self.ys, len(self.blocks) * BLOCK, (len(self.blocks) + 1) * BLOCK))
-        finite = ys if math.isfinite(sum(ys)) else [y for y in ys if math.isfinite(y)]
-        if len(finite) < len(ys) and self.first_not_finite is None:
-            self.first_not_finite = next(x for x, y in zip(xs, ys, strict=True) if not math.isfinite(y))
-        if finite:
-            lowest = min(finite)
-            self.low, self.high = min(self.low, lowest), max(self.high, max(finite))
-            positive = lowest if lowest > 0 else min(filter((0.0).__lt__, finite), default=math.inf)
-            self.low_positive = min(self.low_positive, positive)
+        self._keep(ys)
+        for span in spans or spans_of(ys, before):
+            if not span.finite and self.first_not_finite is None:
+                self.first_not_finite = float(xs[span.first_not_finite])
+            if span.low <= span.high:
+                self.low, self.high = min(self.low, span.low), max(self.high, span.high)
+                positive = span.low if span.low > 0 else _lowest_positive(span.values)
+                self.low_positive = min(self.low_positive, positive)
+                self._open = min(self._open[0], span.low), max(self._open[1], span.high)
+            if (before + span.end) % BLOCK == 0:
+                self.blocks.append(self._open)
+                self._open = NOTHING_FINITE
+
+    def _keep(self, ys: Sequence[float]) -> None:
+        if isinstance(ys, array) and ys.typecode == self.ys.typecode:
+            self.ys.extend(ys)
+            return
+        if self.ys.typecode == "f":
+            single = array("f", ys)
+            if array("d", single).tobytes() == array("d", ys).tobytes():
+                self.ys.extend(single)
+                return
+            self.ys = array("d", self.ys)
+        self.ys.extend(array("d", ys))
 
 
-class Smoothed:
-    """A series' exponential moving average, debiased, so that it starts where the series starts.
-
-    ``s[n] = weight * s[n-1] + (1 - weight) * y[n]``, divided by ``1 - weight**n``. Values that are not finite are
-    gaps and do not enter it.
-    """
-
-    def __init__(self, source: Series, weight: float) -> None:
-        self.series = Series()
-        self._source = source
-        self._weight = weight
-        self._sum = 0.0
-        self._debt = 1.0
-        self._at = 0
-
-    def catch_up(self) -> Series:
-        """The average over all points that the series has by now."""
-        weight, total, debt = self._weight, self._sum, self._debt
-        smooth = []
-        for y in self._source.ys[self._at :]:
-            if math.isfinite(y):
-                total = weight * total + (1 - weight) * y
-                debt *= weight
-                smooth.append(total / (1 - debt))
-            else:
-                smooth.append(math.nan)
-        if smooth:
-            self.series.extend(self._source.xs[self._at :], smooth)
-        self._sum, self._debt, self._at = total, debt, len(self._source.ys)
-        return self.series
+def _lowest_positive(values: Sequence[float]) -> float:
+    return min((value for value in values if 0 < value < math.inf), default=math.inf)
 
 
 class Thinned:
@@ -165,11 +133,13 @@ class Thinned:
         self._columns = columns
         self._done: list[tuple[float, float]] = []  # of complete columns
         self._column = 0
-        self._open = _Column(bisect_left(xs, first))
+        self._open = _Column(0)
 
     def points(self) -> list[tuple[float, float]]:
         """The points to draw; y is nan where there is a gap: where no value in a column is finite."""
         xs = self._xs
+        if self._column == 0 and self._open.end == self._open.start:  # nothing of the range has been there yet
+            self._open = _Column(bisect_left(xs, self._first))
         while self._column < self._columns:
             end = bisect_left(xs, self._first + (self._column + 1) * self._width, self._open.end)
             if self._column == self._columns - 1:
@@ -188,21 +158,34 @@ class _Column:
 
     def __init__(self, start: int) -> None:
         self.start = self.end = start
-        self._extremes = Extremes(math.inf, start, -math.inf, start)
+        self._low, self._high = NOTHING_FINITE
+        self._low_in = self._high_in = start, start  # where the first such value stands
 
     def extend(self, series: Series, end: int) -> None:
         """Go on to ``end``."""
         while self.end < end:
             block, inside = divmod(self.end, BLOCK)
             stop = min(end, (block + 1) * BLOCK)
-            whole = not inside and stop == (block + 1) * BLOCK
-            self._extremes = self._extremes.joined(series.blocks[block] if whole else extremes(series.ys, self.end, stop))
+            if not inside and stop == (block + 1) * BLOCK:
+                low, high = series.blocks[block]
+            else:
+                low, high, _ = extremes(series.ys[self.end : stop].tolist())
+            if low < self._low:
+                self._low, self._low_in = low, (self.end, stop)
+            if high > self._high:
+                self._high, self._high_in = high, (self.end, stop)
             self.end = stop
 
     def points(self, xs: Places, ys: array[float]) -> list[tuple[float, float]]:
         """Both extremes in the order in which they came; all points where there are no more than two."""
         if self.end - self.start <= 2:
             return [(xs[i], ys[i] if math.isfinite(ys[i]) else math.nan) for i in range(self.start, self.end)]
-        if self._extremes.low > self._extremes.high:
+        if self._low > self._high:
             return [(xs[self.start], math.nan)]
-        return [(xs[at], ys[at]) for at in sorted({self._extremes.at_low, self._extremes.at_high})]
+        places = {_place(ys, self._low, self._low_in), _place(ys, self._high, self._high_in)}
+        return [(xs[at], ys[at]) for at in sorted(places)]
+
+
+def _place(ys: array[float], value: float, between: tuple[int, int]) -> int:
+    """The first place of a value."""
+    return between[0] + place_of(value, ys[slice(*between)])

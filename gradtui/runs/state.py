@@ -13,6 +13,8 @@ from gradtui.settings import RunSettings, SettingsError
 
 RUN_STATUSES = ("running", "paused", "finished", "stopped", "failed")
 LIVE_STATUSES = ("running", "paused")
+DELETED = "deleted"
+"""The status of a run that was followed and whose folder is gone; like ``lost`` it stands in no run.json."""
 VARIANT_STATUSES = ("running", "finished", "stopped", "failed")
 Time: TypeAlias = str
 """ISO 8601, UTC, with a Z."""
@@ -24,6 +26,10 @@ LONGEST_TEXT = 10_000  # characters of one of its texts
 
 class DamagedRun(ValueError):
     """The folder's run.json is missing or cannot be understood; the message says why, in one printable line."""
+
+
+class DeletedRun(DamagedRun):
+    """The run's folder is gone; the message says so and names the run."""
 
 
 def now() -> str:

@@ -19,16 +19,16 @@ import selectors
 import signal
 import sys
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from gradtui import private
-from gradtui.runs.atomic import NO_SPACE
+from gradtui.runs.atomic import NO_SPACE, reason
 from gradtui.runs.folder import RunFolder
 from gradtui.runs.spawn import SIDE_MARK
-from gradtui.runs.state import RunState, now, with_variant
+from gradtui.runs.state import DamagedRun, RunState, now, with_variant
 from gradtui.runs.worker import ASK_SCRIPT_SECONDS, HANG_SECONDS, Worker
 
 SCRIPT_WORKER = "gradtui.training.script.worker"
@@ -250,6 +250,19 @@ def _assigned(lock: Path) -> RunFolder | None:
     return folder
 
 
+def _not_started(folder: RunFolder, error: OSError) -> str:
+    """Why, in a line for the log; in run.json too if that can still be written."""
+    what = "no space left for" if error.errno in NO_SPACE else "cannot write"
+    why = f"{what} {error.filename} ({reason(error, error.filename)})"
+    folder.release()
+    with suppress(OSError, DamagedRun):
+        state = folder.read()
+        for name in state.variants:
+            state = with_variant(state, name, status="failed", reason=why)
+        folder.write(replace(state, status="failed", ended=now()))
+    return why
+
+
 def main() -> None:
     umask = os.umask(0o077)  # run folders are their user's alone
     if sys.argv[1] == "--warm":
@@ -261,9 +274,17 @@ def main() -> None:
     else:
         folder = RunFolder(Path(sys.argv[1]))
         workers = _workers_of(folder, umask)
-    with folder.alive():
-        run = Run(folder, workers)
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(folder.alive())
+            run = Run(folder, workers)
+        except OSError as error:
+            sys.exit(_not_started(folder, error))
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: run.request_stop())
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         run.supervise()
+
+
+if __name__ == "__main__":
+    main()

@@ -26,8 +26,9 @@ from typing import Any
 from gradtui import private
 from gradtui.runs.append import not_written
 from gradtui.runs.atomic import replacing
-from gradtui.runs.export import exporting
-from gradtui.runs.folder import LARGEST_STATE, telling_of_the_home
+from gradtui.runs.destination import exporting
+from gradtui.runs.folder import LARGEST_STATE
+from gradtui.runs.home import telling_of_the_home
 from gradtui.runs.lines import whole_lines
 from gradtui.runs.liveness import beat, boot_id, held_alone, is_held, lives
 from gradtui.runs.regular import open_regular

@@ -13,7 +13,8 @@ from typing import Any
 
 from gradtui.catalog import OPTIMIZERS
 from gradtui.printing import nearest, shown
-from gradtui.runs.folder import RUN_ID, STAMP_LENGTH, HomeError, UnknownRun, by_age, runs_directory, telling_of_the_home
+from gradtui.runs.folder import RUN_ID, STAMP_LENGTH, UnknownRun, by_age
+from gradtui.runs.home import HomeError, runs_directory, telling_of_the_home
 from gradtui.runs.liveness import boot_id
 from gradtui.runs.sweep import Sweep, is_of_optimizer
 from gradtui.runs.sweep_folder import SweepFolder, check_grid

@@ -26,7 +26,8 @@ from pathlib import Path
 
 from gradtui import private
 from gradtui.printing import printable
-from gradtui.runs.folder import HomeError, RunFolder, create_run, runs_directory, telling_of_the_home
+from gradtui.runs.folder import RunFolder, create_run
+from gradtui.runs.home import HomeError, runs_directory, telling_of_the_home
 from gradtui.runs.launch import WarmSupervisor
 from gradtui.runs.liveness import is_held
 from gradtui.runs.results import RunReader
@@ -238,3 +239,7 @@ def main() -> int:
         return 2
     _say(f"{folder.id} is in progress: another sweeper works it off; gradtui sweep --resume {folder.id} follows it")
     return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -6,13 +6,15 @@ import math
 import os
 import re
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import compress
 from operator import eq
 from pathlib import Path
 
+from gradtui.runs.packed import HEADER, Block, PackedRows
 from gradtui.runs.regular import open_regular
+from gradtui.runs.spans import Span, spans_of
+from gradtui.runs.times import NotWhole, Ticks, tick_of
 
 CHUNK_BYTES = 1 << 16
 """So much is read at a time; about 1,500 steps, a few milliseconds of work, between which an app answers its keys."""
@@ -39,7 +41,10 @@ class Columns:
     names: tuple[str, ...]
     values: Mapping[str, Sequence[float]]
     damaged: int = 0
+    before: int = 0
+    """How many rows were read before these."""
     _filled: dict[str, list[int]] = field(default_factory=dict)
+    _spans: dict[str, list[Span]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.values[self.names[0]])
@@ -50,6 +55,12 @@ class Columns:
             values = self.values[name]
             self._filled[name] = [*compress(range(len(values)), map(eq, values, values))]  # nan is not itself
         return self._filled[name]
+
+    def spans(self, name: str) -> list[Span]:
+        """A column's stretches, each in one block of all rows; looked through once for all who ask."""
+        if name not in self._spans:
+            self._spans[name] = spans_of(self.values[name], self.before)
+        return self._spans[name]
 
 
 class NewLines:
@@ -80,6 +91,10 @@ class NewLines:
             if lines:
                 return lines[:-1]
 
+    def skip_to(self, offset: int) -> None:
+        """Leave out the lines before: they were read elsewhere."""
+        self._offset = offset
+
 
 class CsvTail:
     """Gives the rows that were added since it was last asked.
@@ -88,18 +103,33 @@ class CsvTail:
     yet has no rows; one that lacks one of ``columns`` is not read; of ``extra`` columns it may lack any.
     """
 
-    def __init__(self, path: Path, columns: tuple[str, ...], extra: tuple[str, ...] = ()) -> None:
+    def __init__(self, path: Path, columns: tuple[str, ...], extra: tuple[str, ...] = (), packed: Path | None = None) -> None:
+        """``packed``: the file that has these columns once more, packed; where the two agree, it is read instead."""
         self._path = path
+        self._packed = PackedRows(path, packed) if packed is not None else None
         self._lines = NewLines(path)
         self._columns = (*columns, *extra)
         self._needed = len(columns)
         self._places: list[int] | None = None  # where the wanted columns stand in the file, from its header
         self._width = 0
         self._last = 0.0
-        self._times = _Known()
+        self._known_times = _Known()
+        self._count = 0
 
     def read(self) -> Columns | None:
-        """The next rows, at most about CHUNK_BYTES of them; None where there are none yet."""
+        """The next rows, a few milliseconds of work; None where there are none yet."""
+        rows = self._read()
+        if rows is None:
+            return None
+        rows = replace(rows, before=self._count)
+        self._count += len(rows)
+        return rows
+
+    def _read(self) -> Columns | None:
+        if self._packed is not None:
+            if (block := self._packed.read()) is not None:
+                return self._unpacked(block)
+            self._packed = None  # the rest is read from the CSV file
         while (new := self._lines.read()) is not None:
             if self._places is None:
                 header, _, new = new.partition(b"\n")
@@ -109,6 +139,15 @@ class CsvTail:
             if new:
                 return self._rows(new)
         return None
+
+    def _unpacked(self, block: Block) -> Columns:
+        assert self._packed is not None
+        self._lines.skip_to(self._packed.csv_at)
+        self._places = self._places_in(HEADER)
+        self._last = block.steps[-1]
+        every = block.values
+        values = {name: every[name] for name in self._columns}
+        return Columns(self._columns, values, _filled={"grad_norm": block.filled}, _spans={"loss": block.spans})
 
     def glance(self) -> Columns | None:
         """Some rows from all over the file, from its end too; None where there are none. It is read as if for the first time
@@ -164,13 +203,23 @@ class CsvTail:
             known = {text: _number(name, text) for text in {*texts}}
             return [*map(known.__getitem__, texts)]
         if name in TIMES:
-            return _finite_times([*map(self._times.__getitem__ if len(self._times) < MOST_KNOWN else float, texts)])
-        with suppress(ValueError):
+            return self._times(texts)
+        if all(texts):
             return [*map(float, texts)]
+        if not any(texts):  # gradients are measured on some steps only
+            return [math.nan] * len(texts)
         values = [math.nan] * len(texts)
-        for i in compress(range(len(texts)), texts):  # mostly empty: gradients are measured on some steps
+        for i in compress(range(len(texts)), texts):
             values[i] = float(texts[i])
         return values
+
+    def _times(self, texts: list[str]) -> Sequence[float]:
+        if len(self._known_times) > MOST_KNOWN:
+            self._known_times.clear()
+        try:
+            return Ticks([*map(self._known_times.__getitem__, texts)])
+        except NotWhole:
+            return _finite_times([*map(float, texts)])
 
     def _counted_up(self, texts: list[str]) -> range:
         """Whole numbers that count up by one, from any number on above the last one read."""
@@ -200,7 +249,7 @@ class CsvTail:
                 continue
             self._last = row[0]
             rows.append(row)
-        values = {name: [row[i] for row in rows] for i, name in enumerate(self._columns)}
+        values: dict[str, Sequence[float]] = {name: [row[i] for row in rows] for i, name in enumerate(self._columns)}
         return Columns(self._columns, values, damaged)
 
 
@@ -224,12 +273,12 @@ def _finite_times(times: list[float]) -> list[float]:
     return times
 
 
-class _Known(dict[str, float]):
-    """The times that texts stand for: mostly few different ones, found in a third of the time of reading them."""
+class _Known(dict[str, int]):
+    """The ticks that texts stand for: mostly few different ones, found in a fraction of the time of reading them."""
 
-    def __missing__(self, text: str) -> float:
-        self[text] = time = float(text)
-        return time
+    def __missing__(self, text: str) -> int:
+        self[text] = tick = tick_of(float(text))
+        return tick
 
 
 def _lines_of(numbers: range) -> str:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import errno
 import heapq
 import math
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from datetime import datetime
 from importlib import import_module
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from gradtui.runs.export import ExportError
+from gradtui.runs.atomic import sync
+from gradtui.runs.destination import Cancelled, ExportError, check_wanted, exporting_folder, never
 from gradtui.runs.folder import EPOCH_COLUMNS, RunFolder
 from gradtui.runs.lines import whole_lines
 from gradtui.runs.state import RunState
@@ -41,7 +38,7 @@ def check_directory(folder: RunFolder, directory: Path) -> None:
         raise ExportError(f"{target} exists; it is not replaced")
 
 
-def export_tensorboard(folder: RunFolder, directory: Path) -> int:
+def export_tensorboard(folder: RunFolder, directory: Path, *, cancelled: Cancelled = never) -> int:
     """Write the run as ``directory/<run id>/<variant>/``, whole or not at all; the number of scalars.
 
     ``directory`` is what ``tensorboard --logdir`` is given; it is made where only it is missing. Each variant is a run
@@ -56,14 +53,10 @@ def export_tensorboard(folder: RunFolder, directory: Path) -> int:
     started = _started(state)
     library = _Library()
     check_directory(folder, directory)
-    target = directory / folder.id
-    try:
-        with _becoming(target) as unfinished:
-            return sum(_write_variant(library, folder, name, unfinished / name, started) for name in state.variants)
-    except OSError as error:
-        if error.errno in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):
-            raise ExportError(f"{target} exists; it is not replaced") from None
-        raise ExportError(f"{target} cannot be written ({os.strerror(error.errno or 0)})") from None
+    with exporting_folder(directory / folder.id) as unfinished:
+        counts = [_write_variant(library, folder, name, unfinished / name, started, cancelled) for name in state.variants]
+        folder.read()  # if it was deleted meanwhile, rows are missing
+        return sum(counts)
 
 
 class _Library:
@@ -82,7 +75,7 @@ class _Library:
             ) from None
 
 
-def _write_variant(library: _Library, folder: RunFolder, variant: str, into: Path, started: float) -> int:
+def _write_variant(library: _Library, folder: RunFolder, variant: str, into: Path, started: float, cancelled: Cancelled) -> int:
     """Write one variant's event file; the number of scalars. What is held in memory does not grow with the run."""
     into.mkdir()
     unfinished = into / "unfinished"  # a TensorBoard that watches the directory does not read a file of this name
@@ -101,8 +94,10 @@ def _write_variant(library: _Library, folder: RunFolder, variant: str, into: Pat
                 event.summary.value.add(tag=name, simple_value=value)
             records.write(event.SerializeToString())
             count += len(values)
+            if not step & 255:
+                check_wanted(cancelled)
         file.flush()
-        os.fsync(file.fileno())
+        sync(file)
     unfinished.rename(into / f"events.out.tfevents.{started:.0f}.gradtui")
     return count
 
@@ -131,30 +126,6 @@ def _rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, dict[str,
         if last < step < 1 << 63:
             last = step
             yield step, values
-
-
-@contextmanager
-def _becoming(path: Path) -> Iterator[Path]:
-    """A folder that becomes ``path`` when the block ends well; until then there is no ``path``, or an empty folder.
-
-    The folder that ``path`` is in is made where it is missing. Raises OSError, say where ``path`` has come into being
-    meanwhile.
-    """
-    made = not path.parent.exists()
-    path.parent.mkdir(exist_ok=True)
-    try:
-        unfinished = Path(tempfile.mkdtemp(prefix=f".{path.name[:80]}.", dir=path.parent))
-        try:
-            yield unfinished
-            unfinished.rename(path)  # takes the place of an empty folder, and of nothing else
-        except BaseException:  # also when interrupted: no half-written folder is left, and the error goes on
-            shutil.rmtree(unfinished, ignore_errors=True)
-            raise
-    except BaseException:
-        if made:
-            with suppress(OSError):  # not empty: by now it is somebody else's too
-                path.parent.rmdir()
-        raise
 
 
 def _is_empty_folder(path: Path) -> bool:

@@ -16,8 +16,9 @@ from typing import IO, Any
 
 from gradtui import private
 from gradtui.printing import printable
+from gradtui.runs.last_words import MOST_BYTES, why_it_aborted, why_it_ended
 from gradtui.runs.leftovers import end_leftovers
-from gradtui.runs.regular import last_bytes, printable_lines
+from gradtui.runs.regular import last_bytes
 from gradtui.runs.spawn import SIDE_MARK, command
 
 HANG_SECONDS = 10.0
@@ -29,9 +30,6 @@ user's script ends it by itself: the script may have something to put in order."
 
 LEAVE_SECONDS = 10.0
 """How long a process may take to end once it has closed its pipes: python's and torch's own teardown can take seconds."""
-
-LONGEST_REASON = 300
-"""Characters of a last line that are given as the reason; the whole of it is in the log."""
 
 UNANNOUNCED = "its process ended before it could say how"
 WITHOUT_PIPES = "its process closed its pipes, or replaced itself by another program: what it did then cannot be recorded"
@@ -210,15 +208,16 @@ class Worker:
             with suppress(OSError), open(log, "xb", opener=private.opener) as file:
                 file.write(words)
         else:
-            words = last_bytes(log)
+            words = last_bytes(log, MOST_BYTES)
         if self._killed_without_pipes:
             return WITHOUT_PIPES
+        if code == -signal.SIGABRT and (why := why_it_aborted(words)):
+            return f"{why} (killed by SIGABRT)"
         if code < 0:
             return f"killed by {signal.Signals(-code).name}"
         if code == 0:
             return UNANNOUNCED
-        lines = printable_lines(words)
-        return lines[-1][:LONGEST_REASON] if lines else f"its process ended with exit code {code}"
+        return why_it_ended(words) or f"its process ended with exit code {code}"
 
 
 def _scratch() -> IO[bytes]:

@@ -10,10 +10,11 @@ import os
 import pkgutil
 import sys
 import threading
-import traceback
 from dataclasses import dataclass, field
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from types import CodeType, ModuleType, TracebackType
+
+from gradtui.reasons import reason_of
 
 INTERRUPTED = 130
 _HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep  # all of gradtui
@@ -157,14 +158,13 @@ def _exit_code(error: BaseException) -> int:
 
 
 def _reason(error: BaseException) -> str | None:
-    """The last line of what python shows of it."""
+    """In one line why it ended; None where nothing went wrong."""
     if isinstance(error, SystemExit):
         if error.code is None or error.code == 0:
             return None
-        words = f"the script ended with exit code {error.code}" if isinstance(error.code, int) else str(error.code)
-    else:
-        words = "".join(traceback.format_exception_only(error))
-    return (words.strip().splitlines() or [type(error).__name__])[-1]
+        if isinstance(error.code, int):
+            return f"the script ended with exit code {error.code}"
+    return reason_of(error) or type(error).__name__
 
 
 def _show(error: BaseException) -> None:

@@ -51,7 +51,10 @@ def resolve(name: str) -> tuple[torch.device, str]:
     return torch.device(name), devices[name]
 
 
-NO_MEMORY = ("can't allocate memory", "out of memory", "std::bad_alloc", "_STATUS_ALLOC_FAILED")
+NO_MEMORY = (
+    "can't allocate memory", "not enough memory", "out of memory", "std::bad_alloc", "_STATUS_ALLOC_FAILED",
+    "cudaErrorMemoryAllocation", "hipErrorOutOfMemory",
+)  # fmt: skip
 """What torch says when an allocation fails and it has no class for it: its CPU allocator, MPS, C++, cuBLAS and cuDNN."""
 
 

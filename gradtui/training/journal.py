@@ -9,6 +9,7 @@ from __future__ import annotations
 import resource
 import sys
 import time
+from array import array
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
@@ -18,8 +19,10 @@ import torch
 from torch import Tensor
 
 from gradtui.runs.folder import EPOCH_COLUMNS, GRADIENT_COLUMNS, STEP_COLUMNS, TIMING_COLUMNS, RunFolder
+from gradtui.runs.times import TICKS
 from gradtui.training.clock import clock_for
 from gradtui.training.gradients import norms
+from gradtui.training.packing import Packing
 from gradtui.training.rows import Rows
 
 CPU_STEPS = 1_000_000  # a CPU is never ahead of its clock: only the time ends its turn
@@ -52,12 +55,15 @@ class Journal:
     """The rows of one variant, appended to its files as its turns end."""
 
     columns: tuple[str, ...] = (*STEP_COLUMNS, *GRADIENT_COLUMNS)
+    packs = True
+    """Whether the rows are also packed; only these columns can be."""
 
     def __init__(self, folder: RunFolder, variant: str, device: torch.device, turns: Turns) -> None:
         self._device = device
         self._turns = turns
         self._clock = clock_for(device)
         self._steps_file = Rows(folder.steps_csv(variant), self.columns)
+        self._packing = Packing(folder.packed(variant))
         self._epochs_path = folder.epochs_csv(variant)
         self._epochs_file: Rows | None = None
         self._timing_path = folder.timing_csv(variant)
@@ -129,19 +135,24 @@ class Journal:
         seconds = self._clock.drain()
         if not self._losses:
             return
-        losses, epochs = torch.stack(self._losses).tolist(), self._epochs
+        stacked, epochs = torch.stack(self._losses), self._epochs
+        losses = stacked.tolist()
         readings = torch.stack(list(self._gradients.values())).tolist() if self._gradients else []
         gradients = dict(zip(self._gradients, readings, strict=True))
         self._losses, self._epochs, self._gradients = [], [], {}  # written once, also where that fails
-        rows = []
-        for i, (epoch, loss, lap) in enumerate(zip(epochs, losses, seconds, strict=True)):
+        rows, ticks, measured = [], [round(lap * TICKS) for lap in seconds], {}
+        for i, (epoch, loss, tick) in enumerate(zip(epochs, losses, ticks, strict=True)):
             if i in gradients:
                 norm, fresh_norm, cosine = norms(gradients[i])
-                row = f"{self._step + i + 1},{epoch},{loss!r},{norm!r},{lap:.7f},{fresh_norm!r},{cosine:.6g}"
+                row = f"{self._step + i + 1},{epoch},{loss!r},{norm!r},{tick / TICKS:.7f},{fresh_norm!r},{cosine:.6g}"
+                measured[i] = norm, fresh_norm, float(f"{cosine:.6g}")
             else:
-                row = f"{self._step + i + 1},{epoch},{loss!r},,{lap:.7f},,"
+                row = f"{self._step + i + 1},{epoch},{loss!r},,{tick / TICKS:.7f},,"
             rows.append(f"{row}{self.row_end(i)}\n")
-        self._steps_file.write(rows)
+        text = self._steps_file.write(rows)
+        if self.packs:
+            kind = "d" if stacked.dtype == torch.float64 else "f"
+            self._packing.add(array(kind, losses), ticks, measured, text)
         self._step += len(rows)
         if self._device.type != "cpu":
             # The host runs ahead of a GPU: what fits into a turn is known from how long the last steps took there.

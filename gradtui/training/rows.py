@@ -23,12 +23,15 @@ class Rows:
             raise self._not_written(error) from None
         self.write([",".join(columns) + "\n"])
 
-    def write(self, rows: list[str]) -> None:
-        """Append whole lines. Raises RowsNotWritten; the rows before the one that failed then stand in the file."""
+    def write(self, rows: list[str]) -> bytes:
+        """Append whole lines; what was written. Raises RowsNotWritten; the rows before the one that failed are then in the
+        file."""
+        data = "".join(rows).encode("ascii")
         try:
-            append_whole(self._file, "".join(rows).encode("ascii"))
+            append_whole(self._file, data)
         except OSError as error:
             raise self._not_written(error) from None
+        return data
 
     def _not_written(self, error: OSError) -> RowsNotWritten:
         return RowsNotWritten(not_written(self._path, error))

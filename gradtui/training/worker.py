@@ -30,6 +30,7 @@ from typing import Any
 from gradtui import private
 from gradtui.catalog import EXPERIMENTS
 from gradtui.runs.folder import RunFolder
+from gradtui.runs.last_words import why_it_failed
 
 ORPHAN_SECONDS = 1.0
 """How long a worker without a supervisor may take to write its rows before it is ended for sure."""
@@ -95,8 +96,11 @@ def main() -> None:
 
     from gradtui.training import devices, journal, loop, preparation, rows, timing
 
+    held: dict[str, float | None] = {"peak_mb": None, "now_mb": None}
+
     class SupervisedTurns:
         def wait(self, step: int, memory: journal.Memory) -> tuple[float, int]:
+            held.update(vars(memory))
             if step > 0:
                 supervisor.send("turn ended", step=step, **vars(memory))
             message = supervisor.receive()
@@ -142,12 +146,13 @@ def main() -> None:
     except rows.RowsNotWritten as error:
         status, reason = "failed", str(error)  # nor could a traceback be written
     except (RuntimeError, MemoryError) as error:
-        if not devices.is_out_of_memory(error):
-            raise
         with suppress(OSError):
             traceback.print_exc()
-        status, reason = "failed", f"out of memory on {device}"
-    # Any other error ends this process with a traceback in its log, whose last line the supervisor gives as the reason.
-    supervisor.send("ended", status=status, reason=reason, **vars(journal.memory(device)))
+        out_of_memory = devices.is_out_of_memory(error)
+        status, reason = "failed", f"out of memory on {device}" if out_of_memory else why_it_failed(error, folder.log(variant))
+    # Any other error ends this process with a traceback in its log, where the supervisor finds the reason.
+    with suppress(RuntimeError):  # a GPU that has failed does not say; then what was known last stands
+        held.update(vars(journal.memory(device)))
+    supervisor.send("ended", status=status, reason=reason, **held)
     sys.stdout.flush()
     os._exit(status == "failed")  # not through torch's teardown, which can take longer than a stop may

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import pickle
 from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import Sequence
 from contextlib import suppress
 
 from gradtui.runs.spawn import command, environment
 from gradtui.tui.following import FollowedRun
+from gradtui.tui.handover import take_over
 
 LONG_BYTES = 1 << 22
 """So much of a side, about 80,000 steps, takes longer to read than a process to start."""
@@ -28,10 +28,14 @@ async def read_ahead(run: FollowedRun, sides: Sequence[str]) -> None:
 async def _read_side(run: FollowedRun, variant: str) -> None:
     words = command("gradtui.tui.read_side", run.folder.path, variant)
     process = await asyncio.create_subprocess_exec(*words, stdin=DEVNULL, stdout=PIPE, stderr=DEVNULL, env=environment())
+    assert process.stdout is not None
     try:
-        pickled, _ = await process.communicate()
+        read = await take_over(process.stdout)
+        await process.wait()
+    except asyncio.IncompleteReadError:
+        return
     finally:  # also where the app is left meanwhile
         with suppress(ProcessLookupError):
             process.kill()
     if process.returncode == 0:
-        run.take_side(variant, pickle.loads(pickled))
+        run.take_side(variant, read)

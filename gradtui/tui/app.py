@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")  # read when textual is imported; over SSH every frame costs
 
 from rich.console import RenderableType
+from textual.actions import ActionParseResult
 from textual.app import App, SystemCommand
 from textual.binding import Binding
 from textual.command import CommandPalette
+from textual.dom import DOMNode
 from textual.filter import LineFilter
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
@@ -29,6 +31,7 @@ from gradtui.tui.screens.help import HelpScreen
 from gradtui.tui.screens.leave import LeaveDialog
 from gradtui.tui.screens.run import RunScreen
 from gradtui.tui.screens.settled import Settled
+from gradtui.tui.telling import telling
 from gradtui.tui.wire import narrowed
 
 # Blue and orange are told apart by every kind of colour vision (Okabe and Ito, 2008).
@@ -115,6 +118,17 @@ class GradtuiApp(App[int]):
     def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
         super()._display(screen, narrowed(renderable))
 
+    async def run_action(
+        self,
+        action: str | ActionParseResult,
+        default_namespace: DOMNode | None = None,
+        namespaces: Mapping[str, DOMNode] | None = None,
+    ) -> bool:
+        """Do what a key asks for, on whatever screen; trouble with a run or the home is told."""
+        with telling(self):
+            return await super().run_action(action, default_namespace, namespaces)
+        return True
+
     def action_characters(self) -> None:
         following = CHARACTERS.index(self._characters.characters) + 1
         self._characters.characters = CHARACTERS[following % len(CHARACTERS)]
@@ -155,8 +169,10 @@ class GradtuiApp(App[int]):
 
     def _leave(self, answer: str | None) -> None:
         if answer == "stop":
-            self._main.action_stop()
-        if answer in ("stop", "leave"):
+            with telling(self):  # if it cannot be stopped the app stays
+                self._main.action_stop()
+                self.exit(0)
+        elif answer == "leave":
             self.exit(0)
 
 

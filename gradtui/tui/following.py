@@ -7,17 +7,16 @@ from array import array
 from bisect import bisect_left
 from collections import defaultdict, deque
 from collections.abc import Sequence
-from itertools import accumulate, islice
 
-from gradtui.runs.folder import EPOCH_COLUMNS, GRADIENT_COLUMNS, STEP_COLUMNS, RunFolder
-from gradtui.runs.results import RunReader, RunResults, last_step
+from gradtui.runs.folder import EPOCH_COLUMNS, GRADIENT_COLUMNS, RunFolder
+from gradtui.runs.results import RESULT_COLUMNS, RunReader, RunResults, last_step
 from gradtui.runs.scalars import Scalar, ScalarsTail
-from gradtui.runs.series import Series, Smoothed
+from gradtui.runs.series import Series
+from gradtui.runs.smoothing import Smoothed
 from gradtui.runs.state import RunState
 from gradtui.runs.tail import Columns, CsvTail
+from gradtui.runs.times import Clock
 from gradtui.tui.instruments import QUANTITIES, Quantity, logged_quantity
-
-NEEDED_COLUMNS = tuple(name for name in STEP_COLUMNS if name != "epoch")
 
 SPEED_SECONDS = 4.0
 """Steps per second are those of the last so many seconds."""
@@ -28,8 +27,7 @@ class Curves:
 
     def __init__(self) -> None:
         self.series = defaultdict[Quantity, Series](Series)
-        self.seconds = array("f")  # at the end of step i + 1
-        self._clock = 0.0
+        self.seconds = Clock()
         self._smoothed: dict[tuple[Quantity, float], Smoothed] = {}
 
     def add_steps(self, rows: Columns) -> None:
@@ -41,12 +39,10 @@ class Curves:
                 continue
             values = rows.values[quantity.column]
             if quantity.column == "loss":
-                self.series[quantity].extend(steps, values)
+                self.series[quantity].extend(steps, values, rows.spans("loss"))
             elif measured:  # on some steps only: the others are empty, which is no gap in the curve
                 self.series[quantity].extend(at, [values[i] for i in measured])
-        clocks = [*accumulate(rows.values["seconds"], initial=self._clock)]
-        self._clock = clocks[-1]
-        self.seconds.extend(islice(clocks, 1, None))
+        self.seconds.extend(rows.values["seconds"])
 
     def add_epochs(self, rows: Columns) -> None:
         for quantity in QUANTITIES:
@@ -57,12 +53,12 @@ class Curves:
         for scalar in scalars:
             self.series[logged_quantity(scalar.name)].extend([scalar.step], [scalar.value])
 
-    def smoothed(self, quantity: Quantity, weight: float) -> Series:
-        """The quantity's moving average."""
-        key = (quantity, weight)
-        if key not in self._smoothed:
-            self._smoothed[key] = Smoothed(self.series[quantity], weight)
-        return self._smoothed[key].catch_up()
+    def smoothed(self, quantity: Quantity, weight: float) -> Smoothed:
+        """The quantity's moving average, as far as it is made. The one of another weight is forgotten: it takes memory."""
+        if (quantity, weight) not in self._smoothed:
+            self._smoothed = {key: smoothed for key, smoothed in self._smoothed.items() if key[1] == weight}
+            self._smoothed[quantity, weight] = Smoothed(self.series[quantity], weight)
+        return self._smoothed[quantity, weight]
 
     def value_at(self, quantity: Quantity, step: int) -> float | None:
         """The quantity at a step, or at the last one before it that has it."""
@@ -72,9 +68,7 @@ class Curves:
 
     def seconds_at(self, step: float) -> float:
         """The training time at the end of a step, in seconds."""
-        if not self.seconds or step < 1:
-            return 0.0
-        return self.seconds[min(int(step), len(self.seconds)) - 1]
+        return self.seconds.at(step)
 
 
 class FollowedRun:
@@ -82,7 +76,7 @@ class FollowedRun:
 
     def __init__(self, folder: RunFolder) -> None:
         self.folder = folder
-        self._reader = RunReader(folder, NEEDED_COLUMNS)
+        self._reader = RunReader(folder, RESULT_COLUMNS)
         self.settings = self._reader.state.settings
         self.curves = {name: Curves() for name in self.settings.variants}
         self.quantities = list(QUANTITIES)
@@ -104,11 +98,11 @@ class FollowedRun:
     def glance(self, variants: Sequence[str]) -> None:
         """Let some rows of each of these sides stand for it until it is read."""
         for name in variants:
-            rows = CsvTail(self.folder.steps_csv(name), NEEDED_COLUMNS, GRADIENT_COLUMNS).glance()
+            rows = CsvTail(self.folder.steps_csv(name), RESULT_COLUMNS, GRADIENT_COLUMNS).glance()
             if rows is not None:
                 self.curves[name] = Curves()
                 self.curves[name].add_steps(rows)
-                self.curves[name].seconds = array("f")  # of some rows alone the time at a step is not known
+                self.curves[name].seconds = Clock()  # of some rows alone the time at a step is not known
                 self._glanced[name] = int(rows.values["step"][-1])
 
     @property

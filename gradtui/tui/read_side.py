@@ -1,16 +1,16 @@
 """The process that reads one side of a long run for the app: see ahead.py. It imports no more than it needs.
 
-``gradtui.tui.read_side RUN_FOLDER VARIANT`` writes what it has read to its standard output, pickled.
+``gradtui.tui.read_side RUN_FOLDER VARIANT`` writes what it has read to its standard output.
 """
 
 from __future__ import annotations
 
-import pickle
 import sys
 from pathlib import Path
 
 from gradtui.runs.folder import RunFolder
 from gradtui.tui.following import FollowedRun
+from gradtui.tui.handover import hand_over
 
 
 def main() -> None:
@@ -18,4 +18,4 @@ def main() -> None:
     run = FollowedRun(RunFolder(Path(folder)))
     while run.advance([variant]):
         pass
-    sys.stdout.buffer.write(pickle.dumps(run, protocol=5))
+    hand_over(run, sys.stdout.buffer)

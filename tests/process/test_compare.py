@@ -204,7 +204,7 @@ for step in range(30):
             each.grad = None
         (one * other).backward()
         optimizer.step()
-raise ValueError("the last line\\nof two")
+raise ValueError("the first line\\nof two")
 """
 
 
@@ -213,7 +213,7 @@ def test_what_must_be_known_is_told_and_an_exception_is_the_users_own(tmp_path: 
     run = Comparison(tmp_path, GAN_LIKE)
     run.wait_for_end()
     results = read_results(run.folder)
-    assert (results.state.status, run.reasons()) == ("failed", ["of two", "of two"])
+    assert (results.state.status, run.reasons()) == ("failed", ["ValueError: the first line"] * 2)
     assert "the script is not deterministic" in run.notes
     assert "by other means than zero_grad()" in run.notes
     assert "apply old gradients" not in run.notes

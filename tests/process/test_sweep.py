@@ -291,8 +291,8 @@ def test_a_sweeper_that_is_started_by_hand_refuses_where_another_works() -> None
     folder = new_sweep()
     with folder.owned():
         folder.request_stop()
-        command = [sys.executable, "-m", "gradtui.runs.sweeper", str(folder.path)]
-        result = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+        by_hand = [sys.executable, "-m", "gradtui.runs.sweeper", str(folder.path)]
+        result = subprocess.run(by_hand, capture_output=True, text=True, timeout=30, check=False)
         assert folder.stop_requested
     assert result.returncode == 2
     assert result.stderr.count("\n") == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -18,6 +19,16 @@ from gradtui.training.preparation import Training, prepare
 class EndlessTurn:
     def wait(self, step: int, memory: Memory) -> tuple[float, int]:
         return time.perf_counter() + 1e9, 10**9
+
+
+@dataclass(frozen=True)
+class FewSteps:
+    """Turns of so many steps."""
+
+    steps: int
+
+    def wait(self, step: int, memory: Memory) -> tuple[float, int]:
+        return time.perf_counter() + 1e9, self.steps
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:

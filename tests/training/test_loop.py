@@ -8,11 +8,14 @@ import pytest
 import torch
 
 from gradtui.catalog import EXPERIMENTS, OPTIMIZERS
+from gradtui.runs.folder import RunFolder
+from gradtui.runs.packed import GRADIENTS, ROWS, PackedRows
 from gradtui.settings import RunSettings
 from gradtui.training import experiments
 from gradtui.training.batches import Batches
+from gradtui.training.journal import Journal
 from gradtui.training.preparation import prepare
-from tests.training.stubs import losses_of, rows_of, run_loop
+from tests.training.stubs import FewSteps, losses_of, rows_of, run_loop
 
 DEVICES = [
     "cpu",
@@ -154,3 +157,27 @@ def test_measuring_gradients_changes_no_loss(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr("gradtui.training.loop.measured_steps", lambda planned: iter(lambda: 0, 1))
     run_loop(tmp_path / "bare", side=1, experiment="digits", epochs=2)
     assert losses_of(tmp_path / "measured" / "side.csv") == losses_of(tmp_path / "bare" / "side.csv")
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_the_rows_of_a_long_run_are_packed_too(tmp_path: Path, dtype: torch.dtype) -> None:
+    folder = RunFolder(tmp_path)
+    losses = torch.randn(2 * ROWS + 5, dtype=torch.float64, generator=torch.Generator().manual_seed(1)).to(dtype)
+    with Journal(folder, "side", torch.device("cpu"), FewSteps(9999)) as journal:
+        journal.begin()
+        for i, loss in enumerate(losses):
+            reading = torch.tensor([[4.0, 1.0 / (i + 1)], [1.0 / (i + 1), 0.3]], dtype=torch.float64) if i % 5000 == 0 else None
+            journal.step(i // 7 + 1, loss, reading)
+    packed, rows = PackedRows(folder.steps_csv("side"), folder.packed("side")), rows_of(folder.steps_csv("side"))
+    for number in range(2):
+        block = packed.read()
+        assert block is not None
+        written = rows[number * ROWS : (number + 1) * ROWS]
+        assert [*block.steps] == [int(row["step"]) for row in written]
+        assert [*block.losses] == [float(row["loss"]) for row in written]
+        for name in ("seconds", *GRADIENTS):
+            expected = [repr(float(row[name] or "nan")) for row in written]
+            assert [*map(repr, block.values[name])] == expected
+    assert packed.read() is None
+    assert len(rows) == 2 * ROWS + 5
+    assert [float(row["loss"]) for row in rows] == losses.tolist()

@@ -24,18 +24,18 @@ class Cold(Starter):
 Scenario = Callable[[Pilot[int], RunScreen], Awaitable[None]]
 
 
-def drive(scenario: Scenario, size: tuple[int, int] = (120, 40)) -> None:
+def drive(scenario: Scenario, size: tuple[int, int] = (120, 40), *, notifications: bool = False) -> None:
     """Open the app, let it find the devices (made up: a real search imports torch), play the scenario."""
 
     async def play() -> None:
         app = GradtuiApp(starter=Cold())
-        async with app.run_test(size=size) as pilot:
+        async with app.run_test(size=size, notifications=notifications) as pilot:
             await app.workers.wait_for_complete()
             await pilot.pause()
             assert isinstance(app.screen, RunScreen)
             await scenario(pilot, app.screen)
 
-    with patch.object(launch, "find_devices", lambda: {"cpu": "a processor"}):
+    with patch.object(launch, "find_devices", lambda *_: {"cpu": "a processor"}):
         asyncio.run(play())
 
 

@@ -75,7 +75,7 @@ def test_a_glance_stands_there_until_it_is_read(home: object, monkeypatch: pytes
         charts = [*screen.query(LossChart)]
         await until(pilot, lambda: all(chart._picture and chart._picture.points for chart in charts))
         assert "reading 3,000 steps" in text_of(screen, "#status")
-        assert "when all steps have been read" in text_of(screen, "Panel")
+        await until(pilot, lambda: "when all steps have been read" in text_of(screen, "Panel"))  # drawn after the charts
         assert all(chart._picture.latest == screen.runs[0].curves[name].series[QUANTITIES[0]].ys[-1]
                    for chart, name in zip(charts, screen.runs[0].curves, strict=True) if chart._picture)  # fmt: skip
         await pilot.press("y")

@@ -7,9 +7,13 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
+from gradtui.runs import smoothing
 from gradtui.runs.folder import RunFolder
-from gradtui.runs.series import Series, Smoothed
+from gradtui.runs.smoothing import Smoothed
 from gradtui.tui.screens.run import RunScreen
+from gradtui.tui.widgets.chart_pair import ChartPair
+from gradtui.tui.widgets.loss_chart import LossChart
+from gradtui.tui.widgets.panel import Panel
 from tests.tui.pilot import drive, until
 from tests.tui.test_run_screen import saved_run, text_of
 
@@ -84,13 +88,44 @@ def test_the_panel_shows_results_claims_and_the_code_of_both_sides() -> None:
     drive(scenario)
 
 
-def test_smoothing_is_debiased_and_skips_what_is_not_finite() -> None:
-    source = Series()
-    source.extend([1.0, 2.0, 3.0], [2.0, float("nan"), 2.0])
-    smooth = Smoothed(source, 0.9)
-    assert smooth.catch_up().ys[0] == pytest.approx(2.0)
-    assert smooth.catch_up().ys[2] == pytest.approx(2.0)
-    assert smooth.catch_up().ys[1] != smooth.catch_up().ys[1]
-    source.extend([4.0], [4.0])
-    assert smooth.catch_up().ys[3] == pytest.approx((0.9 * (2 * 0.19) + 0.1 * 4) / (1 - 0.9**3))
-    assert len(smooth.catch_up()) == 4
+def test_keys_are_answered_while_a_long_curve_is_smoothed_and_it_is_drawn_as_far_as_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = saved_run([1 / (i + 1) for i in range(60)], [0.5, 0.25] * 30)
+    wanted = [1]
+    advance = Smoothed.advance
+
+    def slowly(self: Smoothed) -> None:
+        if len(self.series) < wanted[0]:
+            advance(self)
+
+    monkeypatch.setattr(smoothing, "PART", 1)
+    monkeypatch.setattr(Smoothed, "advance", slowly)
+
+    async def scenario(pilot: Pilot[int], screen: RunScreen) -> None:
+        await opened(pilot, screen, path)
+        await pilot.press("s")
+        pair = screen.query_one(ChartPair)
+        assert pair.smoothing
+        await pilot.press("v")
+        assert screen.query_one(Panel).view == "Claims"
+        await pilot.press("z", "a")
+        assert pair.instruments.zoom == 0.5
+        wanted[0] = 60
+        await until(pilot, lambda: not pair.smoothing)
+        charts = screen.query(LossChart)
+        await until(pilot, lambda: all(chart._picture and len(chart._picture.smooth) == 30 for chart in charts))
+
+    drive(scenario)
+
+
+def test_the_app_is_left_at_once_while_a_curve_is_smoothed(monkeypatch: pytest.MonkeyPatch) -> None:
+    path = saved_run([1.0] * 60, [0.5] * 60)
+    monkeypatch.setattr(Smoothed, "advance", lambda self: None)
+
+    async def scenario(pilot: Pilot[int], screen: RunScreen) -> None:
+        await opened(pilot, screen, path)
+        await pilot.press("s", "q")
+        assert screen.query_one(ChartPair).smoothing
+
+    drive(scenario)

@@ -51,10 +51,3 @@ def test_it_is_replaced_on_any_file_system(tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(ZeroDivisionError), replacing(path) as file:
         file.write(str(1 / 0))
     assert (os.listdir(tmp_path), path.read_text(encoding="utf-8")) == (["run.json"], "after é")
-
-
-def test_what_appears_meanwhile_is_not_replaced(tmp_path: Path) -> None:
-    path = tmp_path / "out.csv"
-    with pytest.raises(FileExistsError), replacing(path, overwrite=False):
-        path.write_text("another's")
-    assert (os.listdir(tmp_path), path.read_text()) == (["out.csv"], "another's")

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from gradtui.runs.folder import HomeError, RunFolder, UnknownRun, all_runs, create_run, find_run
+from gradtui.runs.folder import RunFolder, UnknownRun, all_runs, create_run, find_run
+from gradtui.runs.home import HomeError
 from gradtui.runs.state import DamagedRun, RunState
 from gradtui.settings import RunSettings
 

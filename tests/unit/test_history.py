@@ -4,6 +4,7 @@ import pytest
 
 from gradtui.runs import history
 from gradtui.runs.folder import RunFolder, all_runs
+from gradtui.runs.home import HomeError
 from tests.made_up import made_up_run
 
 
@@ -98,6 +99,6 @@ def test_what_cannot_be_renamed_is_not_deleted(monkeypatch: pytest.MonkeyPatch) 
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(Path, "rename", refuse)
-    with pytest.raises(PermissionError):
+    with pytest.raises(HomeError, match="Permission denied"):
         history.delete(run)
     assert run.count_steps("with_zero_grad") == 20

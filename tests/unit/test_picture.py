@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from gradtui.runs.export import ExportError
+from gradtui.runs.destination import ExportError
 from gradtui.runs.folder import RunFolder, create_run
 from gradtui.runs.picture import HUES, MARKS, export_svg, suits_log
 from gradtui.runs.series import Series

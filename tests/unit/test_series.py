@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from gradtui.runs.series import BLOCK, Series, Thinned
+from gradtui.runs.series import Series, Thinned
+from gradtui.runs.spans import BLOCK
 
 
 def series_of(ys: list[float]) -> Series:
@@ -49,6 +50,15 @@ def test_a_growing_series_is_thinned_as_one_that_was_there_at_once() -> None:
         view.points()
         at += more
     assert str(view.points()) == str(thinned(series_of(ys), 1, 3001, 60))
+
+
+def test_a_curve_that_has_not_reached_the_range_yet_leaves_nothing_of_what_is_before_it() -> None:
+    growing = series_of([5.0] * 20)
+    view = Thinned(growing.xs, growing, 51, 100, 40)
+    assert view.points() == []
+    growing.extend([float(i) for i in range(21, 61)], [1.0] * 40)
+    assert view.points()[0] == (51.0, 1.0)
+    assert len(view.points()) == 10
 
 
 def thinned_plainly(ys: list[float], first: float, last: float, columns: int) -> list[tuple[float, float]]:

@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from gradtui.runs import sweep_list
-from gradtui.runs.folder import HomeError, UnknownRun
+from gradtui.runs.folder import UnknownRun
+from gradtui.runs.home import HomeError
 from gradtui.runs.state import DamagedRun
 from gradtui.runs.sweep import Cell, Outcome, grid_rows
 from gradtui.runs.sweep_folder import SweepFolder, SweepReader

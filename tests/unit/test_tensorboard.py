@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from gradtui.runs import tensorboard
-from gradtui.runs.export import ExportError
+from gradtui.runs.destination import ExportError
 from gradtui.runs.folder import RunFolder, create_run
 from gradtui.runs.state import DamagedRun
 from gradtui.runs.tensorboard import TensorBoardMissing, export_tensorboard

@@ -20,6 +20,7 @@ class ScriptJournal(Journal):
     """Also which optimizer it was that stepped."""
 
     columns = (*Journal.columns, *SCRIPT_COLUMNS)
+    packs = False
 
     def __init__(self, folder: RunFolder, variant: str, device: torch.device, turns: ScriptTurns) -> None:
         super().__init__(folder, variant, device, turns)

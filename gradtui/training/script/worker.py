@@ -11,12 +11,14 @@ import os
 import shlex
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import gradtui
 from gradtui import private
 from gradtui.runs.folder import RunFolder
+from gradtui.runs.last_words import with_log
 from gradtui.script import program
 from gradtui.script.after_torch import after_torch
 from gradtui.script.program import Ending, Program, WrongUsage
@@ -33,8 +35,6 @@ if TYPE_CHECKING:
     from gradtui.training.script.applied import AppliedGradients
     from gradtui.training.script.rows import Rows
     from gradtui.training.script.steps import Steps
-
-LONGEST_REASON = 500
 
 
 class Side:
@@ -81,7 +81,7 @@ class Side:
         elif self._supervisor.stopped.is_set() and not (rows is not None and rows.limit_reached):
             status = "stopped"
         elif ending.code != 0:
-            status, reason = "failed", (ending.reason or "")[:LONGEST_REASON]
+            status, reason = "failed", with_log(ending.reason or "", self._folder.log(self._variant))
         self._supervisor.send("ended", status=status, reason=reason, **self._memory())
 
     def _torch_is_there(self) -> None:
@@ -145,7 +145,10 @@ class Side:
         self._supervisor.send("ended", status="stopped", reason=None, **self._memory())
 
     def _memory(self) -> dict[str, float | None]:
-        return vars(self._rows.memory()) if self._rows is not None else {"peak_mb": None, "now_mb": None}
+        with suppress(RuntimeError):  # a GPU that has failed does not say
+            if self._rows is not None:
+                return vars(self._rows.memory())
+        return {"peak_mb": None, "now_mb": None}
 
     def _leave_to_parent(self) -> None:
         """In a process that the script has forked nothing is recorded, and nobody waits for a turn."""

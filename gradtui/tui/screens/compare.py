@@ -12,6 +12,7 @@ from textual.widgets import Footer
 
 from gradtui.runs import table
 from gradtui.runs.folder import RunFolder
+from gradtui.runs.state import DELETED
 from gradtui.tui import keys
 from gradtui.tui.following import FollowedRun
 from gradtui.tui.screens.looking import LookingScreen
@@ -70,6 +71,10 @@ class CompareScreen(LookingScreen):
                 await self.read_new(run)
             await self.draw_gently()
             await asyncio.sleep(1 / self.drawings_per_second)
+        for run in self._runs:
+            if run.observe().status == DELETED:
+                self.notify(f"run {run.folder.label} was deleted", severity="error", markup=False)
+        self.redraw()
 
     def drawing(self) -> Iterator[None]:
         if not self.is_mounted or self.waits_for_link():

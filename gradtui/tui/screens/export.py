@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from textual import on, work
@@ -9,9 +10,10 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Select, Static
+from textual.worker import get_current_worker
 
 from gradtui.printing import printable
-from gradtui.runs.export import ExportError
+from gradtui.runs.destination import ExportError
 from gradtui.runs.folder import RunFolder
 from gradtui.runs.formats import FORMATS, Format
 from gradtui.runs.state import DamagedRun
@@ -81,6 +83,7 @@ class ExportDialog(Settled, ModalScreen[None]):
         except (OSError, RuntimeError, ValueError) as error:  # also a home that is not known, a path with a null in it
             self._say(str(error), bad=True)
             return
+        self._say("Exporting; Esc cancels.")
         self._export(format, path, overwrite)
 
     def _ask(self, path: Path) -> None:
@@ -92,14 +95,19 @@ class ExportDialog(Settled, ModalScreen[None]):
 
     @work(thread=True, exclusive=True, group="export", exit_on_error=True)
     def _export(self, format: Format, path: Path, overwrite: bool) -> None:
+        worker = get_current_worker()  # cancelled when the dialog is closed or the app is left
         try:
-            wrote = format.write(self._folder, path, overwrite)
+            wrote = format.write(self._folder, path, overwrite, lambda: worker.is_cancelled)
         except (ExportError, DamagedRun, TensorBoardMissing) as error:
-            self.app.call_from_thread(self._say, str(error), bad=True)
+            outcome = partial(self._say, str(error), bad=True)
         else:
-            self.app.call_from_thread(self._wrote, wrote)
+            outcome = partial(self._wrote, wrote)
+        if not worker.is_cancelled:
+            self.app.call_from_thread(outcome)
 
     def _wrote(self, what: str) -> None:
+        if not self.is_attached:
+            return
         self._replaces = None
         self.query_one("#write", Button).label = "Export"
         self._say(f"Wrote {what}")
@@ -110,6 +118,8 @@ class ExportDialog(Settled, ModalScreen[None]):
         self.dismiss(None)
 
     def _say(self, words: str, *, bad: bool = False) -> None:
+        if not self.is_attached:  # it was closed meanwhile
+            return
         outcome = self.query_one("#outcome", Static)
         outcome.update(printable(words))
         outcome.set_class(bad, "-bad")

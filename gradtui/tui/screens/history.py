@@ -12,8 +12,10 @@ from textual.widgets import Footer, Input, Static
 
 from gradtui.printing import printable
 from gradtui.runs import history
-from gradtui.runs.folder import HomeError, RunFolder, all_runs
+from gradtui.runs.folder import RunFolder, all_runs
 from gradtui.runs.history import Summary, summarize
+from gradtui.runs.home import HomeError
+from gradtui.runs.state import DeletedRun
 from gradtui.tui import keys
 from gradtui.tui.screens.ask import AskDialog
 from gradtui.tui.screens.settled import Settled
@@ -74,13 +76,24 @@ class HistoryScreen(Settled, Screen[Choice]):
         for start in range(0, len(folders), BATCH):
             for folder in folders[start : start + BATCH]:
                 if folder.id in self._runs:  # it was not deleted meanwhile
-                    self._runs[folder.id] = summarize(folder)
+                    self._read(folder)
             if start % SHOWN_TOGETHER == 0:
                 self._show()
                 self._tell_count()
             await asyncio.sleep(0)
         self._show()
         self._tell_count()
+
+    def _read(self, folder: RunFolder) -> None:
+        """Look at a run again; one that was deleted meanwhile leaves the list."""
+        try:
+            self._runs[folder.id] = summarize(folder)
+        except DeletedRun:
+            self._forget(folder)
+
+    def _forget(self, folder: RunFolder) -> None:
+        self._runs.pop(folder.id, None)
+        self._marked = None if self._marked == folder.id else self._marked
 
     def _show(self) -> None:
         """The runs that the filter lets through; of those that were not read yet it knows the id alone."""
@@ -98,7 +111,7 @@ class HistoryScreen(Settled, Screen[Choice]):
     def _refresh_live(self) -> None:
         live = [name for name, summary in self._runs.items() if summary.state is not None and summary.state.live]
         for name in live:
-            self._runs[name] = summarize(self._runs[name].folder)
+            self._read(self._runs[name].folder)
         if live:
             self._show()
 
@@ -110,14 +123,25 @@ class HistoryScreen(Settled, Screen[Choice]):
         self._say("")
 
     def _whole(self) -> Summary | None:
-        """The run under the cursor, unless it is damaged: that is said then."""
-        summary = self._list.chosen
-        if summary is not None and summary.state is None:
-            summary = summarize(summary.folder)  # it may not have been read yet
-        if summary is not None and summary.state is None:
-            self._say(f"damaged: {summary.problem}", bad=True)
+        """The run under the cursor as it is now, unless it is damaged or was deleted: that is said then."""
+        chosen = self._list.chosen
+        if chosen is None:
+            return None
+        try:
+            summary = summarize(chosen.folder)
+        except DeletedRun as error:
+            self._say_deleted(chosen.folder, error)
+            return None
+        if summary.state is None:
+            self._say(f"damaged: {printable(summary.problem)}", bad=True)
             return None
         return summary
+
+    def _say_deleted(self, folder: RunFolder, error: DeletedRun) -> None:
+        self._forget(folder)
+        self._show()
+        self._tell_count()
+        self._say(str(error), bad=True)
 
     # Commands
 
@@ -145,7 +169,12 @@ class HistoryScreen(Settled, Screen[Choice]):
             from gradtui.tui.screens.compare import CompareScreen
 
             self._say("")
-            self.app.push_screen(CompareScreen(self._runs[marked].folder, summary.folder))
+            first = self._runs[marked].folder
+            try:
+                self.app.push_screen(CompareScreen(first, summary.folder))
+            except DeletedRun as error:  # one of the two
+                self._read(first)
+                self._say_deleted(summary.folder if first.id in self._runs else first, error)
         else:
             self._say("")
         self._show()
@@ -169,16 +198,14 @@ class HistoryScreen(Settled, Screen[Choice]):
         self.app.push_screen(AskDialog("Delete a run", question, "Delete it (d)"), answered)
 
     def _delete(self, summary: Summary) -> None:
-        name = summary.folder.id
         try:
             history.delete(summary.folder)
-        except ValueError as error:
+        except DeletedRun as error:
+            self._say_deleted(summary.folder, error)
+        except (ValueError, HomeError) as error:
             self._say(str(error), bad=True)
-        except OSError as error:
-            self._say(f"{summary.folder.label} cannot be deleted ({error.strerror})", bad=True)
         else:
-            del self._runs[name]
-            self._marked = None if self._marked == name else self._marked
+            self._forget(summary.folder)
             self._show()
             self._tell_count()
             self._say(f"{summary.folder.label} was deleted")

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
+from textual import work
 from textual.css.query import NoMatches
 from textual.screen import Screen
 
@@ -24,12 +25,15 @@ DRAWINGS_PER_SECOND = (4, 10, 1)
 
 BETWEEN_PARTS_SECONDS = 0.005
 """Enough for a key that has been pressed to be answered."""
+AT_ONCE_SECONDS = 0.05
+"""What takes longer to draw is gone on with while keys are answered."""
 
 
 class LookingScreen(Settled, Screen[None]):
     """All its chart pairs are seen through the same instruments."""
 
     drawings_per_second = DRAWINGS_PER_SECOND[0]
+    _latest: object = None
 
     @property
     def runs(self) -> Sequence[FollowedRun]:
@@ -41,15 +45,34 @@ class LookingScreen(Settled, Screen[None]):
         raise NotImplementedError
 
     def redraw(self) -> None:
-        """Draw everything as it stands, at once."""
-        for _ in self.drawing():
-            pass
+        """Draw everything as it stands: at once, unless it takes long."""
+        parts = self._drawings()
+        enough = time.monotonic() + AT_ONCE_SECONDS
+        for _ in parts:
+            if time.monotonic() > enough:
+                self._go_on(parts)
+                return
 
     async def draw_gently(self) -> None:
         """Draw everything as it stands; keys are answered between the parts."""
+        await self._play(self._drawings())
+
+    @work(group="drawing", exclusive=True)
+    async def _go_on(self, parts: Iterator[None]) -> None:
+        await self._play(parts)
+
+    async def _play(self, parts: Iterator[None]) -> None:
         with suppress(NoMatches):  # the screen was taken down between two parts
-            for _ in self.drawing():
+            for _ in parts:
                 await asyncio.sleep(BETWEEN_PARTS_SECONDS)
+
+    def _drawings(self) -> Iterator[None]:
+        """Draw everything, again and again until the curves are smoothed to their ends or somebody else draws."""
+        this = self._latest = object()
+        yield from self.drawing()
+        while self._latest is this and any(pair.smoothing for pair in self.query(ChartPair)) and not is_behind(self.app):
+            yield
+            yield from self.drawing()
 
     def waits_for_link(self) -> bool:
         """Whether the link is too slow to draw now; then it is tried again soon."""
@@ -63,7 +86,8 @@ class LookingScreen(Settled, Screen[None]):
         if sides := long_sides(run):
             run.glance(sides)
             await self.draw_gently()
-            await read_ahead(run, sides)
+            with suppress(OSError):  # no process can be started: it is read here
+                await read_ahead(run, sides)
         drawn = time.monotonic()
         while run.advance():
             await asyncio.sleep(0)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -13,15 +12,19 @@ from textual.app import ComposeResult, SystemCommand
 from textual.containers import Horizontal, Vertical
 from textual.reactive import var
 from textual.widgets import Footer, Static
+from textual.worker import get_current_worker
 
 from gradtui.cifar10.files import download_place
 from gradtui.runs import launch, table
-from gradtui.runs.folder import HomeError, RunFolder, create_run
+from gradtui.runs.folder import RunFolder
 from gradtui.runs.history import Offer, news
+from gradtui.runs.state import DELETED, LIVE_STATUSES
 from gradtui.settings import RunSettings, SettingsError
 from gradtui.tui import keys
 from gradtui.tui.following import FollowedRun
 from gradtui.tui.screens.looking import LookingScreen
+from gradtui.tui.starting import OwnProcesses
+from gradtui.tui.telling import telling
 from gradtui.tui.widgets.chart_pair import ChartPair
 from gradtui.tui.widgets.panel import Panel
 from gradtui.tui.widgets.setup_form import SetupForm
@@ -54,9 +57,8 @@ class RunScreen(LookingScreen):
         super().__init__()
         self._attached = attached
         self._run: FollowedRun | None = None
-        self._supervisor: subprocess.Popen[bytes] | None = None
+        self._processes = OwnProcesses(starter)
         self._settings: RunSettings | None = None
-        self._starter = starter
         self._offered: Offer | None = None
 
     def compose(self) -> ComposeResult:
@@ -72,12 +74,16 @@ class RunScreen(LookingScreen):
     def on_mount(self) -> None:
         self.form_shown = self.app.size.width >= NARROW
         if self._attached is not None:
-            self.open_run(self._attached)
+            with telling(self.app):
+                self.open_run(self._attached)
         if self.form_shown:
             self.query_one(SetupForm).focus_first()
         if self._attached is None:
             self.set_timer(0.1, self._get_ready)  # not before the first paint: importing torch would hold it up
         self.set_timer(0.1, self._look_for_news)
+
+    def on_unmount(self) -> None:
+        self._processes.end()
 
     def size_changed(self) -> None:
         width, height = self.app.size
@@ -91,16 +97,21 @@ class RunScreen(LookingScreen):
     @work(thread=True, group="ready", exclusive=True, exit_on_error=True)
     def _get_ready(self) -> None:
         """Find the devices and warm the next run up; importing torch takes cores, so not while a run trains on them."""
+        worker = get_current_worker()
         form = self.query_one(SetupForm)
         if form.devices is None:
             try:
-                devices = launch.find_devices()
-            except launch.DeviceSearchFailed as error:
-                self.app.call_from_thread(form.cannot_know_devices, str(error))
+                devices = self._processes.find_devices()
+            except (launch.DeviceSearchFailed, OSError) as error:
+                if not worker.is_cancelled:  # by leaving the app
+                    self.app.call_from_thread(form.cannot_know_devices, str(error))
+                return
+            if worker.is_cancelled:
                 return
             self.app.call_from_thread(form.know_devices, devices)
         if not self.is_live and not (self._offered and self._offered.live):
-            self.app.call_from_thread(self._starter.warm_up)
+            with telling(self.app):
+                self.app.call_from_thread(self._processes.warm_up)
 
     def _look_for_news(self) -> None:
         """Offer a run that goes on, or that ended while nobody looked."""
@@ -140,7 +151,7 @@ class RunScreen(LookingScreen):
     @property
     def is_live(self) -> bool:
         """Whether the run on the screen goes on."""
-        return self.status in ("running", "paused")
+        return self.status in LIVE_STATUSES
 
     @property
     def folder(self) -> RunFolder | None:
@@ -176,31 +187,22 @@ class RunScreen(LookingScreen):
         self.app.push_screen(DownloadDialog(download_place(settings.data_dir or None)), start)
 
     def _start(self, settings: RunSettings) -> None:
-        try:
-            folder = create_run(settings)
-            self._supervisor = self._starter.start(folder)
-        except (HomeError, OSError) as error:
-            self.notify(str(error), title="The run cannot be started", severity="error", markup=False)
-            return
-        if self.app.size.width < NARROW:
-            self.form_shown = False
-        self.set_focus(None)  # what is typed now is a command, not text
-        self.open_run(folder)
+        with telling(self.app):
+            folder = self._processes.start(settings)
+            if self.app.size.width < NARROW:
+                self.form_shown = False
+            self.set_focus(None)  # what is typed now is a command, not text
+            self.open_run(folder)
 
     def action_pause(self) -> None:
-        if self._run is not None:
-            self._ask(self._run.folder.request_resume if self.status == "paused" else self._run.folder.request_pause)
+        if self._run is not None and self.status == "paused":
+            self._run.folder.request_resume()
+        elif self._run is not None:
+            self._run.folder.request_pause()
 
     def action_stop(self) -> None:
         if self._run is not None:
-            self._ask(self._run.folder.request_stop)
-
-    def _ask(self, request: Callable[[], None]) -> None:
-        """Ask the run for something; where its folder takes no request, say so."""
-        try:
-            request()
-        except OSError as error:
-            self.notify(str(error), severity="error", markup=False)
+            self._processes.stop(self._run.folder)
 
     def action_export(self) -> None:
         from gradtui.tui.screens.export import ExportDialog
@@ -217,7 +219,7 @@ class RunScreen(LookingScreen):
 
     def action_step(self) -> None:
         if self._run is not None:
-            self._ask(self._run.folder.request_step)
+            self._run.folder.request_step()
 
     def action_sweep(self) -> None:
         from gradtui.tui.screens.sweep import SweepScreen
@@ -228,7 +230,9 @@ class RunScreen(LookingScreen):
 
     def action_open_offered(self) -> None:
         if self._offered is not None:
-            self.open_run(self._offered.folder)
+            offered, self._offered = self._offered, None
+            self.redraw()
+            self.open_run(offered.folder)
 
     def action_history(self) -> None:
         from gradtui.tui.screens.history import HistoryScreen
@@ -239,11 +243,13 @@ class RunScreen(LookingScreen):
         """What the history screen was left with."""
         if choice is None:
             return
-        if choice.what == "open":
-            self.open_run(choice.folder)
-        else:
-            self.form_shown = True
-            self.query_one(SetupForm).load(choice.folder.read().settings)
+        with telling(self.app):
+            if choice.what == "open":
+                self.open_run(choice.folder)
+            else:
+                settings = choice.folder.read().settings
+                self.form_shown = True
+                self.query_one(SetupForm).load(settings)
 
     def action_copy(self) -> None:
         if self._run is not None and self._run.only_glanced:
@@ -273,9 +279,9 @@ class RunScreen(LookingScreen):
     # The run on the screen
 
     def open_run(self, folder: RunFolder) -> None:
-        """Show a run, from its first step, and follow it."""
-        self._offered = None
+        """Show a run, from its first step, and follow it. Raises DamagedRun."""
         self._run = FollowedRun(folder)
+        self._offered = None
         self.query_one(ChartPair).clear()
         self.redraw()
         self._follow(self._run)
@@ -288,13 +294,19 @@ class RunScreen(LookingScreen):
             ended = not run.observe().live  # asked before the last rows are read: they are all there then
             await self.read_new(run)
             await self.draw_gently()
-            if self._supervisor is not None:
-                self._supervisor.poll()  # reaped, so that it does not stay as a zombie
+            self._processes.reap()
             if not ended:
                 await asyncio.sleep(1 / self.drawings_per_second)
+        if run.observe().status == DELETED:
+            self._tell_deleted(run.folder)
         run.folder.mark_seen()
         await asyncio.sleep(READY_SECONDS)
         self._get_ready()
+
+    def _tell_deleted(self, folder: RunFolder) -> None:
+        self.redraw()
+        ended = "; its processes are stopped" if self._processes.end_deleted(folder) else ""
+        self.notify(f"run {folder.label} was deleted{ended}", severity="error", markup=False)
 
     def drawing(self) -> Iterator[None]:
         if not self.is_mounted or self.has_class("-too-small") or self.waits_for_link():
@@ -304,8 +316,9 @@ class RunScreen(LookingScreen):
         else:
             self.status = self._run.state.status
             self._draw_status(self._run)
-            yield from self.query_one(ChartPair).draw(self._run)
         self._draw_panel()
+        if self._run is not None:
+            yield from self.query_one(ChartPair).draw(self._run)
 
     def _draw_panel(self) -> None:
         """By itself, as its keys need not wait for the charts."""

@@ -13,8 +13,8 @@ from textual.widgets import Footer, Label, Static
 
 from gradtui.printing import printable
 from gradtui.runs import claims, sweep
-from gradtui.runs.export import ExportError
-from gradtui.runs.folder import HomeError
+from gradtui.runs.destination import ExportError
+from gradtui.runs.home import HomeError
 from gradtui.runs.state import DamagedRun
 from gradtui.runs.sweep import Sweep
 from gradtui.runs.sweep_folder import SweepFolder, SweepReader, export_sweep
@@ -103,8 +103,10 @@ class SweepScreen(Settled, Screen[None]):
             return
         try:
             self._folder.request_stop()
-        except HomeError as error:
-            self._say(str(error), bad=True)
+        except HomeError:
+            if self._sweeper is None or self._sweeper.poll() is not None:
+                raise
+            self._sweeper.terminate()
 
     def action_export(self) -> None:
         if self._reader is None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import overload
 
 from textual.app import ComposeResult
@@ -19,6 +21,9 @@ from gradtui.tui.widgets.loss_chart import LossChart, Picture
 
 SIDES = ("left", "right")
 
+SMOOTHING_SECONDS = 0.5
+"""A long curve is drawn as often while it is being smoothed."""
+
 
 class ChartPair(Horizontal):
     """The two charts of a run."""
@@ -28,6 +33,8 @@ class ChartPair(Horizontal):
         self.instruments = Instruments()
         self._axis: Axis | None = None
         self._end = 0.0
+        self.smoothing = False
+        """Whether there was more to smooth than was drawn: then it is worth drawing again."""
         self._drawing: object = None
         self._views: dict[tuple[object, int, float, float, int], Thinned] = {}
 
@@ -44,7 +51,8 @@ class ChartPair(Horizontal):
             self.instruments.x_axis,
         ):
             self._axis, self._end = None, 0.0
-        self._views.clear()
+        if replace(instruments, cursor=None) != replace(self.instruments, cursor=None):
+            self._views.clear()
         self.instruments = instruments
 
     def clear(self) -> None:
@@ -70,10 +78,12 @@ class ChartPair(Horizontal):
     def draw(self, run: FollowedRun, among: Sequence[FollowedRun] = ()) -> Iterator[None]:
         """Show a run as it stands, on axes that have room for all runs ``among`` which it is shown.
 
-        A part of the work at a time; nothing is seen before the last, nor if another drawing begins meanwhile.
+        A part of the work at a time; nothing is seen before both sides are drawn, nor if another drawing begins
+        meanwhile. If the curves are not smoothed to their ends by then, some more of that is done: see ``smoothing``.
         """
         this = self._drawing = object()
         among = among or (run,)
+        smoothing = self._smooth(run)
         last_step = max(one.last_step for one in among)
         first_step = max(1, math.floor(last_step * (1 - self.instruments.zoom)) + 1)
         axis = self._shared_axis(among, first_step)
@@ -89,6 +99,23 @@ class ChartPair(Horizontal):
                 return
         for show in shown:
             show()
+        self.smoothing = smoothing
+        until = time.monotonic() + SMOOTHING_SECONDS
+        while smoothing and time.monotonic() < until:
+            smoothing = self._smooth(run)
+            yield
+            if self._drawing is not this:
+                return
+
+    def _smooth(self, run: FollowedRun) -> bool:
+        """Smooth some more of the run's curves; whether there is more to do."""
+        look = self.instruments
+        if not look.smoothing:
+            return False
+        sides = [curves.smoothed(look.quantity, look.smoothing) for curves in run.curves.values()]
+        for side in sides:
+            side.advance()
+        return any(side.behind for side in sides)
 
     def _picture(
         self, run: FollowedRun, among: Sequence[FollowedRun], side: int, columns: int, axis: Axis, steps: tuple[int, int]
@@ -98,7 +125,7 @@ class ChartPair(Horizontal):
         curves, state = run.curves[name], run.state.variants[name]
         series = curves.series[look.quantity]
         first, last, per_unit = self._x_range(among, run.settings, side, *steps)
-        smooth = curves.smoothed(look.quantity, look.smoothing) if look.smoothing else None
+        smooth = curves.smoothed(look.quantity, look.smoothing).series if look.smoothing else None
         return Picture(
             quantity=look.describe(),
             points=self._points((name, "raw"), curves, series, first, last, columns),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from gradtui.runs.state import DELETED
 from gradtui.runs.wording import count, duration, number
 from gradtui.tui.following import FollowedRun
 from gradtui.tui.widgets.lines import Line, Lines
@@ -43,7 +44,7 @@ class StatusLine(Lines):
         name = " gradtui "
         right = f"{progress} " if progress else ""
         space = width - len(name) - len(status) - 2 - len(right)
-        role = "bad" if status in ("failed", "lost") else "status"
+        role = "bad" if status in ("failed", "lost", DELETED) else "status"
         line: Line = [
             (name, "name"),
             (f" {summary}"[: max(0, space)].ljust(max(0, space)), "dim"),
@@ -56,7 +57,7 @@ class StatusLine(Lines):
 def progress(run: FollowedRun, *, wide: bool) -> str:
     """How far a run is: ``epoch 12/20``, and with room its steps per second and the time that is left."""
     settings, state = run.settings, run.state
-    if state.note and state.live:
+    if state.note and (state.live or state.status == "lost"):
         return state.note
     if run.only_glanced:
         return f"reading {count(run.only_glanced)} steps"
