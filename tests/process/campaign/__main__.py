@@ -13,12 +13,13 @@ from pathlib import Path
 
 from tests.process.campaign.case import Case
 from tests.process.campaign.reader_case import ReaderCase
-from tests.process.campaign.run_case import RunCase
+from tests.process.campaign.run_case import BriefCase, RunCase
 from tests.process.campaign.script_cases import CheckCase, CompareCase
 from tests.process.campaign.sweep_case import SweepCase, UndisturbedSweep
 
 CASES: dict[str, Callable[[Path, random.Random], Case]] = {
     "run": RunCase,
+    "brief": BriefCase,
     "compare": CompareCase,
     "check": CheckCase,
     "readers": ReaderCase,

@@ -46,6 +46,7 @@ class Case(ABC):
         self.commands: list[subprocess.Popen[bytes]] = []
         self.gentle = chance.random() < 0.25
         """Only suspensions and pauses: all there is must come to its end."""
+        self._requests: list[subprocess.Popen[bytes]] = []
         self._seen: dict[Path, bytes] = {}
         self._began = time.monotonic()
 
@@ -152,7 +153,15 @@ class Case(ABC):
         if self.chance.random() < 0.5:
             {"stop": run.request_stop, "pause": run.request_pause, "resume": run.request_resume}[what]()
         else:
-            self.start_command(what, run.id)
+            self._requests.append(self.start_command(what, run.id))
+
+    def resume_runs(self) -> None:
+        """Nothing that is paused ends by itself."""
+        self.wake_all()
+        for request in self._requests:
+            request.wait()
+        for run in all_runs():
+            run.request_resume()
 
     def start_command(self, *words: str, stdout: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
         """Start a command of gradtui without a terminal. What it says on stderr is kept."""

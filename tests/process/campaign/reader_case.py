@@ -37,14 +37,14 @@ class ReaderCase(Case):
         for _ in range(self.chance.randint(8, 14)):
             self.rest(self.chance.uniform(0, 1))
             self.disturb_readers_or_run(run)
-        self.wake_all()
-        run.request_resume()
+        self.resume_runs()
         self.check_readers(run)
         self.leave_terminals(run)
         self.wait_for_end()
         self.check_home()
         state = check_run(run, self.excuses())
         self.done[state.status] += 1
+        assert state.status == "finished" or not self.gentle
 
     def start_readers(self, run: RunFolder) -> None:
         for _ in range(2):

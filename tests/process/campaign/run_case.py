@@ -22,6 +22,8 @@ PROCESSES = ("run", "app", "supervisor", "worker", "device search")
 
 
 class RunCase(Case):
+    epochs = EPOCHS
+
     def __init__(self, home: Path, chance: random.Random) -> None:
         super().__init__(home, chance)
         self._starter = launch.Starter()
@@ -43,7 +45,7 @@ class RunCase(Case):
         self.done[f"run by {starter}"] += 1
         schedule = self.chance.choice(("turns", "parallel"))
         experiment = self.chance.choice(("linear", "linear", "digits"))
-        epochs, probe = EPOCHS[experiment], self.chance.random() < 0.2
+        epochs, probe = self.epochs[experiment], self.chance.random() < 0.2
         settings = {"experiment": experiment, "epochs": epochs, "timing_probe": probe, "schedule": schedule}
         words = ("run", experiment, "--epochs", str(epochs), "--timing-probe", "on" if probe else "off", "--schedule", schedule)
         match starter:
@@ -56,7 +58,7 @@ class RunCase(Case):
                 self.rest(self.chance.uniform(0, 1))
                 if self.chance.random() < 0.8:
                     self.terminals[0].wait_for("ready", seconds=120)
-                    self.terminals[0].press("Tab", "Tab", "Tab", "\x01", "\x0b", *str(EPOCHS["linear"]), "F5")
+                    self.terminals[0].press("Tab", "Tab", "Tab", "\x01", "\x0b", *str(self.epochs["linear"]), "F5")
             case "launcher":
                 self.supervised(launch.start_supervisor(create_run(RunSettings.parse(settings))))
             case "warm supervisor":
@@ -99,13 +101,9 @@ class RunCase(Case):
         for folder in all_runs():
             state = check_run(folder, self.excuses(folder))
             self.done[state.status] += 1
+            assert state.status == "finished" or not self.gentle
             if self._command is not None and not self.count(("run",)):
                 assert self._command.returncode == (state.status in ("failed", "lost")), self._command.returncode
-
-    def resume_runs(self) -> None:
-        """Nothing that is paused ends by itself."""
-        for run in all_runs():
-            run.request_resume()
 
     def leave_terminals(self) -> None:
         """Quit the app when its run has ended; a command in a terminal ends by itself."""
@@ -126,6 +124,19 @@ class RunCase(Case):
             stopped=self.events["stop: run"] + keys + interrupted > 0,
             failed=self.count(("worker",)) > 0,
         )
+
+
+class BriefCase(RunCase):
+    """A short run, disturbed from its start."""
+
+    epochs = {"linear": 3000, "digits": 10}
+
+    def carry_out(self) -> None:
+        self.start("launcher")
+        for _ in range(6):
+            self.rest(self.chance.uniform(0, 0.5))
+            self.disturb_or_ask()
+        self.finish()
 
 
 APP = (sys.executable, "-m", "gradtui")

@@ -77,9 +77,7 @@ class CompareCase(ScriptCase):
                 self.ask(runs[0])
             else:
                 self.disturb(self.PROCESSES, interruptible=("compare", "supervisor", "worker"), kill=0.35)
-        self.wake_all()
-        for run in all_runs():
-            run.request_resume()
+        self.resume_runs()
         self.end_what_nobody_is_left_to_end()
         self.wait_for_end()
         self.check_home()

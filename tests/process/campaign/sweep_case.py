@@ -60,13 +60,15 @@ class SweepCase(Case):
 
     @property
     def sweep(self) -> Path | None:
-        return next(self.home.glob("sweeps/*"), None)
+        made = next(self.home.glob("sweeps/*/sweep.json"), None)
+        return made.parent if made is not None else None
 
     def carry_out(self) -> None:
         self.done["sweep"] += 1
         for _ in range(self.chance.randint(2, 4)):
-            for _ in range(self.chance.choice((1, 1, 2))):
-                self.start_or_resume()
+            self.start_or_resume()
+            if self.sweep is not None and self.chance.random() < 0.4:
+                self.start_or_resume()  # a second one at once
             self.rest_until_there("worker")
             for _ in range(self.chance.randint(2, 5)):
                 self.rest(self.chance.uniform(0, 1.5))
@@ -84,12 +86,12 @@ class SweepCase(Case):
 
     def start_or_resume(self) -> None:
         sweep = self.sweep
+        if sweep is None and any(process.kind == "sweep" for process in find_processes(self.home)):
+            return  # it is about to make one
         words = ("--resume", sweep.name) if sweep is not None else GRID
         self.start_command("sweep", *words)
         self.done["sweep --resume" if sweep is not None else "sweep started"] += 1
         self.tell("resume" if sweep is not None else "start")
-        if sweep is None:
-            self.rest(1)
 
     def resume_undisturbed(self) -> None:
         """It goes on where it was, to its end."""
