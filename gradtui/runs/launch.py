@@ -169,7 +169,11 @@ def find_devices(begun: Callable[[subprocess.Popen[bytes]], object] | None = Non
     ) as search:
         if begun is not None:
             begun(search)
-        found, said = search.communicate()
+        try:
+            found, said = search.communicate()
+        except BaseException:  # ctrl+c: it is not needed any more
+            search.kill()
+            raise
     try:
         devices: dict[str, str] = json.loads(found)["devices"]
     except (ValueError, KeyError):
