@@ -68,7 +68,10 @@ def aborted_because(text: str) -> str:
 def reason_of(error: BaseException) -> str:
     """The line that says why, of an exception that ends a program."""
     if isinstance(error, SystemExit):
-        text = str(error.code)
+        try:
+            text = str(error.code)
+        except Exception:  # noqa: BLE001 (the user's own object makes the text)
+            text = type(error.code).__name__
         return next((line.strip() for line in text.splitlines() if line.strip()), "")
     shown = "".join(traceback.format_exception(error))
     if not TRACEBACK.search(shown):  # an error that was never raised, or a SyntaxError of the program itself

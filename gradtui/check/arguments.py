@@ -19,7 +19,8 @@ Run a training script as python would, and say whether its optimizers apply grad
   -m MODULE   run a module, as python -m does
   -h, --help  show this
 
-Exit code: 0 clean, 1 a finding, 2 wrong usage; a script that failed keeps its own.
+Exit code: 0 clean, 1 a finding, 2 wrong usage, 3 where no optimizer stepped or something could not be watched; a script
+that failed keeps its own.
 """
 
 

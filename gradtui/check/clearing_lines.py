@@ -14,6 +14,7 @@ from types import FrameType
 
 from torch import Tensor
 
+from gradtui.check.guard import guarded
 from gradtui.check.lines import Place, is_torchs, users_place
 from gradtui.check.tensors import version_of
 
@@ -38,6 +39,7 @@ class LineFinder:
         self._parameter: weakref.ref[Tensor] | None = None
         self._gradient: weakref.ref[Tensor] | None = None
         self._version = 0
+        self.lost = ""
         self._found: Callable[[Place], None] = lambda place: None
 
     def start(self, parameter: Tensor, gradient: Tensor, found: Callable[[Place], None]) -> None:
@@ -55,6 +57,11 @@ class LineFinder:
             if getattr(sys.getprofile(), "__self__", None) is self:
                 sys.setprofile(None)
 
+    def give_up(self, *arguments: object) -> None:
+        """The line stays unknown."""
+        self.stop()
+
+    @guarded
     def _called(self, frame: FrameType, event: str, argument: object) -> None:
         written = event == "c_return"
         set_to_none = event == "return" and frame.f_code.co_name == CLEARING

@@ -31,6 +31,8 @@ class OptimizerFacts:
     """Steps before which the gradients of a backward() had been cleared, so that nothing was applied."""
     empty_steps: list[int] = field(default_factory=list)
     """Steps that had nothing to apply, without any backward() since the step before."""
+    not_watched: list[str] = field(default_factory=list)
+    """What of it could not be looked at, each with the reason."""
     no_gradient: list[str] = field(default_factory=list)
     """Trainable parameters that never had a gradient."""
     backwards_per_step: dict[int, int] = field(default_factory=dict)
@@ -58,12 +60,24 @@ class Facts:
     """(class of the model, name in it) of each parameter that got gradients and belongs to no optimizer."""
     backward_elsewhere: bool = False
     """A backward() was seen that reached parameters of no optimizer."""
+    not_watched: list[str] = field(default_factory=list)
+    """What else could not be looked at, each with the reason."""
+    idle_optimizers: list[str] = field(default_factory=list)
+    """Where nothing stepped: the classes of the optimizers that there are."""
+    asked_for_help: bool = False
+    """The script was given --help or the like."""
+    started_others: bool = False
+    """The script has started other processes."""
     torch_imported: bool = False
     script_code: int = 0
     """The exit code that the script ended with."""
     ended_early: bool = False
     """The script was ended after as many steps as were asked for."""
     rank: int = 0
+
+    @property
+    def all_not_watched(self) -> list[str]:
+        return [note for one in self.optimizers for note in one.not_watched] + self.not_watched
 
     @property
     def steps(self) -> int:

@@ -13,56 +13,39 @@ whether it is zero goes to the device, and its answer is read only if a step com
 
 from __future__ import annotations
 
-import enum
 import weakref
 from types import FrameType
 
-import torch
 from torch import Tensor
 from torch.autograd import Variable
 from torch.utils.hooks import RemovableHandle
 
 from gradtui.check.backwards import backward_frame, in_backward
 from gradtui.check.clearing_lines import place_of_end
+from gradtui.check.guard import guarded
+from gradtui.check.judgements import Applied, Written
 from gradtui.check.lines import Place, frame_here
 from gradtui.check.optimizer_log import OptimizerLog
-from gradtui.check.tensors import remove_hook, tensor_hook, version_of
+from gradtui.check.tensors import PLAIN, remove_hook, tensor_hook, version_of
+from gradtui.check.values import any_nonzero, derived, is_about, nonzero, total
 
 ZEROS_BELIEVED = 3
 """After so many clearings in place, step by step, that were seen to leave zeros, only each ``ZEROS_LOOKED_AT``-th is
 looked at: to look is to wait for the device."""
 ZEROS_LOOKED_AT = 64
-
-
 SUMMED_UP = 2
 """At so many first steps each gradient is summed up, to be known again if it moves: no more than a sum, left on its device."""
-
-
-class Applied(enum.Enum):
-    """What a step applies of one parameter's gradient."""
-
-    NOTHING = "no gradient"
-    FRESH = "only contributions that no step has applied"
-    STALE = "new contributions on top of applied ones"
-    UNCHANGED = "what the step before applied, and nothing new"
-
-
-class Written(enum.Enum):
-    """When something other than a backward() wrote to a gradient that had been applied."""
-
-    BEFORE = "before the first contribution"
-    BETWEEN = "between two contributions"
-    INSTEAD = "without any contribution"
 
 
 class GradientHistory:
     """Follows one parameter's gradient for one optimizer, contribution by contribution."""
 
-    def __init__(self, parameter: Tensor, name: str, log: OptimizerLog) -> None:
+    def __init__(self, parameter: Tensor, name: str, group: int, log: OptimizerLog) -> None:
         # Weak: the parameter holds the hooks and the hooks hold this; a circle would keep a dropped model in memory.
         self._parameter = weakref.ref(parameter)
-        self.name = name
+        self.name, self.group = name, group
         self.log = log
+        self.lost = self.kind = ""
         self.contributions = 0
         """How many backward() calls have added to the gradient since the last step."""
         self.contributed = 0
@@ -106,11 +89,13 @@ class GradientHistory:
 
     # Hooks
 
+    @guarded
     def hook(self, parameter: Tensor) -> None:
         """Begin to follow each contribution, unless that has begun."""
-        if self._before is None and parameter.requires_grad:
+        if self._before is None and not self.lost and parameter.requires_grad:
             self._before = parameter.register_hook(self._tensor_hook)
 
+    @guarded
     def hook_after(self) -> None:
         """From now on, look at the gradient after each contribution as well.
 
@@ -128,10 +113,25 @@ class GradientHistory:
             self._after.remove()
         self._before = self._after = None
 
+    def give_up(self, *arguments: object) -> None:
+        """Watch this gradient no longer. The hooks stay until the next step: torch may be going through them now."""
+
+    @guarded
+    def note_kind(self, parameter: Tensor) -> None:
+        """Note the class of the parameter, or of its gradient, where that is a subclass of torch's."""
+        kinds = (type(parameter), type(parameter.grad))
+        self.kind = next((kind.__name__ for kind in kinds if kind not in (*PLAIN, type(None))), "")
+
+    @property
+    def not_watched(self) -> str:
+        """What is not watched, and why."""
+        return f"{self.name} ({self.kind}): {self.lost}" if self.kind else f"{self.name}: {self.lost}"
+
     @tensor_hook
+    @guarded
     def _tensor_hook(self, fresh: Tensor) -> None:
-        frame = frame_here().f_back
-        if backward_frame(frame) is None:
+        frame = frame_here(2)
+        if self.lost or backward_frame(frame) is None:
             return
         self.before_contribution(frame)
         if fresh.is_sparse or fresh.requires_grad:  # with create_graph: the gradient will be another tensor
@@ -142,15 +142,11 @@ class GradientHistory:
         parameter = self._parameter()
         if parameter is None:
             return
-        if self.log.contribution(frame):
-            self.first_fires += 1
-            Variable._execution_engine.queue_callback(self._after_backward)  # noqa: SLF001 (what torch's own wrappers use)
-        self.contributions += 1
-        self.total += 1
+        self._count(frame)
         gradient = parameter.grad
         if self.contributions == 1:
             self.began_at_none = gradient is None
-        self.written_version = 0 if gradient is None else version_of(gradient) + 1
+        self.written_version = 0 if gradient is None else self._version_of(gradient) + 1
         if self.log.in_step:
             self._evaluate(gradient, frame)
         if self.applied is None:
@@ -165,21 +161,29 @@ class GradientHistory:
         else:
             self._cleared()
 
+    def _count(self, frame: FrameType | None) -> None:
+        if self.log.contribution(frame):
+            self.first_fires += 1
+            Variable._execution_engine.queue_callback(self._after_backward)  # noqa: SLF001 (what torch's own wrappers use)
+        self.contributions += 1
+        self.total += 1
+
     def _add_to_applied(self, gradient: Tensor) -> None:
-        if self._version is not None and version_of(gradient) != self._version:
+        if self._version is not None and self._version_of(gradient) != self._version:
             if self._leaves_zeros(gradient, Written.BETWEEN if self._mixed else Written.BEFORE):
                 self._cleared()
                 return
         elif self.log.in_step:
-            if not gradient.any() or any(bool(zero) for zero in self._was_zero):
+            if not any_nonzero(gradient) or any(bool(zero) for zero in self._was_zero):
                 self._cleared()
                 return
         else:
-            self._was_zero.append(gradient.any().logical_not())
+            self._was_zero.append(nonzero(gradient).logical_not())
         self._mixed = True
         self.tainted |= self.log.in_step
         self.hook_after()
 
+    @guarded
     def _after_backward(self) -> None:
         """The whole backward() is done."""
         parameter = self._parameter()
@@ -187,38 +191,41 @@ class GradientHistory:
         self._left = weakref.ref(gradient) if gradient is not None else None
 
     @property
+    @guarded
     def exchanged(self) -> bool:
         """Whether the gradient is another tensor than the last backward() left, which is not noted of every parameter."""
         parameter = self._parameter()
         gradient = parameter.grad if parameter is not None else None
         return gradient is not None and self._left is not None and self._left() is not gradient
 
+    @guarded
     def after_contribution(self, parameter: Tensor) -> None:
         """A backward() has added to the gradient."""
         gradient = parameter.grad
-        if gradient is None:  # an optimizer that steps inside of backward() was here first
+        if gradient is None or self.lost:  # an optimizer that steps inside of backward() was here first
             return
-        self.written_version = version_of(gradient)
+        self.written_version = self._version_of(gradient)
         if self.log.traces_clearing:
             self._contributed = weakref.ref(gradient, self._gone)
         if self._mixed:
             # Another tensor after backward(create_graph=True), or where a sparse gradient met a dense one.
             self.applied = weakref.ref(gradient, self._gone if self.log.traces_clearing else None)
-            self._version = version_of(gradient)
+            self._version = self._version_of(gradient)
             self._held = gradient.detach()  # the same memory, but not the tensor whose end is watched for
         if self.log.in_step:
-            self._evaluated = weakref.ref(gradient), version_of(gradient)
+            self._evaluated = weakref.ref(gradient), self._version_of(gradient)
 
     def _evaluate(self, gradient: Tensor | None, frame: FrameType | None) -> None:
         """Within one step, a closure's later call may add to what an earlier call has left."""
         evaluation = self.log.evaluation(frame)
         if evaluation is not self._evaluation and self._evaluated is not None and gradient is not None:
             left, version = self._evaluated
-            self.piled |= gradient is left() and version_of(gradient) == version and bool(gradient.any())
+            self.piled |= gradient is left() and self._version_of(gradient) == version and any_nonzero(gradient)
         self._evaluation = evaluation
 
     # Steps
 
+    @guarded
     def judge(self) -> Applied:
         """What a step would apply now; after a step with a closure, what it has applied."""
         if self.tainted:
@@ -236,7 +243,7 @@ class GradientHistory:
         if self.applied is None:
             return Applied.FRESH
         if gradient is not self.applied():
-            if self._mixed and _derived(gradient, self._held):
+            if self._mixed and derived(gradient, self._held):
                 return Applied.STALE
             self._cleared()
             return Applied.FRESH
@@ -244,20 +251,21 @@ class GradientHistory:
             return self._judge_untouched(gradient)
         if any(bool(zero) for zero in self._was_zero):
             return Applied.FRESH
-        return Applied.STALE if gradient.any() else Applied.FRESH  # zeros: cleared after the last contribution
+        return Applied.STALE if any_nonzero(gradient) else Applied.FRESH  # zeros: cleared after the last contribution
 
     def _judge_untouched(self, gradient: Tensor) -> Applied:
         """No backward() has added to the gradient since the last step."""
         if self._blind:
             return Applied.FRESH
         fed = self.total > 0  # else the script writes its gradients by hand
-        if version_of(gradient) != self._version:
+        if self._version_of(gradient) != self._version:
             return Applied.UNCHANGED if fed and not self._leaves_zeros(gradient, Written.INSTEAD) else Applied.FRESH
         # What was written through .data is seen by what it leaves: zeros, or other values, if not every time.
         changed = self._digest_changed(gradient)
         self._by_hand |= changed and not fed
-        return Applied.UNCHANGED if gradient.any() and not (changed or self._by_hand) else Applied.FRESH
+        return Applied.UNCHANGED if any_nonzero(gradient) and not (changed or self._by_hand) else Applied.FRESH
 
+    @guarded
     def settle(self) -> None:
         """A step has applied the gradient."""
         parameter = self._parameter()
@@ -271,9 +279,9 @@ class GradientHistory:
         else:
             self.had_gradient = True
             self.applied = weakref.ref(gradient, self._gone if self.log.traces_clearing else None)
-            self._version = version_of(gradient)
+            self._version = self._version_of(gradient)
             if (self.total == 0 or self.log.steps <= SUMMED_UP) and not gradient.is_sparse:
-                self._digest = gradient.detach().sum()
+                self._digest = total(gradient)
         if not self._zeroed:
             self._zeros_seen = dict.fromkeys(self._zeros_seen, 0)
         self.contributed, self.contributions = self.contributions, 0
@@ -299,32 +307,42 @@ class GradientHistory:
         return not self._zeroed and (self.applied is None or self.applied() is None)
 
     @property
+    @guarded
     def written_since(self) -> bool:
         """Whether something other than backward() wrote to the gradient after the last contribution."""
         parameter = self._parameter()
         gradient = parameter.grad if parameter is not None else None
+        if gradient is None:
+            return False
         expected = self.contributions - 1 if self.written_version is None else self.written_version
-        return gradient is not None and version_of(gradient) != expected
+        return self._version_of(gradient) != expected
+
+    @guarded
+    def is_zero(self, gradient: Tensor) -> bool:
+        """Whether this gradient of the parameter is all zeros."""
+        return not any_nonzero(gradient)
+
+    def _version_of(self, gradient: Tensor) -> int:
+        return version_of(gradient)
 
     def _is_carried_over(self, gradient: Tensor) -> bool:
         """Whether another tensor in .grad holds what was applied: scaled, clamped, or moved (DistributedDataParallel does)."""
         if self._mixed:
-            return _derived(gradient, self._held)
-        return self._digest is not None and bool(gradient.any()) and not self._digest_changed(gradient)
+            return derived(gradient, self._held)
+        return self._digest is not None and any_nonzero(gradient) and not self._digest_changed(gradient)
 
     def _digest_changed(self, gradient: Tensor) -> bool:
         """Whether the values are others than at the last step; known only where they were summed up then."""
         if self._digest is None or gradient.is_sparse:
             return False
-        now, then = gradient.detach().sum(), self._digest
-        return not torch.allclose(now, then, rtol=1e-5, atol=0.0, equal_nan=True)
+        return not is_about(total(gradient), self._digest)
 
     # Clearing
 
     def _leaves_zeros(self, gradient: Tensor, when: Written) -> bool:
         """Whether what somebody wrote to the gradient is zeros."""
         believed = self._zeros_seen[when] >= ZEROS_BELIEVED and self.log.steps % ZEROS_LOOKED_AT
-        self._zeroed = bool(believed) or not gradient.any()
+        self._zeroed = bool(believed) or not any_nonzero(gradient)
         self._zeros_seen[when] = self._zeros_seen[when] + 1 if self._zeroed else 0
         return self._zeroed
 
@@ -336,22 +354,13 @@ class GradientHistory:
         self._mixed = False
         self._was_zero.clear()
 
+    @guarded
     def _gone(self, applied: object) -> None:
         """The tensor that was the gradient is being freed: by whichever line runs now."""
-        frame = frame_here().f_back
+        frame = frame_here(2)
         if not self.log.closed and self._parameter() is not None and not in_backward(frame):
             self.found_clearing(place_of_end(frame))
 
     def found_clearing(self, place: Place | None) -> None:
         """This line seems to clear; it counts when the next contribution finds the gradient cleared."""
         self._clearing = place or self._clearing
-
-
-def _derived(gradient: Tensor, before: Tensor | None) -> bool:
-    """Whether somebody made ``gradient`` out of ``before`` by scaling or clamping it."""
-    if before is None or gradient.shape != before.shape or gradient.is_sparse or before.is_sparse or not gradient.any():
-        return False
-    now, old = gradient.detach().double().flatten(), before.detach().double().flatten()
-    scaled = old * (now @ old / (old @ old))
-    clamped = old.clamp(now.min(), now.max())
-    return torch.allclose(now, scaled, rtol=1e-4, atol=0.0) or torch.allclose(now, clamped, rtol=1e-4, atol=0.0)

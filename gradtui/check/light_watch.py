@@ -24,7 +24,7 @@ from gradtui.check.lines import Place
 from gradtui.check.losses import Loss, is_finite
 from gradtui.check.optimizer_log import OptimizerLog
 from gradtui.check.sentinel import Follow, Sentinel
-from gradtui.check.tensors import parameters_of, same, version_of
+from gradtui.check.tensors import PLAIN, parameters_of, same, version_of
 
 SHARE = 0.01
 """Where looking at each gradient and each loss would take a larger share of a step, the loop is let glide."""
@@ -86,19 +86,26 @@ class LightWatch:
 
         cost = _STEP_SECONDS + _PARAMETER_SECONDS * len(live)
         sets_to_none = all(history.began_at_none for _, history in live)
-        small = self.glide.parameter.is_cpu and self.glide.parameter.numel() <= LARGEST
-        self.gliding = sets_to_none and not exchanged and cost > SHARE * seconds and small and not self.glide.kept[0].is_sparse
+        kept = self.glide.parameter
+        small = kept.is_cpu and kept.numel() <= LARGEST and type(kept) in PLAIN
+        dense = type(self.glide.kept[0]) is Tensor and not self.glide.kept[0].is_sparse
+        self.gliding = sets_to_none and not exchanged and cost > SHARE * seconds and small and dense
         """Whether :meth:`glides` is to be asked at a step, and not :meth:`passes`."""
         self._begin_stretch(LOSSES)
         if not self.gliding:
             self._sentinel.applied = applied[self._stand]
+
+    @property
+    def lost(self) -> str:
+        """Why it no longer watches; empty while it does."""
+        return self._sentinel.lost
 
     # Every step
 
     def passes(self, optimizer: Optimizer) -> bool:
         """Whether this step applies new gradients only; then it is counted."""
         sentinel, log = self._sentinel, self._log
-        if sentinel.alarmed or len(optimizer.param_groups) != self._groups:
+        if sentinel.alarmed or sentinel.lost or len(optimizer.param_groups) != self._groups:
             return False
         if not log.steps % GROUPS_CHECKED and not same(parameters_of(optimizer), self._all):
             return False
@@ -146,7 +153,7 @@ class LightWatch:
         sentinel, log, glide = self._sentinel, self._log, self.glide
         self.count()
         gradient = glide.parameter.grad
-        if gradient is None or sentinel.alarmed or len(optimizer.param_groups) != self._groups:
+        if gradient is None or sentinel.alarmed or sentinel.lost or len(optimizer.param_groups) != self._groups:
             return False
         if (self._dormant and self._any_woke()) or (sentinel.stands and not sentinel.count):
             return False

@@ -41,7 +41,10 @@ class Place(NamedTuple):
 
     def __str__(self) -> str:
         """``file:line``, relative to the working directory where the file is below it."""
-        here = os.getcwd() + os.sep
+        try:
+            here = os.getcwd() + os.sep
+        except OSError:  # the script has removed it
+            return f"{self.file}:{self.line}"
         file = self.file.removeprefix(here) if self.file.startswith(here) else self.file
         return f"{file}:{self.line}"
 

@@ -7,6 +7,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from gradtui.check.guard import guarded
+from gradtui.check.values import local
+
 AT_ONCE = 64
 """Losses on a device are brought to the host so many at a time, and read when the next ones are brought."""
 
@@ -14,17 +17,29 @@ AT_ONCE = 64
 class Loss:
     """A scalar that was backpropagated. ``value`` is None where it is no scalar, or is still on its device."""
 
-    __slots__ = ("tensor", "value")
+    __slots__ = ("lost", "tensor", "value")
 
     def __init__(self, tensor: Tensor) -> None:
         self.value: float | None = None
         self.tensor: Tensor | None = None
+        self.lost = ""
+        self._read(tensor)
+
+    @guarded
+    def _read(self, tensor: Tensor) -> None:
         if tensor.numel() != 1 or tensor.is_complex():
             return
-        if tensor.is_cpu:
-            self.value = float(tensor.item())
+        loss = local(tensor.detach())
+        if loss.is_cpu:
+            self.value = float(loss.item())
+        elif loss.is_meta:
+            self.lost = "a loss on the meta device has no value"
         else:
-            self.tensor = tensor.detach()
+            self.tensor = loss
+
+    def give_up(self, tensor: Tensor) -> None:
+        """What the loss is, is not known."""
+        self.value = self.tensor = None
 
 
 def is_finite(value: float) -> bool:
@@ -38,7 +53,14 @@ class LossesOnDevice:
     def __init__(self) -> None:
         self._waiting: list[tuple[Tensor, Callable[[float], None]]] = []
         self._copied: tuple[Tensor, torch.cuda.Event | None, list[Callable[[float], None]]] | None = None
+        self.lost = ""
 
+    def give_up(self, *arguments: object) -> None:
+        """Let go of the losses that cannot be read."""
+        self._copied = None
+        self._waiting.clear()
+
+    @guarded
     def add(self, loss: Tensor, tell: Callable[[float], None]) -> None:
         """``tell`` is called with the loss's value, at some later time; at :meth:`read_all` at the latest."""
         self._waiting.append((loss, tell))
@@ -46,6 +68,7 @@ class LossesOnDevice:
             self._read_copied()
             self._copy()
 
+    @guarded
     def read_all(self) -> None:
         """Read what has not been read; waits for the device."""
         self._read_copied()

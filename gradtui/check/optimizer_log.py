@@ -12,6 +12,7 @@ from gradtui.check.backwards import Backward, Backwards
 from gradtui.check.clearing_lines import LineFinder
 from gradtui.check.lines import Place, is_torchs, users_place
 from gradtui.check.losses import Loss, LossesOnDevice, is_finite
+from gradtui.check.shards import Shards
 
 CLEARINGS_TRACED = 8
 """So many intervals at most are watched for the source line that clears; most need one."""
@@ -39,10 +40,17 @@ class OptimizerLog:
         self.not_finite_value = ""
         self.not_finite_at: Place | None = None
         self.closed = False
+        self.lost = ""
+        """Why the optimizer is no longer watched; empty while it is."""
+        self.lost_at = 0
+        """The first step that was not watched."""
+        self.loss_lost = ""
+        """Why a loss could not be looked at."""
 
         self.interval: dict[Backward, None] = {}
         """The backward() calls since the last step that added to the optimizer's gradients, in their order."""
         self.finder = LineFinder()
+        self.shards = Shards()
         self.step_frame: FrameType | None = None
         """The frame that runs the optimizer's step, during a step that was given a closure."""
         self._backwards, self._on_device = backwards, on_device
@@ -77,6 +85,7 @@ class OptimizerLog:
     def note_loss(self, loss: Loss, place: Place | None, step: int = 0) -> None:
         """See whether the loss is finite: now, or later where it is on a device."""
         step = step or (self.steps if self.in_step else self.steps + 1)
+        self.loss_lost = self.loss_lost or loss.lost
         if loss.value is not None:
             self._note_value(loss.value, step, place)
         elif loss.tensor is not None:

@@ -17,8 +17,10 @@ from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
 from gradtui.check.backwards import Backward, Backwards, backward_frame
+from gradtui.check.guard import guarded
 from gradtui.check.lines import frame_here
 from gradtui.check.tensors import remove_hook, tensor_hook, version_of
+from gradtui.check.values import total
 
 NOTED = 64
 """So many backward() calls are kept for a parameter that no optimizer has stepped yet."""
@@ -29,13 +31,18 @@ class Unclaimed:
 
     def __init__(self, parameter: Tensor, backwards: Backwards) -> None:
         self.backwards: list[Backward] = []
+        self.lost = ""
         self._told_by = backwards
         self._handle: RemovableHandle = parameter.register_hook(self._tensor_hook)
 
+    def give_up(self, *arguments: object) -> None:
+        """Note no more."""
+
     @tensor_hook
+    @guarded
     def _tensor_hook(self, fresh: Tensor) -> None:
-        if len(self.backwards) < NOTED and backward_frame(frame_here().f_back) is not None:
-            self.backwards.append(self._told_by.current(frame_here().f_back))
+        if len(self.backwards) < NOTED and not self.lost and backward_frame(frame_here(2)) is not None:
+            self.backwards.append(self._told_by.current(frame_here(2)))
 
     def remove(self, parameter: Tensor) -> None:
         remove_hook(self._handle, parameter)
@@ -48,13 +55,13 @@ class Orphan:
         self.parameter = weakref.ref(parameter)
         self.model, self.name = model, name
         self.by_hand = False
-        self._version, self._sum = version_of(parameter), parameter.detach().sum()
+        self._version, self._sum = version_of(parameter), total(parameter)
 
     def look(self) -> None:
         """See whether the script has changed its value."""
         parameter = self.parameter()
         if parameter is not None and not self.by_hand:
-            self.by_hand = version_of(parameter) != self._version or bool(parameter.detach().sum() != self._sum)
+            self.by_hand = version_of(parameter) != self._version or bool(total(parameter) != self._sum)
 
 
 class Parameters:
@@ -67,12 +74,18 @@ class Parameters:
         # No weak references to the parameters themselves: torch.utils.swap_tensors refuses a tensor that has one.
         self._unclaimed: weakref.WeakValueDictionary[int, Unclaimed] = weakref.WeakValueDictionary()
         self._claimed: dict[int, weakref.ref[Tensor]] = {}
+        self.lost = ""
+
+    def give_up(self, *arguments: object) -> None:
+        """Some names stay unknown, or some parameters that belong to no optimizer."""
 
     # Torch's registration hooks; to return None is to leave what is registered as it is.
 
+    @guarded
     def on_module(self, module: nn.Module, name: str, submodule: nn.Module | None) -> None:
         self._modules.setdefault(module)
 
+    @guarded
     def on_parameter(self, module: nn.Module, name: str, parameter: nn.Parameter | None) -> None:
         self._modules.setdefault(module)
         if parameter is None or is_lazy(parameter) or not parameter.requires_grad or not parameter.is_leaf:
@@ -89,6 +102,7 @@ class Parameters:
         unclaimed = self._unclaimed.pop(id(parameter), None)
         if unclaimed is None:
             return []
+        self.lost = self.lost or unclaimed.lost
         unclaimed.remove(parameter)
         return unclaimed.backwards
 
@@ -98,6 +112,7 @@ class Parameters:
 
     # Names
 
+    @guarded
     def names(self, frame: FrameType | None) -> dict[int, str]:
         """For the id of each parameter of a living module: its outermost module, and its name in there.
 
@@ -121,6 +136,7 @@ class Parameters:
 
     # Parameters without an optimizer
 
+    @guarded
     def look_for_orphans(self) -> None:
         """Note the parameters that have got a gradient and belong to no optimizer."""
         for orphan in self.orphans.values():
@@ -160,15 +176,20 @@ def variables(frame: FrameType | None, kind: type[object]) -> dict[int, str]:
     while frame is not None:
         for names in (frame.f_locals, frame.f_globals):
             for name, value in list(names.items()):
-                if isinstance(value, kind) and id(value) not in found:
+                # Its class, and not what it calls its class: to ask a proxy may do anything.
+                if issubclass(type(value), kind) and id(value) not in found:
                     found[id(value)] = name
         frame = frame.f_back
     return found
 
 
 def _held_by_an_optimizer() -> set[int]:
-    """The ids of the parameters of all optimizers that there are. Slow: it looks at every object."""
-    optimizers = [each for each in gc.get_objects() if issubclass(type(each), Optimizer)]
+    """The ids of the parameters of all optimizers that there are."""
     return {
-        id(parameter) for each in optimizers for group in getattr(each, "param_groups", ()) for parameter in group["params"]
+        id(parameter) for each in optimizers() for group in getattr(each, "param_groups", ()) for parameter in group["params"]
     }
+
+
+def optimizers() -> list[Optimizer]:
+    """All optimizers that there are. Slow: it looks at every object."""
+    return [each for each in gc.get_objects() if issubclass(type(each), Optimizer)]

@@ -7,6 +7,7 @@ all ranks once one has ended with an error.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import os
@@ -44,12 +45,19 @@ class Ranks:
         """Whether this rank speaks for its machine; on the first machine that is rank 0."""
         return self.rank == self.here[0]
 
-    def tell(self, facts: Facts) -> None:
-        """Let the reporting rank know what this one saw."""
+    def tell(self, facts: Facts) -> str:
+        """Let the reporting rank know what this one saw. Why that is not possible, or nothing.
+
+        The folder may be gone: the reporting rank has failed, say, and did not wait.
+        """
         partial = self._folder / f"{self.rank}.partial"
-        with open(partial, "w", encoding="utf-8", opener=private.opener) as file:
-            file.write(facts.to_json())
-        partial.replace(self._told(self.rank))
+        try:
+            with open(partial, "w", encoding="utf-8", opener=private.opener) as file:
+                file.write(facts.to_json())
+            partial.replace(self._told(self.rank))
+        except OSError as error:
+            return "it has ended" if isinstance(error, FileNotFoundError) else os.strerror(error.errno or 0).lower()
+        return ""
 
     def hear(self, mine: Facts, wait: bool) -> tuple[list[Facts], list[int]]:
         """What all ranks of this machine saw, and the ranks that were not heard. May wait until each has told or is gone."""
@@ -58,38 +66,43 @@ class Ranks:
         for rank in self.here:
             if rank == self.rank:
                 continue
-            while wait and not self._told(rank).exists() and self._may_tell(rank, limit):
+            while wait and not _exists(self._told(rank)) and self._may_tell(rank, limit):
                 time.sleep(_POLL_SECONDS)
-            if self._told(rank).exists():
+            try:
                 heard.append(Facts.from_json(self._told(rank).read_text(encoding="utf-8")))
-            else:
+            except (OSError, ValueError, TypeError, KeyError):  # nothing was told, or what was told cannot be read
                 missing.append(rank)
         return heard, sorted(missing)
 
     def done(self) -> None:
         """The report is out. Whoever waits for that may go."""
-        for path in self._folder.glob("*"):
-            path.unlink(missing_ok=True)
-        self._folder.rmdir()
+        with contextlib.suppress(OSError):
+            for path in list(self._folder.glob("*")):
+                path.unlink(missing_ok=True)
+            self._folder.rmdir()
 
     def wait_for_report(self) -> None:
         """Wait until the reporting rank has reported, or is gone."""
-        while self._folder.exists() and self._is_alive(self.here[0]):
+        while _exists(self._folder) and self._is_alive(self.here[0]):
             time.sleep(_POLL_SECONDS)
 
     def _may_tell(self, rank: int, limit: float) -> bool:
-        if self._alive(rank).exists():
-            return self._is_alive(rank) or self._told(rank).exists()
+        if _exists(self._alive(rank)):
+            return self._is_alive(rank) or _exists(self._told(rank))
         return time.monotonic() < limit
 
     def _is_alive(self, rank: int) -> bool:
         try:
-            with open(self._alive(rank), "r+") as file:
-                fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except FileNotFoundError:
+            file = open(self._alive(rank), "r+")  # noqa: SIM115 (what its opening and its locking raise means different things)
+        except OSError:  # it is gone, or cannot be reached
             return False
-        except (BlockingIOError, PermissionError):  # which of the two depends on the system
-            return True
+        with file:
+            try:
+                fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except (BlockingIOError, PermissionError):  # which of the two depends on the system
+                return True
+            except OSError:
+                return False
         return False
 
     def _alive(self, rank: int) -> Path:
@@ -111,6 +124,13 @@ def join(environment: Mapping[str, str]) -> Ranks | None:
         return Ranks(environment, _private(Path(tempfile.gettempdir()) / f"gradtui-check-{digest}"))
     except (KeyError, ValueError, OSError):
         return None
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a folder above it that may not be looked into
+        return False
 
 
 def _private(folder: Path) -> Path:

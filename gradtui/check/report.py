@@ -8,18 +8,23 @@ from typing import Any
 
 from gradtui.check.facts import Facts, OptimizerFacts
 from gradtui.check.lines import Place
-from gradtui.check.verdict import CLEAN, NOTHING, Finding, findings, optimizer_verdict, some, verdict
+from gradtui.check.verdict import CLEAN, NOT_WATCHED, NOTHING, Finding, findings, optimizer_verdict, some, verdict, why_nothing
 from gradtui.printing import printable
 
+UNWATCHED = 3
+"""The exit code where there is nothing to judge, or not all that there is could be looked at."""
 WIDTH = 100
 """Quoted source lines end here."""
 _BOLD, _RED, _GREEN, _DIM, _PLAIN = "\x1b[1m", "\x1b[1;31m", "\x1b[1;32m", "\x1b[2m", "\x1b[0m"
 
 
 class Report:
-    """What is to be said about one process, or about the ranks of a distributed run (``facts`` of each, rank 0 first)."""
+    """What is to be said about one process, or about the ranks of a distributed run (``facts`` of each, rank 0 first).
 
-    def __init__(self, facts: Sequence[Facts], missing: Sequence[int] = ()) -> None:
+    ``missing``: the ranks that were not heard; ``missing_here``: one of them was to be heard on this machine.
+    """
+
+    def __init__(self, facts: Sequence[Facts], missing: Sequence[int] = (), missing_here: bool = False) -> None:
         self._all = facts
         self._missing = list(missing)
         self._judged = [(each, findings(each)) for each in facts]
@@ -32,12 +37,19 @@ class Report:
                     known.add((finding.kind, finding.optimizer))
                     message = f"rank {facts_.rank}: {finding.message}"
                     self.findings.append(Finding(finding.kind, message, finding.where, finding.fix, None))
-        first = facts[0]
-        self.verdict = next((verdict(found, each) for each, found in self._judged if found), verdict([], first))
+        self.notes = [*_notes(facts), *((NOT_WATCHED, f"rank {rank} was not heard from") for rank in missing if missing_here)]
+        self.verdict = next((verdict(found, each) for each, found in self._judged if found), "")
+        if not self.verdict:
+            # Of ranks that took no step it is enough that others did.
+            unseen = missing_here or any(each.all_not_watched for each in facts)
+            self.verdict = NOT_WATCHED if unseen else (CLEAN if any(each.steps for each in facts) else NOTHING)
 
     @property
     def exit_code(self) -> int:
-        return 1 if self.findings else 0
+        """1 with a finding, else 3 where something was not watched, or nothing stepped; else 0."""
+        if self.findings:
+            return 1
+        return 0 if self.verdict == CLEAN else UNWATCHED
 
     # JSON
 
@@ -46,11 +58,12 @@ class Report:
         facts, found = self._judged[0]
         document: dict[str, Any] = {
             "verdict": self.verdict,
-            "optimizers": [_optimizer_json(place, one, found) for place, one in enumerate(facts.optimizers)],
+            "optimizers": [_optimizer_json(place, found, facts) for place in range(len(facts.optimizers))],
             "findings": [
                 {"kind": each.kind, "message": each.message, "where": str(each.where) if each.where else None, "fix": each.fix}
                 for each in self.findings
             ],
+            "notes": [{"kind": kind, "message": message, "where": None} for kind, message in self.notes],
             "steps": facts.steps,
             "ended_early": facts.ended_early,
             "script_exit_code": facts.script_code,
@@ -69,11 +82,10 @@ class Report:
         """Several lines. No control characters but line ends, and colour where asked for."""
         facts, found = self._judged[0]
         lines = [self._head(), ""]
-        if self.verdict == NOTHING:
-            lines.append(f"  {_why_nothing(facts)}")
         for place, one in enumerate(_grouped(facts, found)):
             lines += [*_optimizer_lines(one), ""] if place < 12 else []
         lines += [line for finding in self.findings if finding.optimizer is None for line in (*_general(finding), "")]
+        lines += [f"  not watched: {note}" for note in facts.not_watched]
         lines += self._rank_lines()
         text = "\n".join(_harmless(line) for line in lines).rstrip("\n") + "\n"
         return _colored(text) if color else text.translate(_NO_MARKS)
@@ -83,7 +95,9 @@ class Report:
         mark = "\x02" if self.verdict == CLEAN else ("\x03" if self.findings else "\x01")
         head = f"{mark}gradtui check: {self.verdict}\x00"
         if self.verdict == NOTHING:
-            return head
+            if facts.script_code:
+                return f"\x03gradtui check: the script failed\x00 (exit code {facts.script_code}) before any optimizer stepped"
+            return f"{head}: {why_nothing(facts)}"
         counts = [_count(facts.steps, "optimizer step")]
         if len(self._all) > 1:
             counts.append(f"{len(self._all)} ranks")
@@ -109,7 +123,7 @@ class Report:
 def _summary(facts: Facts, found: list[Finding]) -> str:
     """A rank in one line."""
     each = [
-        f"{one.class_name} {optimizer_verdict(place, found)} in {_count(one.steps, 'step')}"
+        f"{one.class_name} {optimizer_verdict(place, found, facts)} in {_count(one.steps, 'step')}"
         + (f", {one.stale_steps:,} stale" if one.stale_steps else "")
         for place, one in enumerate(facts.optimizers)
     ]
@@ -117,10 +131,16 @@ def _summary(facts: Facts, found: list[Finding]) -> str:
     return printable(some(each) or "no steps") + code
 
 
-def _why_nothing(facts: Facts) -> str:
-    if not facts.torch_imported:
-        return "The script did not import torch."
-    return "No torch.optim optimizer stepped in this process. (Processes that a script starts are not watched.)"
+def _notes(all_facts: Sequence[Facts]) -> list[tuple[str, str]]:
+    """What is no finding, and still is to be known: kinds and messages."""
+    notes = [
+        (NOT_WATCHED, note if facts is all_facts[0] else f"rank {facts.rank}: {note}")
+        for facts in all_facts
+        for note in facts.all_not_watched
+    ]
+    if not notes and not any(facts.steps for facts in all_facts):
+        notes.append((NOTHING, why_nothing(all_facts[0])))
+    return list(dict.fromkeys(notes))
 
 
 def _grouped(facts: Facts, found: list[Finding]) -> list[tuple[int, OptimizerFacts, list[Finding]]]:
@@ -128,7 +148,7 @@ def _grouped(facts: Facts, found: list[Finding]) -> list[tuple[int, OptimizerFac
     alike: dict[object, tuple[int, OptimizerFacts, list[Finding]]] = {}
     for place, one in enumerate(facts.optimizers):
         mine = [finding for finding in found if finding.optimizer == place]
-        key = (one.class_name, tuple(one.stepped_at), tuple(finding.kind for finding in mine))
+        key = (one.class_name, tuple(one.stepped_at), tuple(finding.kind for finding in mine), tuple(one.not_watched))
         count = alike[key][0] if key in alike else 0
         alike[key] = (count + 1, alike[key][1] if count else one, alike[key][2] if count else mine)
     return list(alike.values())
@@ -137,11 +157,13 @@ def _grouped(facts: Facts, found: list[Finding]) -> list[tuple[int, OptimizerFac
 def _optimizer_lines(group: tuple[int, OptimizerFacts, list[Finding]]) -> Iterator[str]:
     count, one, mine = group
     times = f" x {count}" if count > 1 else ""
-    kinds = ", ".join(dict.fromkeys(finding.kind for finding in mine)) or CLEAN
-    mark = "\x03" if mine else "\x02"
+    kinds = ", ".join(dict.fromkeys(finding.kind for finding in mine)) or (NOT_WATCHED if one.not_watched else CLEAN)
+    mark = "\x03" if mine else ("\x01" if one.not_watched else "\x02")
     yield f"  \x01{printable(one.class_name)}{times}\x00  {_count(one.steps, 'step')}, {_backwards(one)}: {mark}{kinds}\x00"
     for finding in mine:
         yield f"    {_sentence(finding.message)}"
+    if one.not_watched:
+        yield f"    not watched: {printable(some(one.not_watched))}"
     cleared = one.cleared_at + [place for place in one.wiped_at if place not in one.cleared_at]
     if not cleared and one.stale_steps:
         yield "    cleared    nowhere"
@@ -180,12 +202,13 @@ def _backwards(one: OptimizerFacts) -> str:
     return f"{counts[0]} to {counts[-1]} backward() each"
 
 
-def _optimizer_json(place: int, one: OptimizerFacts, found: list[Finding]) -> dict[str, Any]:
+def _optimizer_json(place: int, found: list[Finding], facts: Facts) -> dict[str, Any]:
+    one = facts.optimizers[place]
     return {
         "class": one.class_name,
         "steps": one.steps,
         "stale_steps": one.stale_steps,
-        "verdict": optimizer_verdict(place, found),
+        "verdict": optimizer_verdict(place, found, facts),
         "first_stale_step": one.first_stale or None,
         "stale_parameters": [one.parameters[place] for place in one.stale_parameters],
         "parameters": len(one.parameters),
@@ -196,6 +219,7 @@ def _optimizer_json(place: int, one: OptimizerFacts, found: list[Finding]) -> di
         "steps_without_backward": one.unchanged_steps + len(one.empty_steps),
         "steps_cleared_before": one.wiped_steps,
         "parameters_without_gradient": one.no_gradient,
+        "not_watched": one.not_watched,
         "loss_not_finite_from_step": one.first_not_finite or None,
     }
 

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.utils.hooks import RemovableHandle
 
 from gradtui.check.backwards import Backward, backward_frame, loss_of
+from gradtui.check.guard import guarded
 from gradtui.check.lines import Place, frame_here
 from gradtui.check.losses import Loss
 from gradtui.check.tensors import remove_hook, tensor_hook
@@ -39,6 +40,7 @@ class Sentinel:
         """What the last step applied. None: a loop that sets gradients to None, so that any gradient would be that."""
         self.loss: float | None = None
         """The last loss that was looked at, where it lies on the CPU."""
+        self.lost = ""
         self._not_cleared, self._odd_loss = not_cleared, odd_loss
         self._follow: Follow | None = None
         self._parameter = weakref.ref(parameter)
@@ -67,9 +69,15 @@ class Sentinel:
     def alarmed(self) -> bool:
         return self._follow is not None
 
+    def give_up(self, *arguments: object) -> None:
+        """Hear no more. The hook stays: torch may be going through the hooks now."""
+
     @tensor_hook
+    @guarded
     def _hook(self, fresh: Tensor) -> None:
-        frame = frame_here().f_back
+        if self.lost:
+            return
+        frame = frame_here(2)
         # On the CPU the frame below is torch's _engine_run_backward, and the next one is torch.autograd.backward.
         caller = frame.f_back if frame is not None else None
         if caller is None or caller.f_code is not _BACKWARD:
@@ -95,7 +103,7 @@ class Sentinel:
         loss = loss_of(caller)
         if loss is None:
             return
-        if loss.is_cpu and not loss.dim():
+        if type(loss) is Tensor and loss.is_cpu and not loss.dim():
             self.loss = value = loss.item()
             if value - value == 0.0:  # neither nan nor infinite
                 return

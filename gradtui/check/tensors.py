@@ -7,10 +7,14 @@ from operator import attrgetter
 from typing import Any, TypeVar
 
 from torch import Tensor
+from torch.nn import Parameter
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle, unserializable_hook
 
 Hook = TypeVar("Hook", bound=Callable[..., Any])
+
+PLAIN = (Tensor, Parameter)
+"""The classes of torch's own that do nothing of their own."""
 
 version_of: Callable[[Tensor], int] = attrgetter("_version")
 """The tensor's version counter: it grows with each write in place, but for those through ``.data``."""

@@ -15,6 +15,8 @@ NO_BACKWARD = "step without backward"
 NO_OPTIMIZER = "parameters in no optimizer"
 NO_GRADIENT = "parameters without a gradient"
 NOT_FINITE = "loss not finite"
+NOT_WATCHED = "not watched"
+"""Not a finding: no finding was made, but not all could be looked at, so it may be anything."""
 NOTHING = "no steps"
 """Not a finding: no optimizer has stepped, so there is nothing to judge."""
 
@@ -44,12 +46,31 @@ def verdict(found: list[Finding], facts: Facts) -> str:
     """One word or two for the whole."""
     if found:
         return found[0].kind
+    if facts.all_not_watched:
+        return NOT_WATCHED
     return CLEAN if facts.steps else NOTHING
 
 
-def optimizer_verdict(place: int, found: list[Finding]) -> str:
+def why_nothing(facts: Facts) -> str:
+    """The likely reason why no optimizer stepped."""
+    if facts.script_code:
+        return f"the script failed (exit code {facts.script_code}) before any optimizer stepped"
+    others = "; the processes that it started are not watched" if facts.started_others else ""
+    if facts.asked_for_help:
+        return "the script was asked for help, not to train"
+    if not facts.torch_imported:
+        return f"the script did not import torch{others}"
+    if facts.backward_elsewhere:
+        return f"backward() ran, but no optimizer of torch.optim stepped; a step written by hand is not watched{others}"
+    if facts.idle_optimizers:
+        return f"step() of {some(facts.idle_optimizers)} was never called in this process{others}"
+    return f"no optimizer of torch.optim stepped in this process{others}"
+
+
+def optimizer_verdict(place: int, found: list[Finding], facts: Facts) -> str:
     """The same for the optimizer at that place in the facts."""
-    return next((finding.kind for finding in found if finding.optimizer == place), CLEAN)
+    otherwise = NOT_WATCHED if facts.optimizers[place].not_watched else CLEAN
+    return next((finding.kind for finding in found if finding.optimizer == place), otherwise)
 
 
 def _of_optimizer(place: int, one: OptimizerFacts, facts: Facts) -> Iterator[Finding]:

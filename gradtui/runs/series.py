@@ -107,7 +107,7 @@ class Series:
             return
         if self.ys.typecode == "f":
             single = array("f", ys)
-            if array("d", single).tobytes() == array("d", ys).tobytes():
+            if single.tolist() == ys or array("d", single).tobytes() == array("d", ys).tobytes():  # nan is not itself
                 self.ys.extend(single)
                 return
             self.ys = array("d", self.ys)

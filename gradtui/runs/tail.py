@@ -193,7 +193,8 @@ class CsvTail:
         except ValueError:
             return None
         self._last = values[self._columns[0]][-1]
-        return Columns(self._columns, values)
+        empties: dict[str, list[int]] = {name: [] for name, column in zip(self._columns, texts, strict=True) if not any(column)}
+        return Columns(self._columns, values, _filled=empties)
 
     def _numbers(self, name: str, texts: list[str]) -> Sequence[float]:
         """A column's numbers; each kind of column in the way that is quickest for it. Raises ValueError."""

@@ -8,6 +8,7 @@ import contextlib
 import importlib.util
 import os
 import pkgutil
+import subprocess
 import sys
 import threading
 from dataclasses import dataclass, field
@@ -45,6 +46,7 @@ class Ending:
 def run(program: Program) -> Ending:
     """Run it to its end. Raises WrongUsage where there is no such program."""
     _kept.append(sys.modules["__main__"])
+    _show_as_started(program)
     try:
         code, module = _module(program) if program.is_module else _script(program)
         sys.modules["__main__"] = module
@@ -54,6 +56,13 @@ def run(program: Program) -> Ending:
     except BaseException as error:  # noqa: BLE001 (whatever ends a script is shown as python shows it)
         return Ending(_exit_code(error), _reason(error))
     return Ending(0)
+
+
+def _show_as_started(program: Program) -> None:
+    """Let sys.orig_argv be what it is under python: a script may start itself anew with it."""
+    flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # noqa: SLF001 (no public name)
+    words = ["-m", program.target] if program.is_module else [program.target]
+    sys.orig_argv = [*sys.orig_argv[:1], *flags, *words, *program.arguments]
 
 
 _kept: list[ModuleType] = []
@@ -151,7 +160,8 @@ def _exit_code(error: BaseException) -> int:
     if isinstance(error, SystemExit):
         if error.code is None or isinstance(error.code, int):
             return int(error.code or 0) & 0xFF
-        print(error.code, file=sys.stderr)
+        with contextlib.suppress(Exception):  # its own code makes it a string; standard error may be closed
+            print(error.code, file=sys.stderr)
         return 1
     _show(error)
     return INTERRUPTED if isinstance(error, KeyboardInterrupt) else 1
@@ -169,17 +179,29 @@ def _reason(error: BaseException) -> str | None:
 
 def _show(error: BaseException) -> None:
     """Show the error as python does: from the user's first frame on, and without the frames that are ours."""
-    trace: TracebackType | None = error.__traceback__
+    trace = error.__traceback__ = _without_ours(error.__traceback__)
+    with contextlib.suppress(Exception):  # closed, or replaced by something else
+        sys.stdout.flush()
+    try:
+        sys.excepthook(type(error), error, trace)
+    except BaseException as another:  # noqa: BLE001 (the script's own hook; python goes on too)
+        another.__traceback__ = _without_ours(another.__traceback__)
+        with contextlib.suppress(Exception):
+            print("Error in sys.excepthook:", file=sys.stderr)
+            sys.__excepthook__(type(another), another, another.__traceback__)
+            print("\nOriginal exception was:", file=sys.stderr)
+            sys.__excepthook__(type(error), error, trace)
+
+
+def _without_ours(trace: TracebackType | None) -> TracebackType | None:
     while trace is not None and _is_ours(trace.tb_frame.f_code.co_filename):
         trace = trace.tb_next
-    error.__traceback__ = each = trace
+    each = trace
     while each is not None:
         while each.tb_next is not None and each.tb_next.tb_frame.f_code.co_filename.startswith(_HERE):
             each.tb_next = each.tb_next.tb_next
         each = each.tb_next
-    with contextlib.suppress(OSError, ValueError, AttributeError):  # closed, or replaced by something else
-        sys.stdout.flush()
-    sys.excepthook(type(error), error, trace)
+    return trace
 
 
 def _is_ours(file: str) -> bool:

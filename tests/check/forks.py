@@ -24,6 +24,7 @@ import torch
 
 from gradtui.check import light_watch, optimizer_watch
 from gradtui.check.command import check
+from gradtui.script import program
 
 ROOT = Path(__file__).parents[2]
 LIMIT_SECONDS = 60
@@ -77,7 +78,10 @@ class Forks:
 
 
 def _watch_only(way: str) -> None:
-    """Make it the only way of watching, whatever a step takes: closely; lightly, but never gliding; or gliding."""
+    """Make it the only way of watching, whatever a step takes: closely; lightly, but never gliding; or gliding.
+
+    With ``python`` the words are a script and its arguments, and nobody watches.
+    """
     if way == "closely":
         optimizer_watch.CLOSE_STEPS = sys.maxsize
     elif way == "lightly":
@@ -95,11 +99,17 @@ def _child(folder: str, words: list[str], way: str) -> None:
         os.dup2(file, number)
     code = 70
     try:
-        code = check(words)
+        code = check(words) if way != "python" else _unwatched(words)
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
+
+
+def _unwatched(words: list[str]) -> int:
+    code = program.run(program.Program(words[0], arguments=words[1:])).code
+    program.wind_up()
+    return code
 
 
 def _warm_up(model: torch.nn.Module) -> None:

@@ -132,11 +132,6 @@ def test_several_findings_at_once_and_the_gravest_is_the_verdict(forks: Forks) -
     assert [finding["kind"] for finding in run.report["findings"]] == ["stale gradients", "parameters in no optimizer"]
 
 
-def test_script_without_an_optimizer_is_no_finding(forks: Forks) -> None:
-    run = forks.check("import torch\nprint('hello')\n")
-    assert (run.code, run.report["verdict"], run.report["findings"]) == (0, "no steps", [])
-
-
 def test_autograd_grad_is_no_backward(forks: Forks) -> None:
     loop = LOOP + "    torch.autograd.grad(loss_fn(model(inputs), targets), list(model.parameters()))\n"
     run = forks.check(HEAD + loop, way="closely")

@@ -114,7 +114,7 @@ def test_modules_beside_the_script_are_imported_and_their_lines_are_told(forks: 
 
 def test_classes_of_the_script_can_be_pickled(forks: Forks) -> None:
     source = "import pickle\nclass Batch: pass\nassert type(pickle.loads(pickle.dumps(Batch()))) is Batch\n"
-    assert forks.check(source).code == 0
+    assert forks.check(source + LOOP).code == 0
 
 
 # Options
@@ -189,4 +189,5 @@ def test_torch_is_not_imported_for_a_script_that_does_not(tmp_path: Path) -> Non
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False)
     printed, report = done.stdout.splitlines()[0], done.stdout.splitlines()[-1]
-    assert (printed, json.loads(report)["verdict"], done.returncode, done.stderr) == ("False", "no steps", 0, "")
+    assert (printed, json.loads(report)["verdict"], done.returncode, done.stderr) == ("False", "no steps", 3, "")
+    assert json.loads(report)["notes"][0]["message"] == "the script did not import torch"

@@ -53,6 +53,8 @@ def test_what_would_write_says_that_it_is_read_only(runs: list[RunFolder]) -> No
 
 def test_a_live_run_is_seen_and_takes_no_request(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run, lost = made_up_run(status="running"), made_up_run(status="running")
+    with lost.alive():
+        pass
     with run.alive(), read_only(home, tmp_path / "read-only") as place:
         monkeypatch.setenv("GRADTUI_HOME", str(place))
         assert [folder.observe().status for folder in all_runs()] == ["lost", "running"]

@@ -19,8 +19,8 @@ from gradtui.runs import launch
 from gradtui.runs.folder import RunFolder
 from gradtui.runs.home import HomeError
 from gradtui.runs.state import with_variant
+from gradtui.tui import starting
 from gradtui.tui.app import GradtuiApp
-from gradtui.tui.screens import run as run_module
 from gradtui.tui.screens.ask import AskDialog
 from gradtui.tui.screens.compare import CompareScreen
 from gradtui.tui.screens.download import DownloadDialog
@@ -163,7 +163,7 @@ def test_why_a_run_cannot_be_started(drawn: Recorder, monkeypatch: pytest.Monkey
     def refuse(settings: object) -> RunFolder:
         raise HomeError(f"GRADTUI_HOME: {EVIL}{MARKUP} cannot be used")
 
-    monkeypatch.setattr(run_module, "create_run", refuse)
+    monkeypatch.setattr(starting, "create_run", refuse)
 
     async def scenario(pilot: Pilot[int], screen: RunScreen) -> None:
         await pilot.press("f5")
@@ -241,7 +241,7 @@ def test_a_widget_that_lets_it_through_draws_none_of_it_and_moves_nothing(drawn:
 
 
 def test_what_the_search_for_devices_says(drawn: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail() -> dict[str, str]:
+    def fail(begun: object = None) -> dict[str, str]:
         raise launch.DeviceSearchFailed(f"torch cannot be used here: {EVIL}")
 
     async def scenario(pilot: Pilot[int], screen: RunScreen) -> None:

@@ -212,7 +212,7 @@ def test_a_home_that_goes_away_while_the_app_warms_up_is_told_once(home: Path) -
             screen._get_ready()
             await app.workers.wait_for_complete()
             await pilot.pause()
-            assert told(pilot) == [f"GRADTUI_HOME: {home} cannot be used (File exists)"]
+            assert told(pilot) == [f"GRADTUI_HOME: {home} cannot be used (Not a directory)"]
             await pilot.press("f1", "escape")
 
     with patch.object(launch, "find_devices", lambda *_: {"cpu": "a processor"}):
@@ -241,6 +241,7 @@ def test_a_run_that_cannot_be_stopped_keeps_the_app_open(monkeypatch: pytest.Mon
             await pilot.press("s")
             await until(pilot, lambda: "GRADTUI_HOME: it is read-only" in told(pilot))
             assert pilot.app.screen is screen
+            assert not pilot.app._exit
         run.write(all_runs()[0].observe())
 
     drive(scenario)

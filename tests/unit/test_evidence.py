@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 import random
+from array import array
 
 import pytest
 
 from gradtui.runs.evidence import Evidence
+from gradtui.runs.packed import ROWS, block_of
+from gradtui.runs.spans import BLOCK
 from gradtui.runs.tail import Columns
 
 
@@ -38,6 +41,22 @@ def test_losses_in_any_pieces_are_the_same_evidence(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(5))
 def test_the_first_step_that_exploded_is_one_that_is_finite(seed: int) -> None:
     losses = [1.0] * 3000
-    losses[700], losses[900], losses[1600] = math.inf, math.nan, 1001.0
+    losses[1100], losses[1200], losses[1600] = math.inf, math.nan, 1001.0
     evidence = evidence_of(losses, random.Random(seed))
-    assert (evidence.diverged_at, evidence.exploded_at) == (701, 1601)
+    assert (evidence.diverged_at, evidence.exploded_at) == (1101, 1601)
+
+
+def test_packed_blocks_are_the_same_evidence() -> None:
+    """Also in a run so long that whole blocks are added up."""
+    draw = random.Random(1)
+    losses = array("d", [draw.gauss(1, 1) for _ in range(10 * ROWS)])
+    ticks = array("I", [draw.randrange(1000) for _ in losses])
+    packed, plain = Evidence(), Evidence()
+    for at in range(0, len(losses), ROWS):
+        block = block_of(at + 1, losses[at : at + ROWS], ticks[at : at + ROWS], {7: (1.0, 0.5, 1.0)})
+        values = block.values
+        packed.add_steps(Columns((*values,), values, before=at, _spans={"loss": block.spans}))
+        as_read = {**values, "loss": block.losses.tolist(), "seconds": [*values["seconds"]]}
+        plain.add_steps(Columns((*values,), as_read, before=at))
+    assert packed.loss_blocks.size >= BLOCK
+    assert packed == plain

@@ -1,0 +1,164 @@
+"""One run of a script under ``gradtui check``: from its first line to the report, however it ends."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import threading
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from gradtui.check.arguments import Request
+from gradtui.check.facts import Facts
+from gradtui.check.guard import why
+from gradtui.check.report import UNWATCHED, Report
+from gradtui.check.standard_output import StandardOutput
+from gradtui.printing import printable
+from gradtui.script.after_torch import after_torch
+from gradtui.script.last_words import Ends, LastWords
+from gradtui.script.program import INTERRUPTED
+
+if TYPE_CHECKING:
+    from gradtui.check.ranks import Ranks
+    from gradtui.check.watcher import Watcher
+
+LONGEST_WAIT = 2.0
+"""So many seconds os._exit() waits for a report that is being made."""
+ASKS_FOR_HELP = frozenset(("-h", "--help", "--version"))
+
+
+class WatchedRun:
+    """The script runs in this process, and the run ends in one report."""
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+        self._process = os.getpid()
+        self._output = StandardOutput()
+        self._ranks = _join_ranks()
+        self._watcher: Watcher | None = None
+        self._unwatchable = ""
+        self._reporting = threading.RLock()
+        self._begun = False
+        self._code = UNWATCHED
+        """What the report comes to; until it is there, that nothing was seen."""
+
+    def watch(self) -> None:
+        """Watch what the script does, once it has imported torch, and notice its end where python does not tell of it."""
+        after_torch(self._start)
+        Ends(self._at_exit, self._at_exec).watch()
+
+    def forget(self) -> None:
+        """There is no such script: nothing is to be reported."""
+        self._begun, self._code = True, 0
+
+    def end(self, code: int, flush: bool = True) -> int:
+        """The script has ended with this code. Report; the exit code of the command."""
+        with self._reporting:
+            if not self._begun:
+                self._begun = True
+                if flush:
+                    self._output.flush_streams()
+                try:
+                    text, self._code = self._report(self._facts(code), wait=code == 0)
+                    self._output.write(text)
+                    self._done()
+                except KeyboardInterrupt:
+                    return INTERRUPTED
+                except Exception as error:  # noqa: BLE001 (the user's program has run; nothing of ours may end it)
+                    _complain(f"no report, as it cannot be made ({why(error)})")
+            return code or self._code
+
+    # While the script runs
+
+    def _start(self) -> None:
+        if os.getpid() != self._process:
+            return
+        try:
+            from gradtui.check.watcher import Watcher
+
+            watcher = Watcher(self._request.steps)
+            watcher.start()
+            self._watcher = watcher
+        except Exception as error:  # noqa: BLE001 (the script's import of torch must not fail because of us)
+            self._unwatchable = f"this torch: {why(error)}"
+
+    def _at_exit(self, code: int) -> int:
+        """The script calls os._exit(). What it has printed and python still buffers is lost, as without us.
+
+        It may be a watchdog's way out, so a report that another thread is making is not waited for at any length.
+        """
+        if not self._reporting.acquire(timeout=LONGEST_WAIT):
+            return code or UNWATCHED
+        try:
+            return self.end(code, flush=False)
+        finally:
+            self._reporting.release()
+
+    def _at_exec(self, name: str) -> LastWords:
+        """The script has put another program in its place."""
+        text = ""
+        with self._reporting:
+            if not self._begun:
+                self._begun = True
+                try:
+                    facts = self._facts(0)
+                    lost = f"what ran after the script had replaced itself (exec of {name})"
+                    text, self._code = self._report(replace(facts, not_watched=[*facts.not_watched, lost]), wait=False)
+                    self._done()
+                except Exception as error:  # noqa: BLE001 (as in end())
+                    _complain(f"no report, as it cannot be made ({why(error)})")
+        return LastWords(self._output.encoded(text), self._output.file, self._code)
+
+    # Reporting
+
+    def _facts(self, code: int) -> Facts:
+        facts = self._watcher.facts() if self._watcher is not None else Facts(torch_imported=bool(self._unwatchable))
+        return replace(
+            facts,
+            script_code=code,
+            rank=self._ranks.rank if self._ranks is not None else 0,
+            not_watched=[*facts.not_watched, *filter(None, [self._unwatchable])],
+            asked_for_help=not ASKS_FOR_HELP.isdisjoint(self._request.arguments),
+            started_others=resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss > 0,
+        )
+
+    def _report(self, facts: Facts, wait: bool) -> tuple[str, int]:
+        """The report, and the exit code that it comes to. Empty where another rank reports."""
+        ranks, heard, missing = self._ranks, [facts], list[int]()
+        if ranks is not None:
+            problem = ranks.tell(facts)
+            if not ranks.reports:
+                return "", self._code_beside_report(facts, ranks, problem)
+            heard, missing = ranks.hear(facts, wait)
+        # A rank whose own script has failed does not wait for the others.
+        missing_here = ranks is not None and not facts.script_code and not set(ranks.here).isdisjoint(missing)
+        report = Report(heard, missing, missing_here)
+        text = report.as_json() if self._request.as_json else report.as_text(self._output.takes_color)
+        return f"\n{text.rstrip()}\n", report.exit_code
+
+    def _code_beside_report(self, facts: Facts, ranks: Ranks, problem: str) -> int:
+        if problem and not facts.script_code:
+            _complain(f"rank {facts.rank} cannot tell rank {ranks.here[0]} what it saw ({problem})")
+            return UNWATCHED
+        code = 1 if Report([facts]).findings else 0
+        if code:
+            ranks.wait_for_report()  # torchrun ends all ranks as soon as one has ended so
+        return code
+
+    def _done(self) -> None:
+        if self._ranks is not None and self._ranks.reports:
+            self._ranks.done()
+
+
+def _complain(problem: str) -> None:
+    with contextlib.suppress(OSError):
+        os.write(2, f"gradtui check: {printable(problem)}\n".encode(errors="backslashreplace"))
+
+
+def _join_ranks() -> Ranks | None:
+    if "TORCHELASTIC_RUN_ID" not in os.environ:
+        return None
+    from gradtui.check.ranks import join
+
+    return join(os.environ)
