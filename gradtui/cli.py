@@ -36,8 +36,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from gradtui.check.command import check
 
         return check(given[1:])
-    with guarded_output():
-        return _command(given)
+    try:
+        with guarded_output():
+            return _command(given)
+    except KeyboardInterrupt:  # where nothing was started that would have to be stopped
+        return INTERRUPTED
 
 
 def _command(given: list[str]) -> int:

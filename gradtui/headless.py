@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
@@ -38,9 +39,10 @@ def run(settings: RunSettings, *, csv: Path | None, as_json: bool) -> int:
     if settings.download:
         _download(settings)
     launch.check(settings)
+    interrupts = _Interrupts()  # before there is a run: one that nobody follows would train on
     folder = create_run(settings)
     supervisor = launch.start_supervisor(folder)
-    interrupted = _stop_on_interrupt(folder, supervisor)
+    interrupts.stop(folder, supervisor)
     try:
         reader = RunReader(folder)
     except DamagedRun:  # already: nobody would see what it trains
@@ -79,7 +81,7 @@ def run(settings: RunSettings, *, csv: Path | None, as_json: bool) -> int:
     if results.state.status == "lost" and results.state.note:
         why = printable(f"{results.state.note} (its log: {folder.supervisor_log})")
         print(f"gradtui: the run is lost: {why}", file=sys.stderr)
-    if interrupted:
+    if interrupts.received:
         return 130
     return 1 if results.state.status in ("failed", "lost", DELETED) else 0
 
@@ -103,18 +105,28 @@ def _download(settings: RunSettings) -> None:
         print(file=sys.stderr)
 
 
-def _stop_on_interrupt(folder: RunFolder, supervisor: subprocess.Popen[bytes]) -> list[int]:
-    """ctrl+c and SIGTERM ask the run to stop; the list that is returned then holds the signal."""
-    received: list[int] = []
+class _Interrupts:
+    """ctrl+c and SIGTERM, from now on: they stop the run, once there is one."""
 
-    def stop(number: int, frame: FrameType | None) -> None:
-        received.append(number)
+    def __init__(self) -> None:
+        self.received = False
+        self._stop: Callable[[], None] = lambda: None
+        for interrupt in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(interrupt, self._interrupt)
+
+    def stop(self, folder: RunFolder, supervisor: subprocess.Popen[bytes]) -> None:
+        """This is the run; it is stopped at once where an interrupt came before."""
+        self._stop = lambda: launch.stop(folder, supervisor)
+        if self.received:
+            self._ask()
+
+    def _interrupt(self, interrupt: int, frame: FrameType | None) -> None:
+        self.received = True
+        self._ask()
+
+    def _ask(self) -> None:
         with suppress(HomeError, DamagedRun):  # it ended by itself
-            launch.stop(folder, supervisor)
-
-    for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, stop)
-    return received
+            self._stop()
 
 
 def _follow(reader: RunReader, supervisor: subprocess.Popen[bytes], progress: Bar | EpochLines | StepLines) -> None:

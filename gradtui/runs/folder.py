@@ -22,8 +22,6 @@ import itertools
 import os
 import platform
 import re
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -36,6 +34,7 @@ from gradtui.printing import nearest, shown
 from gradtui.runs.atomic import reason, replacing
 from gradtui.runs.home import HomeError, runs_directory, runs_path, telling_of_the_home
 from gradtui.runs.liveness import beat, boot_id, held, in_use, lives
+from gradtui.runs.nameless import nameless_folder
 from gradtui.runs.regular import last_bytes, open_regular, printable_lines
 from gradtui.runs.reserve import release, reserve
 from gradtui.runs.state import DamagedRun, DeletedRun, RunState, VariantState
@@ -301,7 +300,7 @@ def create_run(settings: RunSettings) -> RunFolder:
     variants = {name: VariantState(policy) for name, policy in zip(settings.variants, settings.policies, strict=True)}
     versions = {"gradtui": gradtui.__version__, "python": platform.python_version()}
     state = RunState(id="", settings=settings, variants=variants, versions=versions, host=platform.node(), boot=boot_id())
-    with telling_of_the_home(runs.parent), _nameless_folder(runs) as nameless, telling_of_the_home(runs.parent):
+    with telling_of_the_home(runs.parent), nameless_folder(runs) as nameless, telling_of_the_home(runs.parent):
         RunFolder(nameless).reserve()
         for count in itertools.count(1):
             folder = RunFolder(runs / (stem if count == 1 else f"{stem}-{count}"))
@@ -314,16 +313,6 @@ def create_run(settings: RunSettings) -> RunFolder:
             else:
                 break
     return folder
-
-
-@contextmanager
-def _nameless_folder(runs: Path) -> Iterator[Path]:
-    """A new folder that no reader sees; it is removed unless it gets a name."""
-    nameless = Path(tempfile.mkdtemp(prefix=".new-", dir=runs))
-    try:
-        yield nameless
-    finally:
-        shutil.rmtree(nameless, ignore_errors=True)
 
 
 def all_runs() -> list[RunFolder]:

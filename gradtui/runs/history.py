@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from gradtui.runs.folder import RunFolder, all_runs
 from gradtui.runs.home import HomeError
+from gradtui.runs.nameless import CONDEMNED
 from gradtui.runs.state import DamagedRun, DeletedRun, RunState
 
 
@@ -75,14 +76,10 @@ def news() -> Offer | None:
     return Offer(newest, f"{newest.label} {words}", state.live)
 
 
-CONDEMNED = ".deleted-"
-"""How the name begins that a run has while it is being removed; no list shows it."""
-
-
 def delete(folder: RunFolder) -> None:
     """Remove a run and nothing else. Raises HomeError, DeletedRun if it is gone already; ValueError if it is live.
 
-    Once it is renamed the run is gone. What is left of it, as after a crash, goes with the next run that is deleted.
+    Once it is renamed the run is gone. What is left of it, as after a crash, goes with the next run that is deleted, or made.
     """
     try:
         if folder.observe().live:

@@ -18,6 +18,7 @@ from gradtui.reasons import telling_line
 from gradtui.runs.folder import RunFolder
 from gradtui.runs.home import HomeError, runs_directory, telling_of_the_home
 from gradtui.runs.liveness import held
+from gradtui.runs.nameless import WARM
 from gradtui.runs.spawn import command, environment
 from gradtui.runs.state import DamagedRun
 from gradtui.settings import RunSettings, SettingsError
@@ -84,7 +85,7 @@ class WarmSupervisor:
         """Raises HomeError."""
         runs = runs_directory()
         with telling_of_the_home(runs):
-            descriptor, name = tempfile.mkstemp(prefix=".warm-", dir=runs)
+            descriptor, name = tempfile.mkstemp(prefix=WARM, dir=runs)
             os.close(descriptor)
             self._lock = Path(name)
             with held(self._lock) as lock:
@@ -168,7 +169,11 @@ def find_devices(begun: Callable[[subprocess.Popen[bytes]], object] | None = Non
     ) as search:
         if begun is not None:
             begun(search)
-        found, said = search.communicate()
+        try:
+            found, said = search.communicate()
+        except BaseException:  # ctrl+c: it is not needed any more
+            search.kill()
+            raise
     try:
         devices: dict[str, str] = json.loads(found)["devices"]
     except (ValueError, KeyError):

@@ -1,0 +1,46 @@
+"""What has no run's name in the home: a folder that is being laid out, and what killed processes have left behind."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from gradtui.runs.liveness import is_held
+
+NEW, WARM, CONDEMNED = ".new-", ".warm-", ".deleted-"
+"""How the names begin of a folder that is being laid out, of a warm supervisor's lock, and of a run that is being removed."""
+
+LEFT_SECONDS = 3600.0
+"""A folder that is older was left behind: to lay one out or remove it takes milliseconds. So was a lock that nobody holds."""
+
+
+@contextmanager
+def nameless_folder(runs: Path) -> Iterator[Path]:
+    """A new folder that no reader sees; it is removed unless it gets a name. So is what was left behind long ago."""
+    nameless = Path(tempfile.mkdtemp(prefix=NEW, dir=runs))
+    try:
+        _remove_leftovers(runs, now=nameless.stat().st_mtime)  # by the file server's clock
+        yield nameless
+    finally:
+        shutil.rmtree(nameless, ignore_errors=True)
+
+
+def _remove_leftovers(runs: Path, now: float) -> None:
+    """Remove what processes have left that were killed, by name and age; what cannot be removed stays."""
+    hidden: list[os.DirEntry[str]] = []
+    with suppress(OSError), os.scandir(runs) as entries:
+        hidden += (entry for entry in entries if entry.name.startswith((NEW, WARM, CONDEMNED)))
+    for entry in hidden:
+        with suppress(OSError):
+            found = entry.stat(follow_symlinks=False)
+            if now - found.st_mtime < LEFT_SECONDS:
+                continue
+            if stat.S_ISDIR(found.st_mode):
+                shutil.rmtree(entry.path, ignore_errors=True)
+            elif not is_held(Path(entry.path)):
+                os.unlink(entry.path)
