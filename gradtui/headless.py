@@ -147,7 +147,7 @@ def _follow(reader: RunReader, supervisor: subprocess.Popen[bytes], progress: Ba
         while any(new := reader.advance()):
             progress.add(*new)
         progress.show()
-        if ended:
+        if ended and not reader.orphans_may_write:
             progress.close()
             return
         time.sleep(POLL_SECONDS)

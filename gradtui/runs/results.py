@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -89,6 +90,10 @@ def _json_number(value: object) -> object:
     return repr(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
+ORPHANS_SECONDS = 2.0
+"""How long the rows of a run are read on once it is found lost: its workers end within a second, and write until then."""
+
+
 class RunReader:
     """Follows a run folder. :meth:`advance` reads what is new; :meth:`results` sums up what was read.
 
@@ -97,6 +102,7 @@ class RunReader:
 
     def __init__(self, folder: RunFolder, columns: tuple[str, ...] = STEP_COLUMNS) -> None:
         self.folder = folder
+        self._lost_since: float | None = None
         self.state = folder.observe()
         names = self.state.settings.variants
         self.evidence = {name: Evidence() for name in names}
@@ -116,7 +122,14 @@ class RunReader:
             self.state = replace(self.state, status=DELETED)
         except DamagedRun:
             pass
+        if self.state.status == "lost" and self._lost_since is None:
+            self._lost_since = time.monotonic()
         return self.state
+
+    @property
+    def orphans_may_write(self) -> bool:
+        """Whether workers may still be writing rows of a run that is lost."""
+        return self._lost_since is not None and time.monotonic() < self._lost_since + ORPHANS_SECONDS
 
     def advance(self, variants: Sequence[str] = ()) -> tuple[dict[str, Columns], dict[str, Columns]]:
         """The new rows of these variants, or both, steps and epochs, at most a chunk of each; both empty when all is read."""

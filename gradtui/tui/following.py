@@ -143,6 +143,11 @@ class FollowedRun:
         return self._reader.state
 
     @property
+    def orphans_may_write(self) -> bool:
+        """Whether workers may still be writing rows of a run that is lost."""
+        return self._reader.orphans_may_write
+
+    @property
     def steps(self) -> dict[str, int]:
         """How many steps of each variant were read."""
         return {name: evidence.steps for name, evidence in self._reader.evidence.items()}

@@ -291,7 +291,9 @@ class RunScreen(LookingScreen):
         """Read and draw a run until its end is drawn. Keys are answered between the chunks that are read."""
         ended = False
         while not ended:
-            ended = not run.observe().live  # asked before the last rows are read: they are all there then
+            ended = not (
+                run.observe().live or run.orphans_may_write
+            )  # asked before the last rows are read: they are all there then
             await self.read_new(run)
             await self.draw_gently()
             self._processes.reap()

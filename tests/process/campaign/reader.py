@@ -26,7 +26,7 @@ def digest(losses: array[float]) -> str:
 def follow(folder: RunFolder) -> dict[str, object]:
     run = FollowedRun(folder)
     while True:
-        live = run.observe().live
+        live = run.observe().live or run.orphans_may_write
         while run.advance():
             pass
         if not live:
@@ -39,7 +39,7 @@ def read(folder: RunFolder) -> dict[str, object]:
     run = RunReader(folder)
     losses = {name: array("d") for name in run.evidence}
     while True:
-        live = run.refresh_state().live
+        live = run.refresh_state().live or run.orphans_may_write
         while any(new := run.advance()):
             for name, rows in new[0].items():
                 losses[name].extend(rows.values["loss"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import signal
 import subprocess
 import sys
 from array import array
@@ -79,6 +80,8 @@ class ReaderCase(Case):
         """Those that live read all there is, and agree."""
         self.rest_until_ended(run)
         state = run.observe()
+        # A worker that was suspended when its supervisor was killed writes its last rows whenever it is continued.
+        orphaned = state.status == "lost" and self.count(("worker",), signal.SIGSTOP) > 0
         for kind, reader in self._readers:
             out, _ = reader.communicate(timeout=LONGEST_WAIT)
             if reader.returncode < 0:
@@ -88,8 +91,10 @@ class ReaderCase(Case):
             assert told["status"] == state.status, told
             for name, (count, losses) in told["sides"].items():
                 expected = array("d", (float(row[2]) for row in whole_rows(run.steps_csv(name))))
-                assert count == len(expected), f"{kind} has read {count} of {len(expected)} rows"
-                assert losses in (None, digest(expected)), f"{kind} has read other losses"
+                assert count == len(expected) or (orphaned and count < len(expected)), (
+                    f"{kind}: {count} of {len(expected)} rows"
+                )
+                assert losses in (None, digest(expected[:count])), f"{kind} has read other losses"
             self.done["reader that read to the end"] += 1
 
     def rest_until_ended(self, run: RunFolder) -> None:
