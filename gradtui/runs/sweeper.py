@@ -115,7 +115,7 @@ class Sweeper:
             if adopted is not None and adopted.counts:
                 self._record(adopted)
             else:
-                with suppress(HomeError):  # a warm supervisor that is only now handed this run ends it at once
+                with suppress(HomeError, DamagedRun):  # a warm supervisor that is only now handed this run ends it at once
                     run.request_stop()
 
     def _is_of(self, run: RunFolder, cell: Cell) -> bool:
@@ -179,7 +179,7 @@ def _is_in_progress(run: RunFolder) -> bool:
 def _ask_to_stop(run: RunFolder, supervisor: subprocess.Popen[bytes] | None) -> None:
     try:
         run.request_stop()
-    except HomeError:  # there is no room for a request, or no folder any more
+    except (HomeError, DamagedRun):  # there is no room for a request, or no folder any more
         if supervisor is not None:
             supervisor.terminate()
 
