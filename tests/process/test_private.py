@@ -63,6 +63,7 @@ def test_what_every_command_makes_in_the_home_is_private(tmp_path: Path) -> None
     assert (tmp_path / "run.csv").exists()
 
 
+@pytest.mark.slow
 def test_links_in_a_new_runs_folder_are_told_in_one_line_and_not_followed(tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()

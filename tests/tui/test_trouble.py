@@ -247,6 +247,7 @@ def test_a_run_that_cannot_be_stopped_keeps_the_app_open(monkeypatch: pytest.Mon
     drive(scenario)
 
 
+@pytest.mark.slow
 def test_an_export_whose_dialog_is_closed_is_cancelled_and_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -127,7 +127,7 @@ def test_what_comes_into_being_meanwhile_is_not_replaced(
 
 
 @pytest.mark.usefixtures("installed")
-@pytest.mark.parametrize("error", [OSError(28, "full"), KeyboardInterrupt()])
+@pytest.mark.parametrize("error", [OSError(28, os.strerror(28)), KeyboardInterrupt()])
 def test_an_export_that_fails_half_way_leaves_nothing(
     folder: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
 ) -> None:
