@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 from gradtui import __version__
 from gradtui.kinds import Switch
 from gradtui.printing import guarded_output, printable, unguarded_output
+from gradtui.private import fill_standard_descriptors
 from gradtui.settings import SETTINGS, RunSettings, SettingsError
 
 NAMED_BY_COMPARE = ("experiment", "script", "arguments", "directory")
@@ -36,6 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from gradtui.check.command import check
 
         return check(given[1:])
+    fill_standard_descriptors()
     try:
         with guarded_output():
             return _command(given)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TextIO, cast
 
 INVISIBLE = frozenset(
@@ -34,12 +34,19 @@ def printable_block(text: str) -> str:
 class GuardedStream:
     """A text stream that passes on only printable characters and line feeds."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, *, may_break: bool = False) -> None:
+        """``may_break``: nobody may be left who reads it, and what is written then is lost: progress must not end a command."""
         self.unguarded = stream
+        self._lost = BrokenPipeError if may_break else ()
 
     def write(self, text: str) -> int:
-        self.unguarded.write(printable_block(text))
+        with suppress(self._lost):
+            self.unguarded.write(printable_block(text))
         return len(text)
+
+    def flush(self) -> None:
+        with suppress(self._lost):
+            self.unguarded.flush()
 
     def writelines(self, lines: Iterable[str]) -> None:
         for line in lines:
@@ -54,7 +61,9 @@ def guarded_output() -> Iterator[None]:
     """Whatever is printed meanwhile is fit for a terminal, also where the caller has not thought of it."""
     streams = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = (
-        stream if stream is None or isinstance(stream, GuardedStream) else cast("TextIO", GuardedStream(stream))
+        stream
+        if stream is None or isinstance(stream, GuardedStream)
+        else cast("TextIO", GuardedStream(stream, may_break=stream is sys.stderr))
         for stream in streams
     )
     try:
@@ -77,8 +86,9 @@ def unguarded_output() -> Iterator[None]:
 def write_over(line: str = "") -> None:
     """Replace the last line on the terminal of standard error. No other function sends escape sequences past the guard."""
     stream = _unguarded(sys.stderr)
-    stream.write(f"\r\x1b[K{printable(line)}")
-    stream.flush()
+    with suppress(BrokenPipeError):
+        stream.write(f"\r\x1b[K{printable(line)}")
+        stream.flush()
 
 
 def _unguarded(stream: TextIO) -> TextIO:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -43,6 +44,26 @@ def touch(path: Path) -> None:
     """Make an empty file; whatever has this name already, a dangling link too, stays as it is. Raises OSError."""
     with suppress(FileExistsError):
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+
+
+def fill_standard_descriptors() -> None:
+    """Open /dev/null in place of standard input, output and error that are closed.
+
+    Otherwise the next file that is opened, a lock say, gets one of their numbers, and a child process replaces it by its own.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free number, which is this one
+    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 (for as long as the process lives)
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+
+
+def identity(descriptor: int) -> tuple[int, int]:
+    """What an open file is, whatever its number. Raises OSError."""
+    status = os.fstat(descriptor)
+    return status.st_dev, status.st_ino
 
 
 def make_folder(path: Path) -> None:

@@ -22,6 +22,7 @@ import itertools
 import os
 import platform
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -49,6 +50,9 @@ TIMING_COLUMNS = ("slice", "block", "side", "seconds_per_batch")
 STAMP_LENGTH = len("20261231-235959-999")
 LARGEST_STATE = 1_000_000  # bytes of a run.json that is read; ours have some 2,000
 LONGEST_NOTE = 300  # characters
+PASSING = (errno.ESTALE, errno.EIO, errno.ETIMEDOUT, errno.EAGAIN)
+"""Errors of a network file system that may be gone a moment later."""
+RETRY_SECONDS = 0.05
 RUN_ID = re.compile(r"[0-9A-Za-z_.-]{1,100}")
 """What the name of a run's folder looks like: it stands in file names, in CSV rows and on the screen as it is."""
 
@@ -110,9 +114,7 @@ class RunFolder:
         if not RUN_ID.fullmatch(self.id):
             raise DamagedRun("no run has such a name")
         try:
-            with open_regular(self.path / "run.json") as file:
-                size = os.fstat(file.fileno()).st_size  # asked for no more than there is, Python takes no more memory
-                text = file.read(min(size, LARGEST_STATE) + 1).decode()
+            text = self._text_of_state()
         except (OSError, UnicodeDecodeError) as error:
             if self._is_gone(error):
                 raise FileNotFoundError from None
@@ -127,6 +129,19 @@ class RunFolder:
     def _is_gone(self, error: Exception) -> bool:
         """Whether ``error`` came about because the whole folder is gone."""
         return isinstance(error, (FileNotFoundError, NotADirectoryError)) and self.is_gone
+
+    def _text_of_state(self) -> str:
+        """Try again what fails for a moment, as on a network home. Raises OSError, UnicodeDecodeError."""
+        for last_try in (False, False, False, True):
+            try:
+                with open_regular(self.path / "run.json") as file:
+                    size = os.fstat(file.fileno()).st_size  # asked for no more than there is, Python takes no more memory
+                    return file.read(min(size, LARGEST_STATE) + 1).decode()
+            except OSError as error:
+                if last_try or error.errno not in PASSING:
+                    raise
+                time.sleep(RETRY_SECONDS)
+        raise AssertionError
 
     def observe(self) -> RunState:
         """The state as it is: ``lost`` where run.json says that the run goes on and no supervisor lives. Raises DamagedRun.

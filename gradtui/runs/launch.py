@@ -23,6 +23,9 @@ from gradtui.runs.spawn import command, environment
 from gradtui.runs.state import DamagedRun
 from gradtui.settings import RunSettings, SettingsError
 
+END_OF_PATH = b"\0"
+"""Ends the path that a warm supervisor gets on its standard input: no path has this character."""
+
 
 class DeviceSearchFailed(RuntimeError):
     """The devices of this box could not be found out, say because torch does not import; the message says why."""
@@ -108,7 +111,7 @@ class WarmSupervisor:
         assert self.process.stdin is not None
         try:
             folder.adopt_starting(self._lock)
-            self.process.stdin.write(f"{folder.path}\n".encode())
+            self.process.stdin.write(os.fsencode(folder.path) + END_OF_PATH)
             self.process.stdin.close()
         except OSError:  # it has ended, or its file is gone
             with suppress(OSError):

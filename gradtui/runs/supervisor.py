@@ -95,7 +95,8 @@ class Run:
 
     def _listen_to(self, worker: Worker) -> None:
         for event in worker.events():
-            self._heed(worker, event)
+            with suppress(KeyError, TypeError):  # no message of ours: a script can write to any descriptor
+                self._heed(worker, event)
 
     def _heed(self, worker: Worker, event: dict[str, Any]) -> None:
         name = self.names[worker.side]
@@ -113,14 +114,14 @@ class Run:
                 self._change(name, steps=event["step"])
                 self._note_memory(name, event)
             case "ended":
-                worker.end_turn()
+                worker.leave()
                 self._change(name, status=event["status"], reason=event["reason"])
                 self._note_memory(name, event)
 
     def _bury_the_dead(self) -> None:
         """Record how workers ended whose processes are gone; end those that only their pipes have left."""
         for worker, name in zip(self.workers, self.names, strict=True):
-            if worker.ended or not (worker.exited or (worker.pipe_ended and not worker.lingers())):
+            if worker.ended or not (worker.exited or (worker.leaving and not worker.lingers())):
                 continue
             self._listen_to(worker)  # what it said last
             finished = self.state.variants[name].status == "finished"
@@ -164,7 +165,7 @@ class Run:
     def _hand_out_turns(self) -> None:
         if self._stopping:
             return
-        alive = [worker for worker in self.workers if not (worker.ended or worker.pipe_ended)]
+        alive = [worker for worker in self.workers if not (worker.ended or worker.leaving)]
         if not all(worker.ready for worker in alive):
             return  # both begin together
         if self.state.status == "paused":
@@ -238,12 +239,12 @@ def _workers_of(folder: RunFolder, umask: int) -> list[Worker]:
 
 def _assigned(lock: Path) -> RunFolder | None:
     """The run that a warm supervisor is given; None where its starter ends first."""
-    path = sys.stdin.readline().rstrip("\n")
-    if not path:
+    path, end, _ = sys.stdin.buffer.read().partition(b"\0")
+    if not end:
         with suppress(OSError):
             lock.unlink()
         return None
-    folder = RunFolder(Path(path))
+    folder = RunFolder(Path(os.fsdecode(path)))
     log = private.appending(folder.supervisor_log)
     os.dup2(log, 1)
     os.dup2(log, 2)

@@ -228,7 +228,7 @@ class SweepReader:
         found: list[Outcome] = []
         while (text := self._lines.read()) is not None:
             outcomes = map(read_outcome, text.decode("ascii", "replace").split("\n"))
-            found += [outcome for outcome in outcomes if outcome is not None and self._fits(outcome.cell)]
+            found += [outcome for outcome in outcomes if outcome is not None and self.fits(outcome.cell)]
         new = [outcome for outcome in latest(found).values() if self._is_news(outcome)]
         self._outcomes.update((outcome.cell, outcome) for outcome in new)
         return new
@@ -245,7 +245,8 @@ class SweepReader:
             if file != self._file:
                 self._file, self._lines = file, NewLines(self.folder.csv)
 
-    def _fits(self, cell: Cell) -> bool:
+    def fits(self, cell: Cell) -> bool:
+        """Whether it is a cell of the grid."""
         optimizers, lrs, seeds = self._cells
         return cell.optimizer in optimizers and cell.lr in lrs and cell.seed in seeds
 

@@ -101,6 +101,8 @@ class Sweeper:
         """Wait for the runs that another sweeper has started, and record those that have finished."""
         known = {outcome.cell: outcome for outcome in self._sweep.outcomes}
         for cell, name in self._folder.started().items():
+            if not self._reader.fits(cell):
+                continue  # no row of this sweep's
             outcome = known.get(cell)
             if outcome is not None and (outcome.counts or outcome.run == name):
                 continue

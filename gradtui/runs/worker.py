@@ -63,6 +63,8 @@ class Worker:
         self.hangs = False
         self.pipe_ended = False
         """There will be no more events from it."""
+        self.leaving = False
+        """It has said that it has ended, or cannot say anything any more; its process may still be there."""
         self._mark = f"{SIDE_MARK}={environment[SIDE_MARK]}" if SIDE_MARK in environment else None
         self._early_words = _scratch()  # what it prints before it knows its log
         self.process = subprocess.Popen(
@@ -78,7 +80,7 @@ class Worker:
         self._not_before = 0.0
         self._turn_began = 0.0
         self._stop_began = 0.0
-        self._pipe_ended_at = 0.0
+        self._leaving_since = 0.0
         self._killed_without_pipes = False
         os.set_blocking(self.stdout.fileno(), False)
 
@@ -89,7 +91,7 @@ class Worker:
 
     @property
     def idle(self) -> bool:
-        return self.ready and not (self.computing or self.ended or self.pipe_ended)
+        return self.ready and not (self.computing or self.ended or self.leaving)
 
     @property
     def due(self) -> bool:
@@ -120,8 +122,8 @@ class Worker:
         """
         now = time.monotonic()
         self._stop_began = self._stop_began or now
-        # One whose pipes have ended hears nothing: there is no point in waiting for its answer.
-        waited = now - self._stop_began + (self._ask_seconds if self.pipe_ended else 0)
+        # One that is leaving hears nothing: there is no point in waiting for its answer.
+        waited = now - self._stop_began + (self._ask_seconds if self.leaving else 0)
         if not self.ready:
             self._signal(signal.SIGKILL)
         elif not self._asked:
@@ -153,11 +155,17 @@ class Worker:
         except ChildProcessError:
             return True
 
+    def leave(self) -> None:
+        """It gets no more turns, and its process LEAVE_SECONDS to end."""
+        if not self.leaving:
+            self.leaving, self._leaving_since = True, time.monotonic()
+        self.computing = self.hangs = False
+
     def lingers(self) -> bool:
-        """Whether its process lives on without pipes. One that does so for LEAVE_SECONDS is killed."""
+        """Whether its process is still there, though it is leaving. One that is there for LEAVE_SECONDS is killed."""
         if self.exited:
             return False
-        if time.monotonic() - self._pipe_ended_at > LEAVE_SECONDS:
+        if time.monotonic() - self._leaving_since > LEAVE_SECONDS:
             self._signal(signal.SIGKILL)
             self._killed_without_pipes = True
         return True
@@ -192,8 +200,8 @@ class Worker:
         except BlockingIOError:
             return
         if not chunk:
-            self.pipe_ended, self._pipe_ended_at = True, time.monotonic()
-            self.computing = self.hangs = False
+            self.pipe_ended = True
+            self.leave()
         *lines, self._partial = (self._partial + chunk).split(b"\n")
         for line in lines:
             with suppress(ValueError):

@@ -49,12 +49,12 @@ class Ends:
             self._exit(status)
 
         def execv(path: Any, argv: Any, /) -> NoReturn:
-            if os.getpid() == self._process:
+            if os.getpid() == self._process and _can_be_run(path):
                 self._at_exec(path, argv, os.environ)
             self._execv(path, argv)
 
         def execve(path: Any, argv: Any, env: Any) -> NoReturn:
-            if os.getpid() == self._process:
+            if os.getpid() == self._process and _can_be_run(path):
                 self._at_exec(path, argv, env)
             self._execve(path, argv, env)
 
@@ -63,6 +63,16 @@ class Ends:
             mine.__module__, mine.__qualname__, mine.__doc__ = theirs.__module__, theirs.__qualname__, theirs.__doc__
             for module in (os, posix):
                 setattr(module, mine.__name__, mine)
+
+
+def _can_be_run(program: Any) -> bool:
+    """Whether exec can be expected to succeed; os.execvp() tries one folder after the other."""
+    if isinstance(program, int):
+        return True
+    try:
+        return os.path.isfile(program) and os.access(program, os.X_OK)
+    except (TypeError, ValueError):
+        return False
 
 
 def name_of(program: Any) -> str:
