@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from gradtui.check.lines import Place
+from gradtui.check.source_lines import Place
 
 
 @dataclass(frozen=True)

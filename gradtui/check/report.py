@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from gradtui.check.facts import Facts, OptimizerFacts
-from gradtui.check.lines import Place
+from gradtui.check.source_lines import Place
 from gradtui.check.verdict import CLEAN, NOT_WATCHED, NOTHING, Finding, findings, optimizer_verdict, some, verdict, why_nothing
 from gradtui.printing import printable
 

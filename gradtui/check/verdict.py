@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gradtui.check.facts import Facts, OptimizerFacts
-from gradtui.check.lines import Place
+from gradtui.check.source_lines import Place
 
 CLEAN = "clean"
 STALE = "stale gradients"

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from gradtui.check.arguments import Request
 from gradtui.check.facts import Facts
-from gradtui.check.guard import why
 from gradtui.check.report import UNWATCHED, Report
 from gradtui.check.standard_output import StandardOutput
+from gradtui.check.watch.guard import why
 from gradtui.printing import printable
 from gradtui.script.after_torch import after_torch
 from gradtui.script.ends import Ends, LastWords, name_of, run_and_wait
@@ -22,7 +22,7 @@ from gradtui.script.program import INTERRUPTED
 
 if TYPE_CHECKING:
     from gradtui.check.ranks import Ranks
-    from gradtui.check.watcher import Watcher
+    from gradtui.check.watch.watcher import Watcher
 
 LONGEST_WAIT = 2.0
 """So many seconds os._exit() waits for a report that is being made."""
@@ -76,7 +76,7 @@ class WatchedRun:
         if os.getpid() != self._process:
             return
         try:
-            from gradtui.check.watcher import Watcher
+            from gradtui.check.watch.watcher import Watcher
 
             watcher = Watcher(self._request.steps)
             watcher.start()

@@ -35,8 +35,8 @@ from gradtui.runs.atomic import reason, replacing
 from gradtui.runs.home import HomeError, runs_directory, runs_path, telling_of_the_home
 from gradtui.runs.liveness import beat, boot_id, held, in_use, lives
 from gradtui.runs.nameless import nameless_folder
-from gradtui.runs.regular import last_bytes, open_regular, printable_lines
 from gradtui.runs.reserve import release, reserve
+from gradtui.runs.safe_open import last_bytes, open_regular, printable_lines
 from gradtui.runs.state import DamagedRun, DeletedRun, RunState, VariantState
 from gradtui.settings import RunSettings
 

@@ -23,7 +23,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from gradtui.private import opener
-from gradtui.runs.regular import open_regular
+from gradtui.runs.safe_open import open_regular
 
 STALE_SECONDS = 30.0
 """A supervisor of another machine that has not touched its file for so long is taken for dead. It does so every 2 s."""

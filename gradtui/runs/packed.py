@@ -25,9 +25,9 @@ from struct import Struct
 from typing import Any, BinaryIO
 
 from gradtui.runs.folder import GRADIENT_COLUMNS, STEP_COLUMNS
-from gradtui.runs.regular import open_regular
-from gradtui.runs.spans import BLOCK, Span, extremes, total
-from gradtui.runs.times import STRETCH, TICKS, Ticks
+from gradtui.runs.results.spans import BLOCK, Span, extremes, total
+from gradtui.runs.results.times import STRETCH, TICKS, Ticks
+from gradtui.runs.safe_open import open_regular
 
 ROWS = 16 * BLOCK
 COLUMNS = (*STEP_COLUMNS, *GRADIENT_COLUMNS)

@@ -12,9 +12,9 @@ from operator import eq
 from pathlib import Path
 
 from gradtui.runs.packed import HEADER, Block, PackedRows
-from gradtui.runs.regular import open_regular
-from gradtui.runs.spans import Span, spans_of
-from gradtui.runs.times import NotWhole, Ticks, tick_of
+from gradtui.runs.results.spans import Span, spans_of
+from gradtui.runs.results.times import NotWhole, Ticks, tick_of
+from gradtui.runs.safe_open import open_regular
 
 CHUNK_BYTES = 1 << 16
 """So much is read at a time; about 1,500 steps, a few milliseconds of work, between which an app answers its keys."""

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from gradtui.runs.folder import EPOCH_COLUMNS, GRADIENT_COLUMNS, STEP_COLUMNS, TIMING_COLUMNS, RunFolder
-from gradtui.runs.times import TICKS
+from gradtui.runs.results.times import TICKS
 from gradtui.training.clock import clock_for
 from gradtui.training.gradients import norms
 from gradtui.training.packing import Packing

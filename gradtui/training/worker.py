@@ -31,7 +31,7 @@ from typing import Any
 from gradtui import private
 from gradtui.catalog import EXPERIMENTS
 from gradtui.runs.folder import RunFolder
-from gradtui.runs.last_words import why_it_failed
+from gradtui.runs.processes.last_words import why_it_failed
 
 ORPHAN_SECONDS = 1.0
 """How long a worker without a supervisor may take to write its rows before it is ended for sure."""

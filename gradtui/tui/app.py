@@ -23,16 +23,16 @@ from textual.widget import Widget
 
 from gradtui.printing import printable
 from gradtui.runs.folder import RunFolder
-from gradtui.runs.launch import Starter
+from gradtui.runs.processes.launch import Starter
 from gradtui.tui import keys
 from gradtui.tui.characters import CHARACTERS, CharacterFilter, PrintableFilter, choose
 from gradtui.tui.link import call_when_gone
-from gradtui.tui.screens.help import HelpScreen
-from gradtui.tui.screens.leave import LeaveDialog
-from gradtui.tui.screens.run import RunScreen
-from gradtui.tui.screens.settled import Settled
+from gradtui.tui.repaint_filter import narrowed
+from gradtui.tui.screens.help_screen import HelpScreen
+from gradtui.tui.screens.leave_dialog import LeaveDialog
+from gradtui.tui.screens.resize_guard import Settled
+from gradtui.tui.screens.run_screen import RunScreen
 from gradtui.tui.telling import telling
-from gradtui.tui.wire import narrowed
 
 # Blue and orange are told apart by every kind of colour vision (Okabe and Ito, 2008).
 DARK = Theme(

@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 from gradtui.runs.folder import RunFolder
-from gradtui.tui.following import FollowedRun
 from gradtui.tui.handover import hand_over
+from gradtui.tui.run_follower import FollowedRun
 
 
 def main() -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import subprocess
 
-from gradtui.runs import launch
 from gradtui.runs.folder import RunFolder, create_run
 from gradtui.runs.home import HomeError
+from gradtui.runs.processes import launch
 from gradtui.settings import RunSettings
 
 

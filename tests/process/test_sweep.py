@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 from gradtui.runs.folder import RunFolder, all_runs
-from gradtui.runs.sweep import Outcome
-from gradtui.runs.sweep_folder import SweepFolder
-from gradtui.runs.sweep_list import create_sweep, find_sweep
+from gradtui.runs.sweeps.grid import Outcome
+from gradtui.runs.sweeps.sweep_folder import SweepFolder
+from gradtui.runs.sweeps.sweep_list import create_sweep, find_sweep
 from tests.conftest import processes_of, wait_until
 from tests.process.misbehaviour import every_process_runs
 from tests.process.test_cli import refusal
@@ -77,7 +77,7 @@ def start(*arguments: str) -> subprocess.Popen[str]:
 
 
 def sweepers(home: Path) -> list[int]:
-    return [pid for pid in processes_of(home) if b"gradtui.runs.sweeper" in _words(pid)]
+    return [pid for pid in processes_of(home) if b"gradtui.runs.sweeps.sweeper" in _words(pid)]
 
 
 def _words(pid: int) -> list[bytes]:
@@ -169,7 +169,7 @@ def test_a_run_whose_supervisor_is_killed_is_lost_and_repeated(home: Path, undis
 
 def _open_files(pid: int) -> str:
     """The files that a supervisor holds open, its lock among them; workers hold no lock."""
-    if b"gradtui.runs.supervisor" not in _words(pid):
+    if b"gradtui.runs.processes.supervisor" not in _words(pid):
         return ""
     return " ".join(os.readlink(path) for path in Path(f"/proc/{pid}/fd").iterdir())
 
@@ -226,7 +226,7 @@ def test_a_full_disk_ends_the_sweep_by_name_and_resume_completes_it(
 
 def in_place_of_a_sweeper(does: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Before it does anything else, a sweeper of this test runs this code."""
-    condition = "import os, sys, time\nif 'gradtui.runs.sweeper' in sys.orig_argv:\n"
+    condition = "import os, sys, time\nif 'gradtui.runs.sweeps.sweeper' in sys.orig_argv:\n"
     every_process_runs(condition + textwrap.indent(textwrap.dedent(does), "    "), tmp_path, monkeypatch)
 
 
@@ -291,7 +291,7 @@ def test_a_sweeper_that_is_started_by_hand_refuses_where_another_works() -> None
     folder = new_sweep()
     with folder.owned():
         folder.request_stop()
-        by_hand = [sys.executable, "-m", "gradtui.runs.sweeper", str(folder.path)]
+        by_hand = [sys.executable, "-m", "gradtui.runs.sweeps.sweeper", str(folder.path)]
         result = subprocess.run(by_hand, capture_output=True, text=True, timeout=30, check=False)
         assert folder.stop_requested
     assert result.returncode == 2

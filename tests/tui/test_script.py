@@ -7,7 +7,7 @@ from pathlib import Path
 from textual.pilot import Pilot
 from textual.widgets import Select
 
-from gradtui.tui.screens.run import RunScreen
+from gradtui.tui.screens.run_screen import RunScreen
 from gradtui.tui.widgets.setup_form import SetupForm
 from tests.tui.pilot import drive, until
 from tests.tui.test_form import field, shown

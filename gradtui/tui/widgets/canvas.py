@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import plotext
 
-from gradtui.runs.axes import UNIT_AXIS, Axis
+from gradtui.runs.results.axes import UNIT_AXIS, Axis
 
 LABEL_WIDTH = 6
 """Labels of the y axis have so many characters, few have more."""

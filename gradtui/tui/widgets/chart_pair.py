@@ -11,12 +11,12 @@ from typing import overload
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 
-from gradtui.runs.axes import UNIT_AXIS, Axis, linear_axis, log_axis, round_up
-from gradtui.runs.picture import MARKS
-from gradtui.runs.series import Places, Series, Steps, Thinned
+from gradtui.runs.export.svg import MARKS
+from gradtui.runs.results.axes import UNIT_AXIS, Axis, linear_axis, log_axis, round_up
+from gradtui.runs.results.series import Places, Series, Steps, Thinned
 from gradtui.settings import RunSettings
-from gradtui.tui.following import Curves, FollowedRun
 from gradtui.tui.instruments import QUANTITIES, Instruments
+from gradtui.tui.run_follower import Curves, FollowedRun
 from gradtui.tui.widgets.loss_chart import LossChart, Picture
 
 SIDES = ("left", "right")

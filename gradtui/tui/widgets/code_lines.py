@@ -7,9 +7,9 @@ from pathlib import Path
 
 from gradtui.policies import POLICIES
 from gradtui.printing import printable
-from gradtui.runs.regular import first_bytes
+from gradtui.runs.safe_open import first_bytes
 from gradtui.settings import RunSettings
-from gradtui.tui.widgets.lines import Line
+from gradtui.tui.widgets.styled_lines import Line
 
 ABOUT_SCRIPTS = (
     "Your script, as it stands.",

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from textual import events
 
-from gradtui.runs.axes import UNIT_AXIS, Axis
-from gradtui.runs.wording import number
+from gradtui.runs.results.axes import UNIT_AXIS, Axis
+from gradtui.runs.results.wording import number
 from gradtui.tui.widgets.canvas import DOTS_ACROSS, LABEL_WIDTH, Canvas, Curve, Frame, both
-from gradtui.tui.widgets.lines import Line, Lines
+from gradtui.tui.widgets.styled_lines import Line, Lines
 
 LEAST_WIDTH, LEAST_HEIGHT = 16, 4
 """A smaller chart is not drawn."""

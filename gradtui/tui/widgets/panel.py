@@ -6,15 +6,15 @@ import textwrap
 import time
 from collections.abc import Sequence
 
-from gradtui.runs import table
-from gradtui.runs.claims import HOLDS, UNKNOWN, Claim
 from gradtui.runs.folder import RunFolder
 from gradtui.runs.history import Offer
-from gradtui.runs.results import RunResults
+from gradtui.runs.results import table
+from gradtui.runs.results.claims import HOLDS, UNKNOWN, Claim
+from gradtui.runs.results.reader import RunResults
 from gradtui.settings import RunSettings
-from gradtui.tui.following import FollowedRun
+from gradtui.tui.run_follower import FollowedRun
 from gradtui.tui.widgets.code_lines import code_lines
-from gradtui.tui.widgets.lines import Line, Lines
+from gradtui.tui.widgets.styled_lines import Line, Lines
 
 VIEWS = ("Results", "Claims", "Code", "Log")
 

@@ -13,7 +13,7 @@ from textual.strip import Strip
 
 from gradtui.printing import printable
 from gradtui.runs.history import Summary
-from gradtui.runs.wording import number
+from gradtui.runs.results.wording import number
 
 MARK, RUN, STATUS, LOSS = 1, 28, 9, 10
 """The widths of the columns; what is left is for the settings."""

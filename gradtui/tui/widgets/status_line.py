@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 
+from gradtui.runs.results.wording import count, duration, number
 from gradtui.runs.state import DELETED
-from gradtui.runs.wording import count, duration, number
-from gradtui.tui.following import FollowedRun
-from gradtui.tui.widgets.lines import Line, Lines
+from gradtui.tui.run_follower import FollowedRun
+from gradtui.tui.widgets.styled_lines import Line, Lines
 
 DRAW_SECONDS = 1.0
 

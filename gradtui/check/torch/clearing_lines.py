@@ -1,0 +1,80 @@
+"""Which source line clears a gradient.
+
+A gradient that is set to None mostly tells by itself when it goes: a weak reference calls back. One that is overwritten
+does not, nor one that somebody else holds; so, where a script clears that way, python's profile hook is set for an
+interval or two, and the gradient looked at after every call.
+"""
+
+from __future__ import annotations
+
+import sys
+import weakref
+from collections.abc import Callable
+from types import FrameType
+
+from torch import Tensor
+
+from gradtui.check.source_lines import Place, is_torchs, users_place
+from gradtui.check.watch.guard import guarded
+from gradtui.check.watch.tensors import version_of
+
+CLEARING = "zero_grad"
+"""What torch's functions are called that clear."""
+
+
+def place_of_end(frame: FrameType | None) -> Place | None:
+    """Where a gradient is freed while ``frame`` runs: the user's line, if that clears.
+
+    Torch may also free one much later that was cleared before; a DistributedDataParallel does that in its forward().
+    """
+    if frame is not None and is_torchs(frame.f_code) and frame.f_code.co_name != CLEARING:
+        return None
+    return users_place(frame)
+
+
+class LineFinder:
+    """Finds the line that next clears one parameter's gradient."""
+
+    def __init__(self) -> None:
+        self._parameter: weakref.ref[Tensor] | None = None
+        self._gradient: weakref.ref[Tensor] | None = None
+        self._version = 0
+        self.lost = ""
+        self._found: Callable[[Place], None] = lambda place: None
+
+    def start(self, parameter: Tensor, gradient: Tensor, found: Callable[[Place], None]) -> None:
+        """Look for it from now on, unless some other profiler runs; ``found`` is called with the line, at most once."""
+        if sys.getprofile() is None:
+            self._parameter, self._gradient = weakref.ref(parameter), weakref.ref(gradient)
+            self._version, self._found = version_of(gradient), found
+            sys.setprofile(self._called)
+
+    def stop(self) -> None:
+        """Look no longer."""
+        if self._gradient is not None:
+            self._gradient = None
+            # Compared by what it is bound to: each look at self._called makes a new object.
+            if getattr(sys.getprofile(), "__self__", None) is self:
+                sys.setprofile(None)
+
+    def give_up(self, *arguments: object) -> None:
+        """The line stays unknown."""
+        self.stop()
+
+    @guarded
+    def _called(self, frame: FrameType, event: str, argument: object) -> None:
+        written = event == "c_return"
+        set_to_none = event == "return" and frame.f_code.co_name == CLEARING
+        if not (written or set_to_none) or self._gradient is None or self._parameter is None:
+            return
+        parameter, gradient = self._parameter(), self._gradient()
+        if parameter is None:
+            self.stop()
+        elif gradient is None or parameter.grad is not gradient or version_of(gradient) != self._version:
+            in_place = gradient is not None and parameter.grad is gradient
+            if written and not in_place and frame.f_code.co_name != CLEARING:
+                return  # a statement has set it to None, some lines before this one
+            self.stop()
+            place = users_place(frame)
+            if place is not None:
+                self._found(place)
