@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from gradtui.cli.run import run
+from gradtui.cli.headless import run
 from gradtui.runs.folder import RunFolder, find_run
 from gradtui.runs.processes import launch
 from gradtui.settings import RunSettings

@@ -92,7 +92,7 @@ def test_attach_opens_a_run(runs: list[RunFolder]) -> None:
 
 AS_NOBODY = """
 import encodings.ascii, os, sys
-import gradtui.cli.run
+import gradtui.cli.headless
 from gradtui.cli import main
 if os.geteuid() == 0:  # whom no mode stops
     os.setgroups([])

@@ -13,14 +13,14 @@ def modules_after(code: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "module", ["gradtui.tui.app", "gradtui.cli.run", "gradtui.runs.processes.supervisor", "gradtui.runs.export.csv_export"]
+    "module", ["gradtui.tui.app", "gradtui.cli.headless", "gradtui.runs.processes.supervisor", "gradtui.runs.export.csv_export"]
 )
 def test_torch_is_not_imported_by(module: str) -> None:
     assert "torch" not in modules_after(f"import {module}")
 
 
 @pytest.mark.parametrize(
-    "module", ["gradtui.training.worker", "gradtui.runs.processes.supervisor", "gradtui.cli.run", "gradtui.cli"]
+    "module", ["gradtui.training.worker", "gradtui.runs.processes.supervisor", "gradtui.cli.headless", "gradtui.cli"]
 )
 def test_the_screen_is_not_imported_by(module: str) -> None:
     assert not modules_after(f"import {module}") & {"textual", "plotext", "rich"}
@@ -28,4 +28,4 @@ def test_the_screen_is_not_imported_by(module: str) -> None:
 
 def test_help_imports_next_to_nothing() -> None:
     heavy = {"torch", "textual", "plotext", "rich", "json", "subprocess", "asyncio"}
-    assert not modules_after("import gradtui.cli; gradtui.cli._parser()") & heavy
+    assert not modules_after("import gradtui.cli; gradtui.cli.parser()") & heavy
