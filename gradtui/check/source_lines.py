@@ -1,4 +1,4 @@
-"""Which line of the user's code is running: the frames of python, torch and gradtui itself are looked through."""
+"""Finds the running line of the user's code, skipping the frames of python, torch and gradtui itself."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from types import CodeType, FrameType
 from typing import NamedTuple
 
 frame_here = sys._getframe  # noqa: SLF001 (its public twin, inspect.currentframe, costs three times as much)
-"""The frame of whoever calls it, or so many further out."""
+"""The caller's frame, or the one N levels further out."""
 
 _YOURS, _LIBRARY, _HIDDEN = range(3)
 _HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep  # all of gradtui
@@ -30,17 +30,17 @@ class Place(NamedTuple):
 
     @property
     def source(self) -> str:
-        """The line's text, without the space around it; empty where it cannot be read."""
+        """The line's text, stripped; empty if it cannot be read."""
         try:
             with suppress(OSError):  # no file: its loader or linecache itself may still know the source
                 if not stat.S_ISREG(os.stat(self.file).st_mode):
-                    return ""  # a pipe would be waited for, a device read without end
+                    return ""  # reading a pipe would block, reading a device may never end
             return linecache.getline(self.file, self.line).strip()
-        except ValueError:  # no file can have this name
+        except ValueError:  # not a valid file name
             return ""
 
     def __str__(self) -> str:
-        """``file:line``, relative to the working directory where the file is below it."""
+        """``file:line``, relative to the working directory if the file is below it."""
         try:
             here = os.getcwd() + os.sep
         except OSError:  # the script has removed it
@@ -59,7 +59,7 @@ def is_torchs(code: CodeType) -> bool:
 def users_place(frame: FrameType | None) -> Place | None:
     """The innermost line of the user's own code at or above ``frame``.
 
-    Where all code is some installed package's, the innermost line of that.
+    If all code belongs to installed packages, the innermost line of theirs.
     """
     library = None
     while frame is not None:

@@ -103,7 +103,7 @@ class _Following:
         """Say on stderr what is not done; the exit code."""
         go_on = f"gradtui sweep --resume {done.id}"
         if self._interrupted:
-            print(f"stopped; go on with: {go_on}", file=sys.stderr)
+            print(f"stopped; continue with: {go_on}", file=sys.stderr)
             return 130
         if done.status == "finished" and not done.failed:
             return 0
@@ -112,7 +112,7 @@ class _Following:
         why = self._last_line_of_log()
         if why is not None:
             _failed(why)
-        return _failed(f"the sweep is {done.status}; go on with: {go_on}")
+        return _failed(f"the sweep is {done.status}; continue with: {go_on}")
 
     def _is_running(self) -> bool:
         if self._sweeper is not None:

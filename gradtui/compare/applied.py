@@ -1,9 +1,9 @@
-"""Which gradients have been applied by a step already, and what is to happen when a backward() is about to add to one.
+"""Track which gradients a step has already applied, and act when a backward() is about to add to one.
 
 After a step, every ``.grad`` of its optimizer is marked. A tensor hook on the parameter then runs before the next
-contribution is added: a script that clears its gradients has put None, another tensor or zeros there by then. Gradients
-that no step has applied yet are never touched: adding them up is on purpose. The hook runs for torch.autograd.grad() too,
-which adds to no ``.grad``: only what runs in a backward() counts.
+contribution is added: by then, a script that clears its gradients has set ``.grad`` to None, another tensor or zeros.
+Gradients that no step has applied yet are never touched: accumulating them is intentional. The hook also runs for
+torch.autograd.grad(), which adds to no ``.grad``, so only hook calls inside a backward() count.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from torch.utils.hooks import unserializable_hook
 from gradtui.compare.losses import BackwardLosses
 
 LOOKS = 3
-"""So many times the values of a parameter's gradient are looked at, to learn whether the script overwrites it with zeros.
-To look is to wait for the device, so that what was found then is believed from there on."""
+"""How often to inspect a parameter's gradient values to learn whether the script overwrites it with zeros.
+Inspecting waits for the device, so from then on the last finding is trusted."""
 
 _version_of: Callable[[Tensor], int] = attrgetter("_version")
 
 
 class Mark:
-    """One parameter's gradient. The parameter's own hook keeps this alive, and nothing else."""
+    """The mark on one parameter's gradient. Only the parameter's hook keeps it alive."""
 
     def __init__(self, parameter: Tensor, losses: BackwardLosses, found: Callable[[Mark, Tensor, Tensor | None], None]) -> None:
         self._parameter = weakref.ref(parameter)
@@ -50,20 +50,20 @@ class Mark:
         parameter.register_hook(unserializable_hook(before_contribution))
 
     def put(self, gradient: Tensor) -> None:
-        """A step has applied this gradient."""
+        """Mark this gradient as applied by a step."""
         self._applied, self._version = weakref.ref(gradient), _version_of(gradient)
         if self._looks:
             self._was_zero = _is_zero(gradient)
 
     @property
     def applied(self) -> Tensor | None:
-        """The applied gradient, where it is still the parameter's."""
+        """The applied gradient, if it is still the parameter's ``.grad``."""
         parameter, gradient = self._parameter(), self._applied() if self._applied is not None else None
         return gradient if parameter is not None and gradient is not None and parameter.grad is gradient else None
 
     @property
     def left_as_it_is(self) -> bool:
-        """Whether backward() calls do reach the parameter, but none since the step, nor has anybody written to the gradient."""
+        """Whether backward() reaches the parameter but has not since the step, and the gradient was not modified either."""
         gradient = self.applied
         return self._fed and gradient is not None and _version_of(gradient) == self._version
 
@@ -75,16 +75,16 @@ class Mark:
         return self._zeroed_by_script
 
     def clear(self, parameter: Tensor, gradient: Tensor) -> None:
-        """Clear the applied gradient for the script, which has left it as it is, so far."""
+        """Clear the applied gradient for the script, which has not cleared it so far."""
         self._cleared_for_script = not (self._was_zero or self.is_zeroed(gradient))
-        if gradient.grad_fn is not None:  # of backward(create_graph=True): not to be written to
+        if gradient.grad_fn is not None:  # from backward(create_graph=True): must not be modified in place
             parameter.grad = None
-        else:  # zeros in place: where the script has put zeros itself that changes nothing, nor does it cut views off
+        else:  # zero in place: changes nothing if the script has zeroed it already, and keeps views attached
             with torch.no_grad():
                 gradient.zero_()
 
     def would_be_stale(self) -> bool:
-        """Whether the script itself has not cleared it by now: what a step applies would hold what one has applied before."""
+        """Whether the script itself has still not cleared it, so that the step would apply old gradients again."""
         cleared, self._cleared_for_script = self._cleared_for_script, False
         parameter = self._parameter()
         return cleared and parameter is not None and parameter.grad is not None
@@ -96,13 +96,13 @@ class Mark:
             return
         if self._applied is not None:
             gradient = self.applied
-            self._applied = None  # asked once a step: what comes after is added to what this one adds
+            self._applied = None  # once per step: later contributions add to this one
             self._found(self, parameter, gradient)
         elif self._cleared_for_script and self._is_cleared_later(parameter.grad):
             self._cleared_for_script = False
 
     def _is_cleared_later(self, gradient: Tensor | None) -> bool:
-        """Whether the script clears after all, before the step: as in a GAN, where the other half's backward() comes first."""
+        """Whether the script does clear before the step, as in a GAN, where the other half's backward() comes first."""
         if gradient is not None and self._later_looks:
             self._later_looks -= 1
             self._cleared_later = _is_zero(gradient)
@@ -115,7 +115,7 @@ def _is_zero(gradient: Tensor) -> bool:
 
 
 class AppliedGradients:
-    """The marks of all parameters of all optimizers. What a side does about them is its subclass's."""
+    """The marks of all parameters of all optimizers. Each side has a subclass that acts on them."""
 
     def __init__(self, losses: BackwardLosses) -> None:
         self._losses = losses
@@ -123,24 +123,24 @@ class AppliedGradients:
         self._called: weakref.WeakKeyDictionary[Optimizer, int] = weakref.WeakKeyDictionary()
 
     def found(self, mark: Mark, parameter: Tensor, gradient: Tensor | None) -> None:
-        """A backward() is about to add to ``gradient``, which a step has applied; None: it has been taken away."""
+        """Called when a backward() is about to add to ``gradient``, which a step has applied; None if it was removed."""
 
     def before_step(self, optimizer: Optimizer) -> None:
-        """The optimizer is about to step."""
+        """Called before the optimizer steps."""
 
     def after_step(self, optimizer: Optimizer) -> None:
-        """The optimizer has stepped: what it has applied is marked."""
+        """Called after the optimizer has stepped; marks what it applied."""
         self._called[optimizer] = self._losses.calls
         self.mark(optimizer)
 
     def know(self, optimizer: Optimizer) -> None:
-        """Follow its parameters, all but those that take no hook: frozen ones, and lazy ones before their first batch."""
+        """Track its parameters, except those that take no hook: frozen ones, and lazy ones before their first batch."""
         for parameter in parameters_of(optimizer):
             if parameter.requires_grad and not is_lazy(parameter) and id(parameter) not in self._marks:
                 self._marks[id(parameter)] = Mark(parameter, self._losses, self.found)
 
     def mark(self, optimizer: Optimizer) -> None:
-        """What it has applied is marked."""
+        """Mark the gradients that the optimizer has applied."""
         self.know(optimizer)
         for parameter in parameters_of(optimizer):
             mark = self._marks.get(id(parameter))
@@ -149,7 +149,7 @@ class AppliedGradients:
 
 
 class Clears(AppliedGradients):
-    """WITH: what has been applied is cleared where the script would not."""
+    """WITH: clear applied gradients that the script does not clear."""
 
     def __init__(self, losses: BackwardLosses) -> None:
         super().__init__(losses)
@@ -161,14 +161,14 @@ class Clears(AppliedGradients):
 
     def after_step(self, optimizer: Optimizer) -> None:
         known = [self._marks.get(id(parameter)) for parameter in parameters_of(optimizer)]
-        stale = [mark.would_be_stale() for mark in known if mark is not None]  # all are asked: each begins anew with it
+        stale = [mark.would_be_stale() for mark in known if mark is not None]  # a list: the call also resets each mark
         self.steps_left_uncleared += any(stale)
         super().after_step(optimizer)
 
     def before_step(self, optimizer: Optimizer) -> None:
-        """A parameter that the last backward() calls have not reached would have its applied gradient applied again."""
+        """Drop the applied gradients of parameters that backward() has not reached since: they would be applied again."""
         if self._called.get(optimizer, self._losses.calls) == self._losses.calls:
-            return  # a second step on the same gradients is what the script wants
+            return  # a second step on the same gradients is intentional
         for parameter in parameters_of(optimizer):
             mark = self._marks.get(id(parameter))
             if mark is not None and mark.left_as_it_is and parameter.grad is not None and not _is_zero(parameter.grad):
@@ -176,7 +176,7 @@ class Clears(AppliedGradients):
 
 
 class SeesClearing(AppliedGradients):
-    """WITHOUT: zero_grad() is void, so that whatever is cleared is cleared by other means."""
+    """WITHOUT: zero_grad() does nothing, so a gradient that is cleared was cleared by other means."""
 
     def __init__(self, losses: BackwardLosses) -> None:
         super().__init__(losses)
@@ -187,5 +187,5 @@ class SeesClearing(AppliedGradients):
 
 
 def parameters_of(optimizer: Optimizer) -> list[Tensor]:
-    """All its parameters, group by group."""
+    """All parameters of the optimizer, group by group."""
     return [parameter for group in optimizer.param_groups for parameter in group["params"]]

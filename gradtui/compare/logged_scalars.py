@@ -1,4 +1,4 @@
-"""What the script logs with ``gradtui.log``: a row for each number, beside the rows of its steps."""
+"""Record what the script logs with ``gradtui.log``: one row per number, in a file next to its step rows."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from gradtui.runs.folder import EPOCH_COLUMNS, RunFolder
 from gradtui.runs.scalars import SCALAR_COLUMNS
 
 LONGEST_TOLD = 60
-"""Characters of a name in a note."""
+"""Maximum number of characters of a name in a note."""
 MOST_TOLD = 20
-"""Notes about what was not recorded; a script can log as many names as it likes."""
+"""Maximum number of notes about values not recorded, as a script can log any number of names."""
 
 
 class Scalars:
-    """Appends to ``<variant>.scalars.csv``; ``accuracy`` and ``test_loss`` go to the epochs' file too, where charts find them.
+    """Appends to ``<variant>.scalars.csv``; ``accuracy`` and ``test_loss`` also go to the epoch file, where charts find them.
 
-    Each call that names one of these two is taken for the end of an epoch.
+    A call that names either of these two counts as the end of an epoch.
     """
 
     def __init__(self, folder: RunFolder, variant: str, step: Callable[[], int], note: Callable[[str], None]) -> None:
@@ -34,16 +34,16 @@ class Scalars:
         self._note = note
         self._told: set[str] = set()
         self._epoch = 0
-        self._lock = threading.RLock()  # one that a signal handler may take again
+        self._lock = threading.RLock()  # reentrant, as a signal handler may log too
 
     def log(self, scalars: Mapping[str, object]) -> None:
-        """Record numbers, or tensors that hold one. A script never fails of it: what cannot be recorded is noted."""
+        """Record numbers, or tensors that hold one. Never breaks the script: what cannot be recorded is noted."""
         try:
             self._log(scalars)
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException as error:  # noqa: BLE001 (recording must never break the user's script)
-            with suppress(Exception):  # python may be taking itself down
+            with suppress(Exception):  # python may be shutting down
                 self._tell(f"gradtui.log() failed: {type(error).__name__}: {error}")
 
     def _log(self, scalars: Mapping[str, object]) -> None:
@@ -89,13 +89,13 @@ class Scalars:
 
 
 def _number(value: object) -> float:
-    """The number that ``value`` is or holds. Raises whatever its conversion raises."""
-    detach = getattr(value, "detach", None)  # torch warns where a tensor that requires a gradient is made a number
+    """Convert ``value`` to a number. Raises whatever its conversion raises."""
+    detach = getattr(value, "detach", None)  # torch warns if a tensor that requires grad is converted
     return float(detach() if callable(detach) else value)  # type: ignore[arg-type]
 
 
 def _why_not(value: object, error: BaseException) -> str:
-    """What was given in place of a number, in words."""
+    """Describe what was given instead of a number."""
     kind = type(value).__name__
     if isinstance(error, OverflowError):
         return f"{kind}; it takes a number that fits a float"

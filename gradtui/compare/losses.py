@@ -13,26 +13,26 @@ _BEFORE_SCALING = "_gradtui_before_scaling"
 
 
 class BackwardLosses:
-    """The scalars whose backward() has run since the last step before them.
+    """The scalars whose backward() ran since the last step.
 
-    Two optimizers may step after one backward(): then both steps have its loss. Of a step that evaluates a closure, it is
-    the first evaluation that counts, as it is its loss that ``step()`` returns.
+    If two optimizers step after one backward(), both steps get its loss. For a step that evaluates a closure, the first
+    evaluation counts, as ``step()`` returns its loss.
     """
 
     def __init__(self, begin: Callable[[torch.device], bool]) -> None:
-        """``begin`` is called with its device when a backward() begins; it says whether that is of interest."""
+        """``begin`` is called with the device when a backward() begins; it returns whether to record it."""
         self.calls = 0
-        """How many calls of backward() there have been."""
+        """Number of backward() calls so far."""
         self._begin = begin
         self._sum: Tensor | None = None
         self._count = 0
         self._stepped = True
         self.in_backward = False
-        """Whether one runs now; a torch.autograd.grad() is none."""
+        """Whether a backward() is running; torch.autograd.grad() does not count."""
         self._in_step = False
 
     def watch(self) -> None:
-        """See every backward() from now on. Tensor.backward() calls torch.autograd.backward()."""
+        """Watch every backward() from now on. Tensor.backward() calls torch.autograd.backward() too."""
         backward = torch.autograd.backward
 
         @functools.wraps(backward)
@@ -40,7 +40,7 @@ class BackwardLosses:
             several = [
                 each for each in (tensors if isinstance(tensors, (list, tuple)) else [tensors]) if isinstance(each, Tensor)
             ]
-            # Gradient checkpointing runs one within another.
+            # Gradient checkpointing nests backward() calls.
             if self.in_backward or not several or not self._begin(several[0].device):
                 backward(tensors, *args, **kwargs)
                 return
@@ -58,7 +58,7 @@ class BackwardLosses:
         self._in_step = True
 
     def step_ends(self) -> Tensor | None:
-        """The loss of the step that has ended: a scalar of its own memory; None where no backward() of one ran before it."""
+        """The loss of the step that has ended, a scalar that shares no memory; None if no scalar's backward() preceded it."""
         self._in_step = False
         self._stepped = True
         return self._sum / self._count if self._sum is not None and self._count > 1 else self._sum
@@ -71,7 +71,7 @@ class BackwardLosses:
         if self._stepped:
             self._sum, self._count, self._stepped = None, 0, False
         for scalar in scalars:
-            # Of a loss that a GradScaler has scaled it is what it scaled; a copy, as a script may add up losses in place.
+            # For a loss scaled by a GradScaler, take the unscaled one. Copy it, as a script may add up losses in place.
             loss = getattr(scalar, _BEFORE_SCALING, scalar).detach().reshape(()).clone()
             if self._sum is None:
                 self._sum = loss

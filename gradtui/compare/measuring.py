@@ -1,4 +1,4 @@
-"""The gradient norms of a script's steps, on some of them: see gradtui.training.gradients."""
+"""Measure the gradient norms of some of a script's steps: see gradtui.training.gradients."""
 
 from __future__ import annotations
 
@@ -17,22 +17,23 @@ from gradtui.training.gradients import GradientProbe, measured_steps
 
 
 class ScriptProbe(GradientProbe):
-    """Also of gradients that are cleared between two backward() calls; gradients of other kinds are not measured."""
+    """A probe that copes with gradients cleared between two backward() calls; measures only dense floating-point ones."""
 
     def __init__(self, optimizer: Optimizer, losses: BackwardLosses) -> None:
         super().__init__(optimizer)
         self._losses = losses
-        self._parameters = [each for each in self._parameters if each.requires_grad and not is_lazy(each)]  # they take no hook
+        # Frozen and lazy parameters take no hook.
+        self._parameters = [each for each in self._parameters if each.requires_grad and not is_lazy(each)]
         self._fit = True
 
     def _add_fresh(self, parameter: Tensor, fresh: Tensor) -> None:
-        if not self._losses.in_backward:  # torch.autograd.grad() adds to no gradient
+        if not self._losses.in_backward:  # torch.autograd.grad() adds to no .grad
             return
         self._fit = self._fit and _is_plain(fresh)
         if not self._fit:
             return
         gradient = parameter.grad
-        if gradient is None or not gradient.any():  # what came before has been cleared, as a generator's share in a GAN
+        if gradient is None or not gradient.any():  # earlier contributions were cleared, like a generator's in a GAN
             self._fresh.pop(parameter, None)
         super()._add_fresh(parameter, fresh.detach())
 
@@ -57,14 +58,14 @@ class _Schedule:
 
 
 class Measuring:
-    """Measures every optimizer's steps, from its second on, until when nobody knows it."""
+    """Measures some of every optimizer's steps, from its second on: an optimizer is unknown until its first step."""
 
     def __init__(self, losses: BackwardLosses) -> None:
         self._losses = losses
         self._schedules: weakref.WeakKeyDictionary[Optimizer, _Schedule] = weakref.WeakKeyDictionary()
 
     def after_step(self, optimizer: Optimizer) -> Tensor | None:
-        """The reading of the step that has ended, if it was measured; the next one may be from here on."""
+        """Return the reading of the step that has ended, if it was measured; start measuring the next one if it is due."""
         schedule = self._schedules.get(optimizer)
         if schedule is None:
             to_measure = measured_steps(None)

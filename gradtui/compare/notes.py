@@ -1,4 +1,4 @@
-"""What must be known with the results of a script's run: lines of text in the run folder."""
+"""Notes that readers need with the results of a script's run: lines of text in the run folder."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LONGEST_NOTE = 1000
 
 
 class Notes:
-    """Appends to ``<variant>.notes``, each note once. What finds no room on the disk is tried again with the next one."""
+    """Appends to ``<variant>.notes``, each note once. A note that does not fit on the disk is retried with the next one."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -22,7 +22,7 @@ class Notes:
         self._waiting: list[str] = []
 
     def add(self, note: str) -> None:
-        """Write a note, on one line and printable."""
+        """Write a note as one printable line."""
         line = printable(" ".join(note.split()))[:LONGEST_NOTE]
         if line not in self._told:
             self._told.add(line)
@@ -30,14 +30,14 @@ class Notes:
             self.write()
 
     def write(self) -> None:
-        """Write the notes that wait for room."""
+        """Write the notes still waiting for disk space."""
         if not self._waiting:
             return
         with suppress(OSError):
             file = private.appending(self._path)
             try:
                 while self._waiting:
-                    self._write(file, self._waiting.pop(0))  # no lock: a child that was forked could wait for it for ever
+                    self._write(file, self._waiting.pop(0))  # no lock: a forked child could wait for it forever
             finally:
                 os.close(file)
 

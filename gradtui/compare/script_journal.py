@@ -1,4 +1,4 @@
-"""The rows of a script's steps, and the waiting for its turn: between two steps, inside of the optimizer's hook."""
+"""Record a script's steps and wait for its turn between two steps, inside the optimizer's hook."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FLUSH_SECONDS = 0.1
 
 
 class ScriptJournal(Journal):
-    """Also which optimizer it was that stepped."""
+    """A journal that also records which optimizer stepped."""
 
     columns = (*Journal.columns, *SCRIPT_COLUMNS)
     packs = False
@@ -28,7 +28,7 @@ class ScriptJournal(Journal):
         self._optimizers: list[int] = []
 
     def step_of(self, optimizer: int, loss: Tensor, gradients: Tensor | None) -> None:
-        """A step was taken. Raises EndScript, RowsNotWritten."""
+        """Record a step of this optimizer. Raises EndScript, RowsNotWritten."""
         self._optimizers.append(optimizer)
         self.step(1, loss, gradients)
 
@@ -36,7 +36,7 @@ class ScriptJournal(Journal):
         return f",{self._optimizers[i]}"
 
     def flush(self) -> None:
-        """Write the rows that there are; the turn goes on."""
+        """Write the pending rows without ending the turn."""
         self._write_steps()
 
     def _write_steps(self) -> None:
@@ -47,18 +47,18 @@ class ScriptJournal(Journal):
 
 
 class Rows:
-    """Hands steps to a journal, which is there once it is known on which device the script trains."""
+    """Passes steps to a journal, which is created once the script's device is known."""
 
     def __init__(
         self, folder: RunFolder, variant: str, turns: ScriptTurns, limit: int, began: Callable[[torch.device], None]
     ) -> None:
-        """``limit``: the script is ended after so many steps; 0: never. ``began`` is told the device."""
+        """``limit`` is the number of steps after which the script is ended, 0 for never. ``began`` gets the device."""
         self.count = 0
         self.recording = True
-        """False where steps are no longer this run's: it has ended, or this is a process that the script has forked."""
+        """False if steps no longer belong to the run: it has ended, or this process was forked by the script."""
         self.limit_reached = False
         self.failure: str | None = None
-        """Why rows could not be written, if so."""
+        """Why rows could not be written; None unless that happened."""
         self._where = folder, variant
         self._turns = turns
         self._limit = limit
@@ -67,21 +67,21 @@ class Rows:
         self._lock = threading.Lock()
 
     def begin(self, device: torch.device) -> bool:
-        """A backward() begins; with the first, the clock of the first step. Whether steps are recorded."""
+        """Note that a backward() begins; the first one starts the clock. Return whether steps are recorded."""
         if self._journal is None and self.recording:
             self._began(device)
             self._journal = ScriptJournal(*self._where, device, self._turns)
             self._journal.begin()
-            if device.type == "cpu":  # a GPU must not be waited for from beside the script
+            if device.type == "cpu":  # on a GPU, another thread must not wait for the device
                 threading.Thread(target=self._flush_now_and_then, daemon=True).start()
         return self.recording
 
     def step(self, loss: Tensor, gradients: Tensor | None, optimizer: int) -> None:
-        """A step was taken. Raises EndScript, also when it is asked again after that."""
+        """Record a step. Raises EndScript if the script must end, and in every call after that."""
         if self._turns.ending:
             raise EndScript
         if loss.is_cuda and torch.cuda.is_current_stream_capturing():
-            return  # a step that is recorded into a CUDA graph is not taken
+            return  # a step captured into a CUDA graph is not executed
         self.begin(loss.device)
         journal = self._journal
         if journal is None:
@@ -101,7 +101,7 @@ class Rows:
             raise EndScript
 
     def close(self) -> None:
-        """Write what is left."""
+        """Stop recording and write the remaining rows."""
         self.recording = False
         if self._journal is not None and self._lock.acquire(timeout=1):
             try:
@@ -109,17 +109,17 @@ class Rows:
             except RowsNotWritten as error:
                 self._fail(error)
             except (RuntimeError, MemoryError):
-                pass  # a device that has failed may not give its last losses
+                pass  # a failed device may not return its last losses
 
     def _fail(self, error: RowsNotWritten) -> None:
-        """The disk is full, say: the next step ends the script."""
+        """Remember why rows cannot be written (say, a full disk); the next step ends the script."""
         self.failure, self._turns.ending = self.failure or str(error), True
 
     def memory(self) -> Memory:
         return memory(self._journal.device if self._journal is not None else torch.device("cpu"))
 
     def _flush_now_and_then(self) -> None:
-        """Between steps that are far apart the rows must not wait for the next one."""
+        """Flush periodically, so that the rows of a slow script do not wait for its next step."""
         assert self._journal is not None
         wake = threading.Event()
         while self.recording:

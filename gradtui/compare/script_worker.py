@@ -1,8 +1,8 @@
 """The process that runs a user's script as ONE side of ONE run: ``gradtui.compare.script_worker``.
 
-To its supervisor it is what gradtui.training.worker is, with two differences: it hears a stop at any time, and it is ready,
-and waits for its first turn, when the script has imported torch. What comes before that (the script's other imports) both
-sides do at once; from there on they take turns, so that they do not, say, fetch the same files at the same time.
+It talks to its supervisor like gradtui.training.worker, with two differences: it obeys a stop at any time, and it reports
+ready and waits for its first turn once the script has imported torch. Until then (the script's other imports), both sides
+run at once; from then on they take turns, so that they do not, say, download the same files at the same time.
 """
 
 from __future__ import annotations
@@ -55,23 +55,23 @@ class Side:
 
     @property
     def forked(self) -> bool:
-        """Whether this is a process that the script has forked."""
+        """Whether this process was forked by the script."""
         return os.getpid() != self._process
 
     def prepare(self) -> None:
-        """All that is there before the script's first line."""
+        """Set up everything that must be in place before the script's first line."""
         os.register_at_fork(after_in_child=self._leave_to_parent)
         replace_input(lambda: self.notes.add("the script asked for input and got end of file: nobody can type into a run"))
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it; a stop needs it
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore SIGINT; a stop needs it
         scalars = Scalars(self._folder, self._variant, lambda: self._rows.count if self._rows else 0, self.notes.add)
-        gradtui._listener = scalars.log  # noqa: SLF001 (this is who it is for)
+        gradtui._listener = scalars.log  # noqa: SLF001 (it exists for this class)
         seed_all(self._settings.seed)
         after_torch(self._torch_is_there)
         Ends(self._at_exit, self._at_exec).watch()
         self._supervisor.last_words = self._last_words
 
     def end(self, ending: Ending) -> None:
-        """The script has ended: write what is left, and say so, once."""
+        """Write what is left and report the end of the script, once."""
         if self._has_ended:
             return
         self._has_ended = True
@@ -91,16 +91,16 @@ class Side:
         self._supervisor.send("ended", status=status, reason=reason, **self._memory())
 
     def _at_exit(self, code: int) -> int:
-        """The script calls os._exit()."""
+        """Record the end of a script that calls os._exit()."""
         self._end_abruptly(Ending(code, f"the script ended with exit code {code}" if code else None))
         return code
 
     def _at_exec(self, path: object, argv: object, env: object) -> None:
-        """The script replaces itself by another program, which cannot be recorded; the supervisor ends that."""
+        """Fail a script that replaces itself with another program: that cannot be recorded, and the supervisor ends it."""
         self._end_abruptly(Ending(1, f"the script replaced itself by {name_of(path)} (os.exec), which cannot be recorded"))
 
     def _end_abruptly(self, ending: Ending) -> None:
-        with suppress(SystemExit):  # nobody hears it any more
+        with suppress(SystemExit):  # the supervisor no longer listens
             self.end(ending)
 
     def _torch_is_there(self) -> None:
@@ -114,7 +114,7 @@ class Side:
         from gradtui.compare.steps import Steps
         from gradtui.compare.void import make_zero_grad_void
 
-        if self._settings.schedule == "parallel":  # two times as many threads as cores would make both crawl
+        if self._settings.schedule == "parallel":  # twice as many threads as cores would slow both to a crawl
             torch.set_num_threads(max(1, torch.get_num_threads() // 2))
         if self._side == 1:
             make_zero_grad_void()
@@ -127,7 +127,7 @@ class Side:
         self._turns.take_first()
 
     def _say_device(self, device: torch.device) -> None:
-        """What it trains on is known when the first backward() begins."""
+        """Report the device, which is known once the first backward() begins."""
         import torch
 
         from gradtui.training.devices import found
@@ -158,19 +158,19 @@ class Side:
             )
 
     def _last_words(self) -> None:
-        """It was told to stop and does not: what it has done is kept."""
+        """Keep the rows of a script that does not stop when told to."""
         if self._rows is not None:
             self._rows.close()
         self._supervisor.send("ended", status="stopped", reason=None, **self._memory())
 
     def _memory(self) -> dict[str, float | None]:
-        with suppress(RuntimeError):  # a GPU that has failed does not say
+        with suppress(RuntimeError):  # a failed GPU cannot report its memory
             if self._rows is not None:
                 return vars(self._rows.memory())
         return {"peak_mb": None, "now_mb": None}
 
     def _leave_to_parent(self) -> None:
-        """In a process that the script has forked nothing is recorded, and nobody waits for a turn."""
+        """In a process forked by the script, record nothing and take no turns."""
         gradtui._listener = None  # noqa: SLF001
         if self._rows is not None:
             self._rows.recording = False
@@ -178,13 +178,13 @@ class Side:
 
 
 def _run_as_python_would(settings: RunSettings) -> Ending:
-    """Run the script in the working directory of the command."""
+    """Run the script in the command's working directory."""
     try:
         os.chdir(settings.directory or ".")
     except OSError as error:
         return Ending(1, f"directory: got {settings.directory!r}; {str(error.strerror).lower()}; takes a folder")
     if not getattr(sys.flags, "safe_path", False):
-        sys.path.insert(0, f"{sys.exec_prefix}/bin")  # where python has the folder of a command; program.run() replaces it
+        sys.path.insert(0, f"{sys.exec_prefix}/bin")  # where python puts a command's folder; program.run() replaces it
     try:
         return program.run(Program(settings.script or "", False, shlex.split(settings.arguments or "")))
     except WrongUsage as error:
@@ -199,7 +199,7 @@ def main() -> None:
     log = private.appending(folder.log(settings.variants[number]))
     os.dup2(log, 1)
     os.dup2(log, 2)
-    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # a log that is read while it grows
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # the log is read while it grows
     side = Side(supervisor, folder, settings, number)
     side.prepare()
     ending = _run_as_python_would(settings)

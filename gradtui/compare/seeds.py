@@ -8,7 +8,7 @@ from gradtui.script.after_torch import after_import
 
 
 def seed_all(seed: int) -> None:
-    """Seed python's generator now, numpy's and torch's when the script has imported them."""
+    """Seed python's generator now, numpy's and torch's once the script has imported them."""
     random.seed(seed)
 
     def seed_numpy() -> None:

@@ -1,4 +1,4 @@
-"""Standard input of a script in a run: it is at its end, and whoever reads it is told so in the run's notes."""
+"""Standard input of a script in a run: it is empty, and reading it adds a note to the run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 
 class EmptyInput(io.TextIOWrapper):
-    """As python opens a file without a byte in it."""
+    """Behaves like an empty file opened by python; calls ``tell`` on every read."""
 
     def __init__(self, tell: Callable[[], None]) -> None:
         super().__init__(open(0, "rb", closefd=False), encoding="utf-8")  # noqa: SIM115 (lives as long as the process)
@@ -28,5 +28,5 @@ class EmptyInput(io.TextIOWrapper):
 
 
 def replace_input(tell: Callable[[], None]) -> None:
-    """``tell`` is called when the script reads from it, as input() does."""
+    """Replace sys.stdin with an empty file; ``tell`` is called when the script reads from it, as input() does."""
     sys.stdin = sys.__stdin__ = EmptyInput(tell)  # type: ignore[misc]

@@ -1,7 +1,7 @@
-"""Torch's hooks around the optimizers' steps: every step of any optimizer is a step of the run.
+"""Torch hooks around optimizer steps: every step of any optimizer is a step of the run.
 
-They are counted in the order in which they are taken; the rows say which optimizer it was. A step that an optimizer takes
-inside of another's (one that wraps it) belongs to that one.
+Steps are numbered in the order they are taken; each row names its optimizer. A step that an optimizer takes inside
+another optimizer's step (one that wraps it) belongs to the outer one.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from gradtui.compare.script_journal import Rows
 
 
 class Steps:
-    """What happens at every step. ``applied`` does what makes this side of the run what it is."""
+    """Runs at every step. ``applied`` does what distinguishes this side of the run."""
 
     def __init__(self, rows: Rows, losses: BackwardLosses, applied: AppliedGradients) -> None:
         self.without_loss = 0
@@ -35,7 +35,7 @@ class Steps:
         self._count = 0
 
     def watch(self) -> None:
-        """Set the hooks."""
+        """Install the hooks."""
         self._losses.watch()
         self._watch_parameters()
         self._watch_skipped_steps()
@@ -67,7 +67,7 @@ class Steps:
         self._rows.step(loss, gradients, self._number(optimizer))
 
     def _watch_parameters(self) -> None:
-        """An optimizer takes parameters: from then on it is known which of them backward() calls reach."""
+        """Track parameters as soon as an optimizer gets them, to know which ones backward() calls reach."""
         add_param_group = Optimizer.add_param_group
 
         @functools.wraps(add_param_group)
@@ -79,7 +79,7 @@ class Steps:
         Optimizer.add_param_group = watched  # type: ignore[method-assign, assignment]
 
     def _watch_skipped_steps(self) -> None:
-        """A GradScaler skips a step whose gradients are not finite: they are done with as if it had applied them."""
+        """Mark gradients as applied even if a GradScaler skips the step because they are not finite: they are used up too."""
         step = torch.amp.GradScaler.step
 
         @functools.wraps(step)
@@ -92,7 +92,7 @@ class Steps:
         torch.amp.GradScaler.step = watched  # type: ignore[method-assign, assignment]
 
     def _enter(self, optimizer: Optimizer) -> None:
-        """A step begins. One inside of which it cannot be, as they share no parameter, was left by an error."""
+        """Begin a step. Drop open steps that cannot contain it (no shared parameters): an error ended them."""
         mine = {id(parameter) for parameter in parameters_of(optimizer)}
         while self._stepping and (
             self._stepping[-1] is optimizer or mine.isdisjoint(map(id, parameters_of(self._stepping[-1])))
@@ -108,7 +108,7 @@ class Steps:
         return self._numbers[optimizer]
 
     def _with_marking_closure(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """The same arguments, with a closure whose later evaluations find what the earlier ones have left marked."""
+        """The same arguments, with a closure that marks what earlier evaluations left before each later one."""
         evaluated = False
 
         def marking(closure: Callable[[], object]) -> Callable[[], object]:

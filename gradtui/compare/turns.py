@@ -1,4 +1,4 @@
-"""A script's supervisor and its turns: how it waits, and how it is ended."""
+"""A script's supervisor and turns: how a script waits, and how it is ended."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from os import _exit  # the real one: a script's end by os._exit() is noticed
+from os import _exit  # the original: gradtui patches os._exit() to record a script's end
 from typing import TYPE_CHECKING
 
 from gradtui.runs.processes.leftovers import end_leftovers
@@ -20,22 +20,22 @@ if TYPE_CHECKING:
     from gradtui.training.journal import Memory
 
 STEP_SECONDS = 0.3
-"""A stop waits so long for the script's next step, which ends it as sys.exit() there would; then it is as ctrl+c is."""
+"""A stop waits this long for the script's next step, which raises SystemExit; then it sends SIGINT, like ctrl+c."""
 GRACE_SECONDS = 2.0
-"""So long after that a script that does not end is ended for sure."""
+"""A script that is still running this long after that is forced to exit."""
 
 
 class EndScript(SystemExit):
-    """Ends the script from inside of its optimizer's step."""
+    """Ends the script from inside its optimizer's step."""
 
 
 class ScriptSupervisor(Supervisor):
-    """Hears a stop also while the script is at something else than a step."""
+    """Obeys a stop even while the script is not in a step."""
 
     def __init__(self) -> None:
         self.stopped = threading.Event()
         self.left = threading.Event()
-        """The script has ended, or is about to."""
+        """Set once the script has ended or is about to end."""
         self.last_words: Callable[[], None] = lambda: None
         super().__init__()
 
@@ -46,7 +46,7 @@ class ScriptSupervisor(Supervisor):
             threading.Thread(target=self._insist, daemon=True).start()
 
     def leave_to_parent(self) -> None:
-        """This is a process that the script has forked: the pipe is its parent's."""
+        """Close the pipe in a process forked by the script: it belongs to the parent."""
         self._out.close()
 
     def end_orphan(self) -> None:
@@ -54,32 +54,32 @@ class ScriptSupervisor(Supervisor):
         super().end_orphan()
 
     def end_children_of_orphan(self) -> None:
-        """Without a supervisor this process itself ends those that the script has started: they may hold a GPU."""
-        if self.gone and os.getpgid(0) == os.getpid():  # its supervisor has given it a session of its own
+        """If the supervisor is gone, end the processes that the script has started: they may hold a GPU."""
+        if self.gone and os.getpgid(0) == os.getpid():  # its supervisor started it in a new session
             end_leftovers(os.getpid(), f"{SIDE_MARK}={os.environ.get(SIDE_MARK)}")
 
     def _insist(self) -> None:
         if not self.left.wait(STEP_SECONDS):
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
-        time.sleep(GRACE_SECONDS)  # in which the process ends, whether the script has left or not
+        time.sleep(GRACE_SECONDS)  # the process normally ends meanwhile, whether or not the script left in time
         self.last_words()
         _end_children()
         _exit(1)
 
 
 def _end_children() -> None:
-    """The processes of a DataLoader and the like, which python would end at its exit."""
+    """Kill the processes of DataLoaders and the like, which python would end at exit."""
     multiprocessing = sys.modules.get("multiprocessing")
     for child in multiprocessing.active_children() if multiprocessing is not None else ():
         child.kill()
 
 
 class ScriptTurns:
-    """The turns of a script. It has the first one when it has imported torch; a journal asks for it later."""
+    """A script's turns. The first one starts once torch is imported; a journal asks for it later."""
 
     def __init__(self, supervisor: ScriptSupervisor) -> None:
         self.ending = False
-        """The script is being ended: every further step is told so too."""
+        """Whether the script is being ended; every further step then raises EndScript too."""
         self._supervisor = supervisor
         self._first: tuple[float, int] | None = None
 

@@ -1,4 +1,4 @@
-"""zero_grad() does nothing: what WITHOUT is."""
+"""Make zero_grad() do nothing, which is what defines WITHOUT."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 
 
 def make_zero_grad_void() -> None:
-    """Of every optimizer and module, also of classes with a zero_grad() of their own, that are and that will be."""
+    """Disable zero_grad() of all optimizers and modules, including existing and future classes that override it."""
     for base in (Optimizer, nn.Module):
         _make_void(base)
         for known in _subclasses(base):
@@ -24,7 +24,7 @@ def _make_void(owner: type) -> None:
 
         @functools.wraps(method)
         def zero_grad(self: object, *arguments: object, **others: object) -> None:
-            """Nothing: this side of the run goes without it."""
+            """Do nothing: this side of the run trains without it."""
 
         owner.zero_grad = zero_grad  # type: ignore[attr-defined]
 
@@ -36,7 +36,7 @@ def _subclasses(base: type) -> set[type]:
 
 def _watch_for_subclasses(base: type) -> None:
     def __init_subclass__(cls: type, **kwargs: Any) -> None:  # noqa: N807
-        super(base, cls).__init_subclass__(**kwargs)  # type: ignore[arg-type]  # it is bound by classmethod()
+        super(base, cls).__init_subclass__(**kwargs)  # type: ignore[arg-type]  # bound by classmethod()
         _make_void(cls)
 
     base.__init_subclass__ = classmethod(__init_subclass__)  # type: ignore[assignment, arg-type]

@@ -1,4 +1,4 @@
-"""Read the files of a run folder, whatever somebody has put in their place: nothing blocks, nothing grows without bound."""
+"""Read the files of a run folder, whatever is in their place: no read blocks or grows without bound."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from gradtui.private import regular
 
 
 def open_regular(path: Path) -> BinaryIO:
-    """A file opened for reading. Raises OSError, also where it is no regular file: a pipe would be waited for."""
+    """Open a file for reading. Raises OSError, also if it is not a regular file: a pipe would block."""
     return open(path, "rb", opener=regular)
 
 
 def first_bytes(path: Path, count: int) -> bytes:
-    """The beginning of a file; nothing where it cannot be read."""
+    """The beginning of a file; empty if it cannot be read."""
     try:
         with open_regular(path) as file:
             return file.read(count)
@@ -25,7 +25,7 @@ def first_bytes(path: Path, count: int) -> bytes:
 
 
 def last_bytes(path: Path, count: int = 16_384) -> bytes:
-    """The end of a file; nothing where it cannot be read."""
+    """The end of a file; empty if it cannot be read."""
     try:
         descriptor = regular(path, os.O_RDONLY)
     except OSError:
@@ -39,6 +39,6 @@ def last_bytes(path: Path, count: int = 16_384) -> bytes:
 
 
 def printable_lines(text: bytes) -> list[str]:
-    """The lines of a log, fit for a screen: control characters escaped, no blank lines."""
+    """The lines of a log, ready to display: control characters escaped, no blank lines."""
     clean = (printable(line.expandtabs().rstrip()) for line in text.decode("utf-8", "replace").splitlines())
     return [line for line in clean if line]

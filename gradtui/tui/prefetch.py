@@ -1,4 +1,4 @@
-"""Read what there is of a long run in processes of their own, one for each side, so that the app stays free for its keys."""
+"""Read a long run in separate processes, one per side, so that the app keeps responding to keys."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from gradtui.tui.handover import take_over
 from gradtui.tui.run_follower import FollowedRun
 
 LONG_BYTES = 1 << 22
-"""So much of a side, about 80,000 steps, takes longer to read than a process to start."""
+"""Reading more than this of a side, about 80,000 steps, takes longer than starting a process."""
 
 
 def long_sides(run: FollowedRun) -> list[str]:
-    """The sides that are better read so."""
+    """The sides that are long enough to read in a separate process."""
     return [name for name in run.settings.variants if run.unread_bytes(name) > LONG_BYTES]
 
 
 async def read_ahead(run: FollowedRun, sides: Sequence[str]) -> None:
-    """Read these sides; what such a process cannot do is left to do."""
+    """Read these sides in separate processes; a side whose process fails stays unread. Raises OSError if none can start."""
     await asyncio.gather(*(_read_side(run, name) for name in sides))
 
 
@@ -34,7 +34,7 @@ async def _read_side(run: FollowedRun, variant: str) -> None:
         await process.wait()
     except asyncio.IncompleteReadError:
         return
-    finally:  # also where the app is left meanwhile
+    finally:  # also if the app exits meanwhile
         with suppress(ProcessLookupError):
             process.kill()
     if process.returncode == 0:

@@ -1,6 +1,6 @@
-"""The process that reads one side of a long run for the app: see ahead.py. It imports no more than it needs.
+"""The process that reads one side of a long run for the app: see prefetch.py. It imports only what it needs.
 
-``gradtui.tui.read_side RUN_FOLDER VARIANT`` writes what it has read to its standard output.
+``gradtui.tui.read_side RUN_FOLDER VARIANT`` writes what it has read to standard output.
 """
 
 from __future__ import annotations

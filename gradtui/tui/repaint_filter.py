@@ -1,4 +1,4 @@
-"""What goes over the wire: of each line that changed, the columns that changed."""
+"""Send only the changed columns of each changed line to the terminal."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from textual._compositor import ChopsUpdate
 
 
 class NarrowUpdate(ChopsUpdate):
-    """Textual's update of parts of the screen, which sends each part from the left edge of its widget on, cut to the part."""
+    """Textual's partial screen update, cropped to the part; Textual sends each part from its widget's left edge on."""
 
     def render_segments(self, console: Console) -> str:
         sequences: list[str] = []
@@ -20,7 +20,7 @@ class NarrowUpdate(ChopsUpdate):
 
 
 def narrowed(update: RenderableType | None) -> RenderableType | None:
-    """The same update, cut to what changed."""
+    """The same update, cropped to what changed."""
     if type(update) is ChopsUpdate:
         return NarrowUpdate(update.chops, update.spans, update.chop_ends)
     return update

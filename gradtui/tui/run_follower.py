@@ -19,7 +19,7 @@ from gradtui.runs.tail import Columns, CsvTail
 from gradtui.tui.instruments import QUANTITIES, Quantity, logged_quantity
 
 SPEED_SECONDS = 4.0
-"""Steps per second are those of the last so many seconds."""
+"""Steps per second are averaged over this window."""
 
 
 class Curves:
@@ -40,7 +40,7 @@ class Curves:
             values = rows.values[quantity.column]
             if quantity.column == "loss":
                 self.series[quantity].extend(steps, values, rows.spans("loss"))
-            elif measured:  # on some steps only: the others are empty, which is no gap in the curve
+            elif measured:  # measured on some steps only; the empty fields between are not gaps in the curve
                 self.series[quantity].extend(at, [values[i] for i in measured])
         self.seconds.extend(rows.values["seconds"])
 
@@ -54,14 +54,14 @@ class Curves:
             self.series[logged_quantity(scalar.name)].extend([scalar.step], [scalar.value])
 
     def smoothed(self, quantity: Quantity, weight: float) -> Smoothed:
-        """The quantity's moving average, as far as it is made. The one of another weight is forgotten: it takes memory."""
+        """The quantity's moving average, as far as computed. Averages with other weights are dropped to save memory."""
         if (quantity, weight) not in self._smoothed:
             self._smoothed = {key: smoothed for key, smoothed in self._smoothed.items() if key[1] == weight}
             self._smoothed[quantity, weight] = Smoothed(self.series[quantity], weight)
         return self._smoothed[quantity, weight]
 
     def value_at(self, quantity: Quantity, step: int) -> float | None:
-        """The quantity at a step, or at the last one before it that has it."""
+        """The quantity at a step, or at the last earlier step that has one; None if there is none."""
         series = self.series[quantity]
         place = bisect_left(series.xs, step + 1) - 1
         return series.ys[place] if place >= 0 else None
@@ -72,7 +72,7 @@ class Curves:
 
 
 class FollowedRun:
-    """What the screen knows of one run. :meth:`advance` reads on; the rest says what was read."""
+    """What the screen knows about one run. :meth:`advance` reads more; the rest reports what was read."""
 
     def __init__(self, folder: RunFolder) -> None:
         self.folder = folder
@@ -80,14 +80,14 @@ class FollowedRun:
         self.settings = self._reader.state.settings
         self.curves = {name: Curves() for name in self.settings.variants}
         self.quantities = list(QUANTITIES)
-        """What its charts can show; a script's own scalars are among them once it has logged them."""
+        """What its charts can show, including a script's own scalars once it has logged them."""
         names = self.settings.variants if self.settings.script is not None else ()
         self._scalars = {name: ScalarsTail(folder.scalars_csv(name)) for name in names}
-        self._glanced: dict[str, int] = {}  # sides at which only a glance was taken, and the last step seen
+        self._glanced: dict[str, int] = {}  # sides that were only glanced at: the last step seen
         self._speed: deque[tuple[float, int]] = deque()
 
     def unread_bytes(self, variant: str) -> int:
-        """How much there is of a variant that was never read."""
+        """Size in bytes of a variant's step file if none of it has been read yet, else 0."""
         if self.steps[variant]:
             return 0
         try:
@@ -96,22 +96,22 @@ class FollowedRun:
             return 0
 
     def glance(self, variants: Sequence[str]) -> None:
-        """Let some rows of each of these sides stand for it until it is read."""
+        """Show a sample of each side's rows until the side is read."""
         for name in variants:
             rows = CsvTail(self.folder.steps_csv(name), RESULT_COLUMNS, GRADIENT_COLUMNS).glance()
             if rows is not None:
                 self.curves[name] = Curves()
                 self.curves[name].add_steps(rows)
-                self.curves[name].seconds = Clock()  # of some rows alone the time at a step is not known
+                self.curves[name].seconds = Clock()  # a sample of rows does not give the time at a step
                 self._glanced[name] = int(rows.values["step"][-1])
 
     @property
     def only_glanced(self) -> int:
-        """How many steps a side has, at least, of which but a glance was taken; 0 when both sides are read."""
+        """A lower bound on the steps of a side that was only glanced at; 0 if there is none."""
         return max(self._glanced.values(), default=0)
 
     def take_side(self, variant: str, other: FollowedRun) -> None:
-        """What was read elsewhere of one side of this run; from there on it is read here."""
+        """Take over what another process has read of one side; reading continues from there."""
         self._glanced.pop(variant, None)
         self._reader.take_variant(variant, other._reader)
         self.curves[variant] = other.curves[variant]
@@ -119,7 +119,7 @@ class FollowedRun:
         self.quantities += [quantity for quantity in other.quantities if quantity not in self.quantities]
 
     def advance(self, variants: Sequence[str] = ()) -> bool:
-        """Read one chunk of what is new, of these variants or of both; False when there was nothing new."""
+        """Read one new chunk of these variants, by default of both; return False if there was nothing new."""
         for name in self._glanced.keys() & (variants or self.curves.keys()):
             del self._glanced[name]
             self.curves[name] = Curves()
@@ -139,25 +139,25 @@ class FollowedRun:
 
     @property
     def state(self) -> RunState:
-        """The state as it was observed last."""
+        """The state as last observed."""
         return self._reader.state
 
     @property
     def steps(self) -> dict[str, int]:
-        """How many steps of each variant were read."""
+        """Number of steps read, by variant."""
         return {name: evidence.steps for name, evidence in self._reader.evidence.items()}
 
     @property
     def last_step(self) -> int:
-        """Where the axis of steps ends."""
+        """Right end of the step axis: the planned last step, else a round number while live."""
         return last_step(self.state, max(*self.steps.values(), self.only_glanced))
 
     def results(self) -> RunResults:
-        """The numbers so far."""
+        """The results so far."""
         return self._reader.results()
 
     def observe(self) -> RunState:
-        """Look at the run again; its state."""
+        """Re-read and return the run's state; also sample its speed."""
         state = self._reader.refresh_state()
         done = sum(self.steps.values())
         now = time.monotonic()
@@ -169,7 +169,7 @@ class FollowedRun:
 
     @property
     def steps_per_second(self) -> float | None:
-        """The steps of both variants in a second, lately; None before there is a second reading."""
+        """Recent steps per second of both variants together; None until there are two samples."""
         if len(self._speed) < 2:
             return None
         (began, before), (ended, after) = self._speed[0], self._speed[-1]

@@ -129,7 +129,7 @@ def test_kill_9_of_the_sweeper_in_a_run_and_resume_adopts_the_run(home: Path, un
         os.kill(sweepers(home)[0], signal.SIGKILL)
         _, said = process.communicate(timeout=30)
     assert process.returncode == 1
-    assert said.splitlines()[-1].startswith("gradtui: the sweep is lost; go on with: gradtui sweep --resume ")
+    assert said.splitlines()[-1].startswith("gradtui: the sweep is lost; continue with: gradtui sweep --resume ")
     assert trains(), "the run goes on without it"
     both_resume_and_agree(home, undisturbed)
     assert len(all_runs()) == 4
@@ -144,7 +144,7 @@ def test_sigterm_to_the_sweeper_stops_the_run_and_resume_repeats_it(home: Path, 
         os.kill(sweepers(home)[0], signal.SIGTERM)
         _, said = process.communicate(timeout=30)
     assert process.returncode == 1
-    assert "the sweep is stopped; go on with" in said
+    assert "the sweep is stopped; continue with" in said
     assert sorted(run.observe().status for run in all_runs()) == ["stopped"]
     both_resume_and_agree(home, undisturbed)
     assert sorted(run.observe().status for run in runs_that_trained()) == ["finished"] * 4 + ["stopped"]
@@ -214,7 +214,7 @@ def test_a_full_disk_ends_the_sweep_by_name_and_resume_completes_it(
     lines = [line for line in result.stderr.splitlines() if line.startswith("gradtui: ")]
     csv_path = find_sweep("last").csv
     assert lines[0] == f"gradtui: no space left for {csv_path} (File too large)"
-    assert lines[1].startswith("gradtui: the sweep is stopped; go on with: ")
+    assert lines[1].startswith("gradtui: the sweep is stopped; continue with: ")
     before = csv_path.read_text()
     assert before.endswith("\n")
     resumed = gradtui("sweep", "--resume", "last")
@@ -239,7 +239,7 @@ def test_a_sweeper_that_dies_is_noticed_and_told_in_one_line(tmp_path: Path, mon
     folder = new_sweep()
     result = gradtui("sweep", "--resume", "last")
     assert result.returncode == 1
-    go_on = f"go on with: gradtui sweep --resume {folder.id}"
+    go_on = f"continue with: gradtui sweep --resume {folder.id}"
     assert result.stderr == f"gradtui: the sweep is lost; {go_on}\n"
     assert folder.status() == "lost"
 

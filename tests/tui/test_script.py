@@ -51,7 +51,7 @@ def test_a_script_is_named_checked_run_and_shown(tmp_path: Path) -> None:
         assert "train.py · seed 42" in text_of(screen, "#status")
         await until(pilot, lambda: "would apply old gradients again" in " ".join(text_of(screen, "Panel").split()))
         await pilot.press("f4", "f4")
-        await until(pilot, lambda: "Your script, as it stands" in text_of(screen, "Panel"))
+        await until(pilot, lambda: "Your script, unchanged" in text_of(screen, "Panel"))
         assert "   5   optimizer = torch.optim.SGD([weight], lr=0.1)" in text_of(screen, "Panel")
         seen = set()
         for _ in range(9):

@@ -1,8 +1,8 @@
-"""Which call of backward() is running, told from inside a tensor hook: its line, and the loss that it was called on.
+"""Identifies the running backward() from inside a tensor hook: its source line, and the loss that it was called on.
 
-There is no hook for the beginning of a backward(). But every hook on a tensor runs inside of one, below the frame of
-``torch.autograd.backward``, and that frame knows the loss. On a GPU hooks run in autograd's own threads; then the frame
-is another thread's.
+No hook marks the start of a backward(). But every hook on a tensor runs inside one, below the frame of
+``torch.autograd.backward``, and that frame knows the loss. On a GPU, hooks run in autograd's own threads, so the frame belongs
+to another thread.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from gradtui.check.torch.loss_values import Loss
 
 _BACKWARD: CodeType = torch.autograd.backward.__code__
 _GRAD: CodeType = torch.autograd.grad.__code__
-"""Hooks run in there as well, but what it finds goes to its caller, not to ``.grad``."""
+"""Hooks run inside this one as well, but it returns its gradients to the caller instead of adding them to ``.grad``."""
 
 
 def backward_frame(frame: FrameType | None) -> FrameType | None:
-    """The innermost frame of ``torch.autograd.backward`` at or above ``frame``; of any thread, where there is none.
+    """The innermost frame of ``torch.autograd.backward`` at or above ``frame``; if there is none, that of any thread.
 
-    None inside of a ``torch.autograd.grad``.
+    None inside ``torch.autograd.grad``.
     """
     found = _climb(frame, _BACKWARD, _GRAD)
     if found is None:
-        for other in sys._current_frames().values():  # noqa: SLF001 (documented, whatever its name)
+        for other in sys._current_frames().values():  # noqa: SLF001 (documented, despite its name)
             found = _climb(other, _BACKWARD, _GRAD)
             if found is not None:
                 break
@@ -42,12 +42,12 @@ def _climb(frame: FrameType | None, *codes: CodeType) -> FrameType | None:
 
 
 def in_backward(frame: FrameType | None) -> bool:
-    """Whether ``frame`` runs inside of a backward()."""
+    """Whether ``frame`` runs inside a backward()."""
     return _climb(frame, _BACKWARD) is not None
 
 
 def loss_of(frame: FrameType) -> Tensor | None:
-    """What the backward() of this frame was called on, where that is one tensor."""
+    """The tensor that this frame's backward() was called on; None unless it is a single tensor."""
     tensors = frame.f_locals.get("tensors")
     if isinstance(tensors, Tensor):
         return tensors
@@ -55,7 +55,7 @@ def loss_of(frame: FrameType) -> Tensor | None:
 
 
 class Backward:
-    """One call of backward(): where the user made it, and its loss. Calls inside of it (checkpointing) are part of it."""
+    """One call of backward(): where the user made it, and its loss. Calls inside it (checkpointing) are part of it."""
 
     __slots__ = ("loss", "place")
 
@@ -66,7 +66,7 @@ class Backward:
 
 
 class Backwards:
-    """Tells the calls apart."""
+    """Tells backward() calls apart."""
 
     def __init__(self) -> None:
         self._frame: FrameType | None = None
@@ -78,10 +78,10 @@ class Backwards:
         while found is not None:
             outermost, found = found, _climb(found.f_back, _BACKWARD)
         if self._last is None or outermost is None or outermost is not self._frame:
-            # The frame is kept so that no later one can be taken for it.
+            # Keep the frame alive, so that a later one cannot be mistaken for it.
             self._frame, self._last = outermost, Backward(outermost)
         return self._last
 
     def forget(self) -> None:
-        """Let go of the last call's frame, and so of its loss."""
+        """Release the last call's frame, and with it its loss."""
         self._frame = self._last = None

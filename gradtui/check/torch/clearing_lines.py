@@ -1,8 +1,8 @@
-"""Which source line clears a gradient.
+"""Finds the source line that clears a gradient.
 
-A gradient that is set to None mostly tells by itself when it goes: a weak reference calls back. One that is overwritten
-does not, nor one that somebody else holds; so, where a script clears that way, python's profile hook is set for an
-interval or two, and the gradient looked at after every call.
+A gradient that is set to None usually reports its own end: a weak reference calls back. One that is overwritten does not, nor
+does one that something else holds. If a script clears that way, python's profile hook is set for an interval or two, and the
+gradient is checked after every call.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from gradtui.check.watch.guard import guarded
 from gradtui.check.watch.tensors import version_of
 
 CLEARING = "zero_grad"
-"""What torch's functions are called that clear."""
+"""The name of torch's functions that clear gradients."""
 
 
 def place_of_end(frame: FrameType | None) -> Place | None:
-    """Where a gradient is freed while ``frame`` runs: the user's line, if that clears.
+    """The user's line that frees a gradient while ``frame`` runs; None if that line does not clear it.
 
-    Torch may also free one much later that was cleared before; a DistributedDataParallel does that in its forward().
+    Torch may also free a gradient long after it was cleared; DistributedDataParallel does so in its forward().
     """
     if frame is not None and is_torchs(frame.f_code) and frame.f_code.co_name != CLEARING:
         return None
@@ -43,22 +43,22 @@ class LineFinder:
         self._found: Callable[[Place], None] = lambda place: None
 
     def start(self, parameter: Tensor, gradient: Tensor, found: Callable[[Place], None]) -> None:
-        """Look for it from now on, unless some other profiler runs; ``found`` is called with the line, at most once."""
+        """Search from now on, unless another profiler is running; call ``found`` with the line, at most once."""
         if sys.getprofile() is None:
             self._parameter, self._gradient = weakref.ref(parameter), weakref.ref(gradient)
             self._version, self._found = version_of(gradient), found
             sys.setprofile(self._called)
 
     def stop(self) -> None:
-        """Look no longer."""
+        """Stop searching."""
         if self._gradient is not None:
             self._gradient = None
-            # Compared by what it is bound to: each look at self._called makes a new object.
+            # Compare __self__: each access to self._called makes a new object.
             if getattr(sys.getprofile(), "__self__", None) is self:
                 sys.setprofile(None)
 
     def give_up(self, *arguments: object) -> None:
-        """The line stays unknown."""
+        """Leave the line unknown."""
         self.stop()
 
     @guarded
@@ -73,7 +73,7 @@ class LineFinder:
         elif gradient is None or parameter.grad is not gradient or version_of(gradient) != self._version:
             in_place = gradient is not None and parameter.grad is gradient
             if written and not in_place and frame.f_code.co_name != CLEARING:
-                return  # a statement has set it to None, some lines before this one
+                return  # a statement set it to None, some lines before this one
             self.stop()
             place = users_place(frame)
             if place is not None:

@@ -1,4 +1,4 @@
-"""Is the loss a finite number? Asked at every backward(), so it must cost next to nothing and never wait for a GPU."""
+"""Checks whether the loss is finite. Runs at every backward(), so it must cost almost nothing and never wait for a GPU."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from gradtui.check.watch.guard import guarded
 from gradtui.check.watch.values import local
 
 AT_ONCE = 64
-"""Losses on a device are brought to the host so many at a time, and read when the next ones are brought."""
+"""Copy losses from a device to the host in batches of this size, and read each batch when the next one is copied."""
 
 
 class Loss:
-    """A scalar that was backpropagated. ``value`` is None where it is no scalar, or is still on its device."""
+    """A scalar that was backpropagated. ``value`` is None if it is not a scalar or is still on its device."""
 
     __slots__ = ("lost", "tensor", "value")
 
@@ -38,17 +38,17 @@ class Loss:
             self.tensor = loss
 
     def give_up(self, tensor: Tensor) -> None:
-        """What the loss is, is not known."""
+        """Mark the loss as unknown."""
         self.value = self.tensor = None
 
 
 def is_finite(value: float) -> bool:
-    """False for nan and the infinities: only with them the difference to itself is not 0."""
+    """False for nan and the infinities: only for them is the difference to itself not 0."""
     return value - value == 0.0
 
 
 class LossesOnDevice:
-    """Losses that lie on a device. They are copied to the host many at a time, without waiting for the copy."""
+    """Losses on a device. They are copied to the host in batches, without waiting for the copy."""
 
     def __init__(self) -> None:
         self._waiting: list[tuple[Tensor, Callable[[float], None]]] = []
@@ -56,13 +56,13 @@ class LossesOnDevice:
         self.lost = ""
 
     def give_up(self, *arguments: object) -> None:
-        """Let go of the losses that cannot be read."""
+        """Drop the losses that cannot be read."""
         self._copied = None
         self._waiting.clear()
 
     @guarded
     def add(self, loss: Tensor, tell: Callable[[float], None]) -> None:
-        """``tell`` is called with the loss's value, at some later time; at :meth:`read_all` at the latest."""
+        """Call ``tell`` with the loss's value at some later time, at :meth:`read_all` at the latest."""
         self._waiting.append((loss, tell))
         if len(self._waiting) >= AT_ONCE:
             self._read_copied()
@@ -70,7 +70,7 @@ class LossesOnDevice:
 
     @guarded
     def read_all(self) -> None:
-        """Read what has not been read; waits for the device."""
+        """Read all remaining losses. Waits for the device."""
         self._read_copied()
         for loss, tell in self._waiting:
             tell(float(loss.item()))
@@ -96,6 +96,6 @@ class LossesOnDevice:
         values, done, tells = self._copied
         self._copied = None
         if done is not None:
-            done.synchronize()  # was reached long ago, or this waits
+            done.synchronize()  # normally reached long ago; else wait
         for value, tell in zip(values.tolist(), tells, strict=True):
             tell(value)

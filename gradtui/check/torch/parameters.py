@@ -1,7 +1,7 @@
-"""Whose parameter is it? The names of parameters in their models, and those that belong to no optimizer.
+"""Names parameters after their models, and finds those that belong to no optimizer.
 
-Torch tells of each parameter that becomes part of a module. Until an optimizer steps it, a hook on it notes which
-backward() calls reach it: so the first step's are known, and so are the parameters whose gradients nobody ever uses.
+Torch reports each parameter that is registered in a module. Until an optimizer steps it, a hook on the parameter records which
+backward() calls reach it: this covers the first step, and parameters whose gradients are never used.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from gradtui.check.watch.tensors import remove_hook, tensor_hook, version_of
 from gradtui.check.watch.values import total
 
 NOTED = 64
-"""So many backward() calls are kept for a parameter that no optimizer has stepped yet."""
+"""Keep at most this many backward() calls for a parameter that no optimizer has stepped yet."""
 
 
 class Unclaimed:
-    """A parameter that no optimizer has stepped yet. The parameter's own hook keeps this alive, and nothing else."""
+    """A parameter that no optimizer has stepped yet. Only the parameter's own hook keeps this object alive."""
 
     def __init__(self, parameter: Tensor, backwards: Backwards) -> None:
         self.backwards: list[Backward] = []
@@ -36,7 +36,7 @@ class Unclaimed:
         self._handle: RemovableHandle = parameter.register_hook(self._tensor_hook)
 
     def give_up(self, *arguments: object) -> None:
-        """Note no more."""
+        """Stop recording."""
 
     @tensor_hook
     @guarded
@@ -49,7 +49,7 @@ class Unclaimed:
 
 
 class Orphan:
-    """A parameter that gets gradients and that no optimizer has stepped. ``by_hand``: its value changes all the same."""
+    """A parameter that gets gradients but that no optimizer has stepped. ``by_hand``: its value changes anyway."""
 
     def __init__(self, parameter: Tensor, model: str, name: str) -> None:
         self.parameter = weakref.ref(parameter)
@@ -58,28 +58,28 @@ class Orphan:
         self._version, self._sum = version_of(parameter), total(parameter)
 
     def look(self) -> None:
-        """See whether the script has changed its value."""
+        """Check whether the script has changed the parameter's value."""
         parameter = self.parameter()
         if parameter is not None and not self.by_hand:
             self.by_hand = version_of(parameter) != self._version or bool(total(parameter) != self._sum)
 
 
 class Parameters:
-    """All parameters that are known, and whose they are."""
+    """All known parameters: their names, and whether an optimizer steps them."""
 
     def __init__(self, backwards: Backwards) -> None:
         self.orphans: dict[int, Orphan] = {}
         self._backwards = backwards
-        self._modules: weakref.WeakKeyDictionary[nn.Module, None] = weakref.WeakKeyDictionary()  # in the order they came
+        self._modules: weakref.WeakKeyDictionary[nn.Module, None] = weakref.WeakKeyDictionary()  # in registration order
         # No weak references to the parameters themselves: torch.utils.swap_tensors refuses a tensor that has one.
         self._unclaimed: weakref.WeakValueDictionary[int, Unclaimed] = weakref.WeakValueDictionary()
         self._claimed: dict[int, weakref.ref[Tensor]] = {}
         self.lost = ""
 
     def give_up(self, *arguments: object) -> None:
-        """Some names stay unknown, or some parameters that belong to no optimizer."""
+        """Leave some names unknown, or some parameters without an optimizer unreported."""
 
-    # Torch's registration hooks; to return None is to leave what is registered as it is.
+    # Torch's registration hooks; they return None to leave what is registered unchanged.
 
     @guarded
     def on_module(self, module: nn.Module, name: str, submodule: nn.Module | None) -> None:
@@ -96,7 +96,7 @@ class Parameters:
     # Optimizers
 
     def claim(self, parameter: Tensor) -> list[Backward]:
-        """An optimizer steps this parameter; the backward() calls that have reached it until now, as far as known."""
+        """Record that an optimizer steps this parameter. Return the known backward() calls that have reached it so far."""
         self._claimed[id(parameter)] = weakref.ref(parameter)
         self.orphans.pop(id(parameter), None)
         unclaimed = self._unclaimed.pop(id(parameter), None)
@@ -114,9 +114,10 @@ class Parameters:
 
     @guarded
     def names(self, frame: FrameType | None) -> dict[int, str]:
-        """For the id of each parameter of a living module: its outermost module, and its name in there.
+        """Map the id of each parameter of a living module to a name: that of its outermost module, and its own name in there.
 
-        The module is called what the variables of ``frame``'s callers call it; one that they do not hold, by its class.
+        The outermost module is named after the variable that holds it in ``frame`` or its callers; without one, after its
+        class.
         """
         called = variables(frame, nn.Module)
         found: dict[int, str] = {}
@@ -138,7 +139,7 @@ class Parameters:
 
     @guarded
     def look_for_orphans(self) -> None:
-        """Note the parameters that have got a gradient and belong to no optimizer."""
+        """Record the parameters that have received a gradient but belong to no optimizer."""
         for orphan in self.orphans.values():
             orphan.look()
         found = [each for each in self._named() if self._is_orphaned(each[0])]
@@ -162,7 +163,7 @@ class Parameters:
 
 
 def _unwrapped(module: nn.Module) -> nn.Module:
-    """The model inside of a wrapper such as DistributedDataParallel or torch.compile's."""
+    """The model inside a wrapper such as DistributedDataParallel or torch.compile's."""
     children = dict(module.named_children())
     while len(children) == 1 and not set(children).isdisjoint(("module", "_orig_mod")):
         (module,) = children.values()
@@ -171,12 +172,12 @@ def _unwrapped(module: nn.Module) -> nn.Module:
 
 
 def variables(frame: FrameType | None, kind: type[object]) -> dict[int, str]:
-    """For the id of each object of this kind that a variable of ``frame``'s callers holds: its name; the innermost wins."""
+    """Map the id of each object of this kind to the variable that holds it in ``frame`` or its callers; the innermost wins."""
     found: dict[int, str] = {}
     while frame is not None:
         for names in (frame.f_locals, frame.f_globals):
             for name, value in list(names.items()):
-                # Its class, and not what it calls its class: to ask a proxy may do anything.
+                # type(), not isinstance(): asking a proxy for its __class__ may run any code.
                 if issubclass(type(value), kind) and id(value) not in found:
                     found[id(value)] = name
         frame = frame.f_back
@@ -184,12 +185,12 @@ def variables(frame: FrameType | None, kind: type[object]) -> dict[int, str]:
 
 
 def _held_by_an_optimizer() -> set[int]:
-    """The ids of the parameters of all optimizers that there are."""
+    """The ids of all parameters of all existing optimizers."""
     return {
         id(parameter) for each in optimizers() for group in getattr(each, "param_groups", ()) for parameter in group["params"]
     }
 
 
 def optimizers() -> list[Optimizer]:
-    """All optimizers that there are. Slow: it looks at every object."""
+    """All existing optimizers. Slow: it looks at every object."""
     return [each for each in gc.get_objects() if issubclass(type(each), Optimizer)]

@@ -1,7 +1,7 @@
-"""What a step needs to know of a loop that glides: one look at one parameter's gradient, and nothing inside of backward().
+"""The fast path of a gliding loop: one look at one parameter's gradient per step, and nothing inside backward().
 
-The gradients of that parameter are kept for some steps, as they are: so that a new one is told from the one before, and
-so that a loss that turns out not to be finite can be dated.
+That parameter's gradients are kept unchanged for some steps, to tell a new one from the one before, and to date a loss that
+turns out not to be finite.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from torch import Tensor
 from gradtui.check.watch.tensors import version_of
 
 LARGEST = 4096
-"""Of a parameter with more elements than this the gradients are not kept."""
+"""Do not keep the gradients of a parameter with more elements than this."""
 HUGE = 1e6
-"""A loss may overflow with a gradient as large as this; squares do long before their derivatives."""
+"""A gradient this large may mean that the loss has overflowed: squares overflow long before their derivatives."""
 
 
 class Glide:
-    """A step needs no more attention where the gradient of ``parameter`` has this ``version`` and is not the last one in
-    ``kept``, while ``kept`` is below its ``limit`` and the optimizer has so many parameter ``groups``."""
+    """A step may be skipped when the gradient of ``parameter`` has this ``version`` and is not the last one in ``kept``,
+    while ``kept`` is below its ``limit`` and the optimizer has this many parameter ``groups``."""
 
     __slots__ = ("groups", "kept", "limit", "parameter", "version")
 
@@ -31,27 +31,27 @@ class Glide:
 
     @property
     def steps(self) -> int:
-        """How many there were since the first of the gradients that are kept."""
+        """Number of steps since the first gradient that is kept."""
         return len(self.kept) - 1
 
     def renew(self, gradient: Tensor) -> bool:
-        """Whether this is another tensor than the last one; then it is the last one now."""
+        """Whether this is not the same tensor as the last one; if so, it becomes the last one."""
         new = gradient is not self.kept[-1]
         if new:
             self.kept.append(gradient)
         return new
 
     def begin_stretch(self) -> None:
-        """Keep the last one only."""
+        """Keep only the last gradient."""
         del self.kept[:-1]
 
     def since_not_finite(self) -> int:
-        """For how many steps up to the last one the gradients have not been finite."""
+        """Number of steps in a row, up to the last one, whose gradients are not finite."""
         as_applied = (each for each in reversed(self.kept) if version_of(each) == self.version)  # not written to since
         return _leading(not bool(gradient.detach().isfinite().all()) for gradient in as_applied)
 
     def unsure(self) -> int:
-        """How many steps before those may have had a loss that was not finite all the same: their gradients are huge."""
+        """Number of steps right before those that may also have had a non-finite loss, because their gradients are huge."""
         finite = self.kept[: len(self.kept) - self.since_not_finite()]
         return _leading(bool((gradient.detach().abs() > HUGE).any()) for gradient in reversed(finite))
 

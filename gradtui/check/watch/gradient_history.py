@@ -1,14 +1,14 @@
-"""Whether one parameter's ``.grad`` still holds what the optimizer has already applied.
+"""Tracks whether one parameter's ``.grad`` still holds what the optimizer has already applied.
 
-After a step, ``.grad`` is a tensor with a version: everything in it has been applied. From there on
+After a step, ``.grad`` is a tensor with a version, and everything in it has been applied. Then one of these happens:
 
-- it is gone, or ``.grad`` is another tensor: cleared;
-- a backward() is about to add to it (a tensor hook tells), and its version is the same: nobody cleared it;
-- ... and its version is another: somebody wrote to it. Then, and only then, its values are looked at: zeros are a
-  clearing, anything else was clipping or scaling, and what has been applied is still in there.
+- ``.grad`` becomes None or another tensor: it was cleared;
+- a backward() is about to add to it (a tensor hook reports that) and its version is unchanged: nobody cleared it;
+- a backward() is about to add to it and its version has changed: something wrote to it. Only in this case are its values read:
+  zeros mean that it was cleared; anything else was clipping or scaling, and the applied gradient is still in there.
 
-Version counters do not see writes through ``.grad.data``. So where nobody seems to have cleared a gradient, the question
-whether it is zero goes to the device, and its answer is read only if a step comes to depend on it.
+Version counters miss writes through ``.grad.data``. So if a gradient does not seem to have been cleared, the check for zeros is
+queued on the device, and its result is read only if a step depends on it.
 """
 
 from __future__ import annotations
@@ -30,30 +30,30 @@ from gradtui.check.watch.tensors import PLAIN, remove_hook, tensor_hook, version
 from gradtui.check.watch.values import any_nonzero, derived, is_about, nonzero, total
 
 ZEROS_BELIEVED = 3
-"""After so many clearings in place, step by step, that were seen to leave zeros, only each ``ZEROS_LOOKED_AT``-th is
-looked at: to look is to wait for the device."""
+"""After this many in-place clearings in a row that left zeros, only every ``ZEROS_LOOKED_AT``-th is checked, because a check
+waits for the device."""
 ZEROS_LOOKED_AT = 64
 SUMMED_UP = 2
-"""At so many first steps each gradient is summed up, to be known again if it moves: no more than a sum, left on its device."""
+"""Sum up each gradient in this many first steps, to recognize it if it moves. Only the sum is kept, on its device."""
 
 
 class GradientHistory:
     """Follows one parameter's gradient for one optimizer, contribution by contribution."""
 
     def __init__(self, parameter: Tensor, name: str, group: int, log: OptimizerLog) -> None:
-        # Weak: the parameter holds the hooks and the hooks hold this; a circle would keep a dropped model in memory.
+        # Weak: the parameter holds the hooks and the hooks hold this; a cycle would keep a dropped model in memory.
         self._parameter = weakref.ref(parameter)
         self.name, self.group = name, group
         self.log = log
         self.lost = self.kind = ""
         self.contributions = 0
-        """How many backward() calls have added to the gradient since the last step."""
+        """Number of backward() calls that have added to the gradient since the last step."""
         self.contributed = 0
-        """How many had, before the last step."""
+        """The same number at the last step."""
         self.total = 0
-        """How many have ever."""
+        """Number of backward() calls that have ever added to the gradient."""
         self.first_fires = 0
-        """How many of those had added to no other gradient of the optimizer before."""
+        """How many of those reached this gradient before any other gradient of the optimizer."""
         self.began_at_none = False
         """The first contribution since the last step found no gradient."""
         self.trainable = parameter.requires_grad
@@ -61,9 +61,9 @@ class GradientHistory:
         self.stale_steps = 0
         self.piled = self.tainted = False
         self.written_version: int | None = None
-        """The version that the last contribution leaves."""
+        """The gradient's version after the last contribution."""
         self.applied: weakref.ref[Tensor] | None = None
-        """The tensor that holds applied contributions; None where there is none, or it has been cleared."""
+        """The tensor that holds applied contributions; None if there is none or it has been cleared."""
         self._version: int | None = None
         self._mixed = False
         """Contributions have been added on top of applied ones."""
@@ -71,14 +71,14 @@ class GradientHistory:
         self._was_zero: list[Tensor] = []
         self._digest: Tensor | None = None
         self._by_hand = False
-        """No backward() ever came, and the gradient changes all the same."""
+        """The gradient changes although no backward() has ever reached it."""
         self._blind = False
         self.was_cleared = False
-        """What a step had applied was cleared, at least once."""
+        """An applied gradient has been cleared at least once."""
         self._zeroed = False
-        """It was cleared in place since the last step."""
+        """The gradient has been cleared in place since the last step."""
         self._zeros_seen = {Written.BEFORE: 0, Written.BETWEEN: 0, Written.INSTEAD: 0}
-        """For how many steps in a row a write at this time has left zeros."""
+        """For how many steps in a row a write at that time has left zeros."""
         self._evaluation: FrameType | None = None
         self._evaluated: tuple[weakref.ref[Tensor], int] | None = None
         self._contributed: weakref.ref[Tensor] | None = None
@@ -91,16 +91,16 @@ class GradientHistory:
 
     @guarded
     def hook(self, parameter: Tensor) -> None:
-        """Begin to follow each contribution, unless that has begun."""
+        """Start following each contribution, if not started yet."""
         if self._before is None and not self.lost and parameter.requires_grad:
             self._before = parameter.register_hook(self._tensor_hook)
 
     @guarded
     def hook_after(self) -> None:
-        """From now on, look at the gradient after each contribution as well.
+        """Start checking the gradient after each contribution as well.
 
-        Not before that is needed: when such a hook is removed, torch goes on to call from C++ into an empty dict, at each
-        backward() and for each parameter, which a quick loop feels.
+        Only set when needed: once such a hook is removed, torch keeps calling from C++ into an empty dict, at each backward()
+        and for each parameter, which slows a fast loop down noticeably.
         """
         parameter = self._parameter()
         if self._after is None and parameter is not None and parameter.requires_grad:
@@ -114,11 +114,11 @@ class GradientHistory:
         self._before = self._after = None
 
     def give_up(self, *arguments: object) -> None:
-        """Watch this gradient no longer. The hooks stay until the next step: torch may be going through them now."""
+        """Stop watching this gradient. The hooks stay until the next step: torch may be iterating over them right now."""
 
     @guarded
     def note_kind(self, parameter: Tensor) -> None:
-        """Note the class of the parameter, or of its gradient, where that is a subclass of torch's."""
+        """Record the class of the parameter or its gradient if it is a subclass of torch's."""
         kinds = (type(parameter), type(parameter.grad))
         self.kind = next((kind.__name__ for kind in kinds if kind not in (*PLAIN, type(None))), "")
 
@@ -138,7 +138,7 @@ class GradientHistory:
             self.hook_after()
 
     def before_contribution(self, frame: FrameType | None) -> None:
-        """A backward() that runs at ``frame`` is about to add to the gradient."""
+        """Record that the backward() running at ``frame`` is about to add to the gradient."""
         parameter = self._parameter()
         if parameter is None:
             return
@@ -185,7 +185,7 @@ class GradientHistory:
 
     @guarded
     def _after_backward(self) -> None:
-        """The whole backward() is done."""
+        """Record the gradient that a finished backward() has left."""
         parameter = self._parameter()
         gradient = parameter.grad if parameter is not None else None
         self._left = weakref.ref(gradient) if gradient is not None else None
@@ -193,30 +193,31 @@ class GradientHistory:
     @property
     @guarded
     def exchanged(self) -> bool:
-        """Whether the gradient is another tensor than the last backward() left, which is not noted of every parameter."""
+        """Whether the gradient is no longer the tensor that the last backward() left, which is recorded for some parameters
+        only."""
         parameter = self._parameter()
         gradient = parameter.grad if parameter is not None else None
         return gradient is not None and self._left is not None and self._left() is not gradient
 
     @guarded
     def after_contribution(self, parameter: Tensor) -> None:
-        """A backward() has added to the gradient."""
+        """Record that a backward() has added to the gradient."""
         gradient = parameter.grad
-        if gradient is None or self.lost:  # an optimizer that steps inside of backward() was here first
+        if gradient is None or self.lost:  # an optimizer that steps inside backward() has already run
             return
         self.written_version = self._version_of(gradient)
         if self.log.traces_clearing:
             self._contributed = weakref.ref(gradient, self._gone)
         if self._mixed:
-            # Another tensor after backward(create_graph=True), or where a sparse gradient met a dense one.
+            # A new tensor after backward(create_graph=True), or if one gradient was sparse and the other dense.
             self.applied = weakref.ref(gradient, self._gone if self.log.traces_clearing else None)
             self._version = self._version_of(gradient)
-            self._held = gradient.detach()  # the same memory, but not the tensor whose end is watched for
+            self._held = gradient.detach()  # the same memory, but not the tensor whose end is watched
         if self.log.in_step:
             self._evaluated = weakref.ref(gradient), self._version_of(gradient)
 
     def _evaluate(self, gradient: Tensor | None, frame: FrameType | None) -> None:
-        """Within one step, a closure's later call may add to what an earlier call has left."""
+        """Detect that a later call of a step's closure adds to what an earlier call has left."""
         evaluation = self.log.evaluation(frame)
         if evaluation is not self._evaluation and self._evaluated is not None and gradient is not None:
             left, version = self._evaluated
@@ -254,20 +255,20 @@ class GradientHistory:
         return Applied.STALE if any_nonzero(gradient) else Applied.FRESH  # zeros: cleared after the last contribution
 
     def _judge_untouched(self, gradient: Tensor) -> Applied:
-        """No backward() has added to the gradient since the last step."""
+        """Judge a gradient that no backward() has added to since the last step."""
         if self._blind:
             return Applied.FRESH
         fed = self.total > 0  # else the script writes its gradients by hand
         if self._version_of(gradient) != self._version:
             return Applied.UNCHANGED if fed and not self._leaves_zeros(gradient, Written.INSTEAD) else Applied.FRESH
-        # What was written through .data is seen by what it leaves: zeros, or other values, if not every time.
+        # A write through .data shows only in the values: zeros, or a different sum, which does not catch every write.
         changed = self._digest_changed(gradient)
         self._by_hand |= changed and not fed
         return Applied.UNCHANGED if any_nonzero(gradient) and not (changed or self._by_hand) else Applied.FRESH
 
     @guarded
     def settle(self) -> None:
-        """A step has applied the gradient."""
+        """Record that a step has applied the gradient."""
         parameter = self._parameter()
         if parameter is None:
             return
@@ -291,14 +292,14 @@ class GradientHistory:
         self._was_zero.clear()
 
     def resume(self, applied: weakref.ref[Tensor], version: int | None = None) -> None:
-        """Follow on from a step that was not followed closely: this tensor was applied.
+        """Resume after a step that was not followed closely: that step applied this tensor.
 
-        ``version``: the one that it had then. Where it is not known, neither is what has happened since then.
+        ``version``: the tensor's version at that step. If it is unknown, so is everything that has happened since.
         """
         self.applied, self._version, self._blind = applied, version, version is None
 
     def taint(self) -> None:
-        """Nobody looked while a backward() added to what a step had applied."""
+        """Mark the gradient as stale: an unobserved backward() added to what a step had applied."""
         self.tainted = True
 
     @property
@@ -326,13 +327,14 @@ class GradientHistory:
         return version_of(gradient)
 
     def _is_carried_over(self, gradient: Tensor) -> bool:
-        """Whether another tensor in .grad holds what was applied: scaled, clamped, or moved (DistributedDataParallel does)."""
+        """Whether a new tensor in ``.grad`` holds the applied gradient, scaled, clamped, or moved (as
+        DistributedDataParallel does)."""
         if self._mixed:
             return derived(gradient, self._held)
         return self._digest is not None and any_nonzero(gradient) and not self._digest_changed(gradient)
 
     def _digest_changed(self, gradient: Tensor) -> bool:
-        """Whether the values are others than at the last step; known only where they were summed up then."""
+        """Whether the values differ from those at the last step; False if they were not summed up then."""
         if self._digest is None or gradient.is_sparse:
             return False
         return not is_about(total(gradient), self._digest)
@@ -340,7 +342,7 @@ class GradientHistory:
     # Clearing
 
     def _leaves_zeros(self, gradient: Tensor, when: Written) -> bool:
-        """Whether what somebody wrote to the gradient is zeros."""
+        """Whether something cleared the gradient by writing zeros to it."""
         believed = self._zeros_seen[when] >= ZEROS_BELIEVED and self.log.steps % ZEROS_LOOKED_AT
         self._zeroed = bool(believed) or not any_nonzero(gradient)
         self._zeros_seen[when] = self._zeros_seen[when] + 1 if self._zeroed else 0
@@ -356,11 +358,11 @@ class GradientHistory:
 
     @guarded
     def _gone(self, applied: object) -> None:
-        """The tensor that was the gradient is being freed: by whichever line runs now."""
+        """Record the line that is running now: it frees the tensor that was the gradient."""
         frame = frame_here(2)
         if not self.log.closed and self._parameter() is not None and not in_backward(frame):
             self.found_clearing(place_of_end(frame))
 
     def found_clearing(self, place: Place | None) -> None:
-        """This line seems to clear; it counts when the next contribution finds the gradient cleared."""
+        """Remember a line that seems to clear. It counts once the next contribution finds the gradient cleared."""
         self._clearing = place or self._clearing

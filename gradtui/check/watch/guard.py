@@ -1,7 +1,7 @@
 """Keeps the watcher's own errors out of the user's program.
 
-Whatever torch or python calls while the script runs (hooks, callbacks of weak references, finalizers) is ``@guarded``: an
-error in it ends the watching of what it was about, and the report says so. The script goes on as it would without us.
+Everything that torch or python calls while the script runs (hooks, weak reference callbacks, finalizers) is ``@guarded``: an
+error in it stops the watching of whatever it concerned, and the report says so. The script continues as it would without us.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ R = TypeVar("R")
 
 
 class EnoughSteps(SystemExit):
-    """Ends the script: as many steps as were asked for have been seen."""
+    """Ends the script once the requested number of steps has been seen."""
 
 
 class Guarded(Protocol):
-    """An object whose methods the script's program calls."""
+    """An object whose methods run inside the user's program."""
 
     lost: str
-    """Why it no longer watches; empty while it does."""
+    """Why watching stopped; empty while it continues."""
 
     def give_up(self, *arguments: Any) -> None:
         """Stop watching. ``arguments`` are those of the call that failed; ``lost`` says why."""
@@ -38,12 +38,12 @@ G = TypeVar("G", bound=Guarded)
 
 
 def guarded(method: Callable[Concatenate[G, P], R]) -> Callable[Concatenate[G, P], R | None]:
-    """Let no error of this method out: the object gives up, and the caller gets None.
+    """Let no error escape this method: the object gives up, and the caller gets None.
 
     Subclasses of Tensor (their ``__torch_function__``) and the modes that the script has set, such as one that counts
     operations, do not see what the method does.
     """
-    # Not before: only what watches is guarded, and that needs torch.
+    # Not at the top: this module loads without torch, and only the code that watches uses this decorator.
     from torch._C import DisableTorchFunction, _len_torch_dispatch_stack
     from torch.utils._python_dispatch import _disable_current_modes
 
@@ -67,7 +67,7 @@ def guarded(method: Callable[Concatenate[G, P], R]) -> Callable[Concatenate[G, P
 
 
 def is_the_programs(error: BaseException) -> bool:
-    """Whether the program is meant to end by this error, or to see it: it came while a hook ran, and not from the hook."""
+    """Whether the program should end by this error or see it: it was raised while a hook ran, but not by the hook."""
     return isinstance(error, (EnoughSteps, KeyboardInterrupt)) or _comes_from_signal_handler(error)
 
 

@@ -1,12 +1,12 @@
-"""Follows an optimizer whose loop has been seen to clear its gradients: at next to no cost, and back in time if it stops.
+"""Follows an optimizer whose loop clears its gradients, at almost no cost, and notices in time if it stops clearing.
 
-A gradient that is another tensor than the one that was applied holds nothing old. So at each step all gradients are
-compared with what the step before applied, through weak references, and a sentinel on one parameter looks at the loss of
-every backward(), and sounds the alarm inside of the first one that finds an applied gradient in place.
+A gradient that is not the tensor that the last step applied contains nothing stale. So each step compares every gradient with
+the one that the previous step applied, through weak references. A sentinel on one parameter looks at the loss of every
+backward() and raises the alarm inside the first one that finds an applied gradient still in place.
 
-Where a step takes less than a few milliseconds, even that would be felt. Such a loop is let glide: for ``LOSSES`` steps
-with the sentinel alone, and then with a sentinel that looks at the loss in samples only. Each sample also looks at the
-other parameters: a gradient that nobody clears has an older version than a fresh one, older with each step.
+If a step takes less than a few milliseconds, even that overhead is noticeable. Such a loop glides: for ``LOSSES`` steps only
+the sentinel watches, and after that the sentinel only samples the loss. Each sample also checks the other parameters: a
+gradient that is not cleared has a higher version than a fresh one, and the version grows with each step.
 """
 
 from __future__ import annotations
@@ -27,25 +27,25 @@ from gradtui.check.watch.sentinel import Follow, Sentinel
 from gradtui.check.watch.tensors import PLAIN, parameters_of, same, version_of
 
 SHARE = 0.01
-"""Where looking at each gradient and each loss would take a larger share of a step, the loop is let glide."""
+"""A loop glides if checking every gradient and every loss would take a larger share of a step than this."""
 _STEP_SECONDS, _PARAMETER_SECONDS = 12e-6, 2.5e-6
-"""What that takes, roughly: for a step, and for each of its parameters."""
+"""Approximate cost of those checks, in seconds: per step, and per parameter."""
 LOSSES = 32
 FIRST_SAMPLE, LAST_SAMPLE = 16, 512
-"""Steps from one sample to the next: at first, and at most; each time twice as many."""
+"""Steps between samples: the first interval and the longest one. The interval doubles each time."""
 GROUPS_CHECKED = 64
-"""A new parameter group is seen at once, a changed one after so many steps at most, or with the next sample."""
+"""A new parameter group is noticed at once, a changed one within this many steps or at the next sample."""
 GROWN = 1000.0
-"""A loss so many times the first one is on its way to infinity: each one is looked at again."""
+"""A loss this many times the first one is diverging: every loss is looked at again."""
 
 _gradient_of: Callable[[Tensor], Tensor] = attrgetter("grad")
 
 
 class LightWatch:
-    """``live``: the parameters that get gradients, with their histories; ``applied``: what the last step applied of each;
-    ``dormant``: the parameters that get none; ``seconds``: what a step takes;
-    ``exchanged``: the script puts other tensors in the place of those that backward() leaves;
-    ``backwards``: how many backward() calls there were before the last step."""
+    """Watches one optimizer lightly. ``live``: the parameters that get gradients, with their histories; ``applied``: the
+    gradient of each that the last step applied; ``dormant``: the parameters that get no gradient; ``seconds``: duration of a
+    step; ``exchanged``: the script replaces the gradients that backward() leaves with other tensors; ``backwards``: number
+    of backward() calls for the last step."""
 
     def __init__(
         self,
@@ -61,28 +61,28 @@ class LightWatch:
         self._live, self._applied, self._dormant, self._log = live, applied, dormant, log
         self._parameters = [parameter for parameter, _ in live]
         self._all, self._groups = parameters_of(optimizer), len(optimizer.param_groups)
-        # The sentinel stands where the most backward() calls come by, and come by first.
+        # Put the sentinel on the parameter that the most backward() calls reach, and reach first.
         self._stand = max(range(len(live)), key=lambda place: (live[place][1].total, live[place][1].first_fires))
         self._passed_by = max(0, backwards - live[self._stand][1].contributed)
-        """How many of a step's backward() calls do not reach the sentinel's parameter."""
+        """Number of backward() calls per step that do not reach the sentinel's parameter."""
         self._sentinel = self._set_sentinel()
         self._versions = self._versions_now()
-        """The versions of fresh gradients."""
+        """Versions of fresh gradients."""
         self._suspected = [0] * len(live)
-        """For each parameter, for how many steps its gradient may have been in place without having been looked at."""
+        """For each parameter, how many steps its gradient may have stayed in place without being checked."""
         self._first_loss: float | None = None
         self._until = 0
-        """How many steps of a loop that glided before are still looked at one by one."""
-        # The smallest is kept; of these, too, each backward() must come by.
+        """Number of steps still to check one by one before the loop glides again."""
+        # Keep the gradients of the smallest parameter; it, too, must be one that every backward() reaches.
         most = max(history.total for _, history in live)
         sizes = [(parameter.numel(), place) for place, (parameter, history) in enumerate(live) if history.total == most]
         self._kept = min(sizes)[1]
         self.glide = self._new_glide()
         self._sampled = False
         self._counted = 0
-        """How many of the glide's steps have been taken over."""
+        """Number of the glide's steps that have been added to the log."""
         self._is_new: bool | None = None
-        """Whether the gradient of the step that begins is a new one; None where nobody has looked."""
+        """Whether the current step's gradient is a new tensor; None if not checked yet."""
 
         cost = _STEP_SECONDS + _PARAMETER_SECONDS * len(live)
         sets_to_none = all(history.began_at_none for _, history in live)
@@ -90,20 +90,20 @@ class LightWatch:
         small = kept.is_cpu and kept.numel() <= LARGEST and type(kept) in PLAIN
         dense = type(self.glide.kept[0]) is Tensor and not self.glide.kept[0].is_sparse
         self.gliding = sets_to_none and not exchanged and cost > SHARE * seconds and small and dense
-        """Whether :meth:`glides` is to be asked at a step, and not :meth:`passes`."""
+        """Whether to call :meth:`glides` at each step instead of :meth:`passes`."""
         self._begin_stretch(LOSSES)
         if not self.gliding:
             self._sentinel.applied = applied[self._stand]
 
     @property
     def lost(self) -> str:
-        """Why it no longer watches; empty while it does."""
+        """Why watching stopped; empty while it continues."""
         return self._sentinel.lost
 
     # Every step
 
     def passes(self, optimizer: Optimizer) -> bool:
-        """Whether this step applies new gradients only; then it is counted."""
+        """Whether this step applies only new gradients; if so, count it."""
         sentinel, log = self._sentinel, self._log
         if sentinel.alarmed or sentinel.lost or len(optimizer.param_groups) != self._groups:
             return False
@@ -116,7 +116,7 @@ class LightWatch:
             return False
         try:
             applied = list(map(weakref.ref, map(_gradient_of, self._parameters)))
-        except TypeError:  # one has no gradient, and there is no weak reference to None
+        except TypeError:  # a parameter has no gradient, and None has no weak references
             return False
         self._applied = applied
         sentinel.applied = applied[self._stand]
@@ -125,7 +125,7 @@ class LightWatch:
         sentinel.count = 0
         if self._until:
             self._until -= 1
-            if not self._until:  # enough has been seen of a loop that glided before
+            if not self._until:  # enough steps have been checked: glide again
                 self._versions, self._suspected = self._versions_now(), [0] * len(self._live)
                 self.glide = self._new_glide()
                 self._begin_stretch(FIRST_SAMPLE)
@@ -133,23 +133,23 @@ class LightWatch:
         return True
 
     def _in_place(self) -> list[bool]:
-        """For each parameter, whether the tensor that was applied still is its gradient, and not just kept by somebody."""
+        """For each parameter, whether the applied tensor is still its gradient, and not just kept alive elsewhere."""
         both = zip(self._parameters, self._applied, strict=True)
         return [(applied := ref()) is not None and parameter.grad is applied for parameter, ref in both]
 
     def _any_woke(self) -> bool:
-        """Whether a parameter that had no gradient has one."""
+        """Whether a parameter that had no gradient now has one."""
         return any(parameter.grad is not None for parameter in self._dormant)
 
     # Gliding
 
     @property
     def unattended(self) -> bool:
-        """Whether the next steps need not come here, as long as they are as the glide says."""
+        """Whether the next steps may bypass this watch, as long as they match the glide."""
         return self.gliding and not self._dormant and not self._sentinel.stands
 
     def glides(self, optimizer: Optimizer) -> bool:
-        """Whether the kept gradient is a new one, and the dormant parameters have none; then the step is counted."""
+        """Whether the kept gradient is new and no dormant parameter has a gradient; if so, count the step."""
         sentinel, log, glide = self._sentinel, self._log, self.glide
         self.count()
         gradient = glide.parameter.grad
@@ -172,28 +172,28 @@ class LightWatch:
         return True
 
     def count(self) -> None:
-        """Take over the steps that needed no attention."""
+        """Add the steps that bypassed this watch to the log."""
         steps = self.glide.steps - self._counted
         if self.gliding and steps:
             self._log.steps += steps
-            self._log.backwards_per_step[self._usual] += steps  # an estimate: their backward() calls have not been counted
+            self._log.backwards_per_step[self._usual] += steps  # an estimate: their backward() calls were not counted
             self._counted += steps
 
     @property
     def _usual(self) -> int:
-        """How many backward() calls most steps have come after."""
+        """The most common number of backward() calls per step."""
         return self._log.backwards_per_step.most_common(1)[0][0]
 
     def _backwards(self, version: int) -> int:
-        """How many backward() calls have made the kept gradient, which has this version."""
+        """Number of backward() calls that made the kept gradient, which has this version."""
         if self._sentinel.stands:
             return self._sentinel.count + self._passed_by
-        if self._usual == self.glide.version + 1:  # no one else writes to it: each call but the first is one version
+        if self._usual == self.glide.version + 1:  # only backward() writes to it: each call after the first adds one version
             return version + 1
         return self._usual
 
     def _pauses(self, optimizer: Optimizer) -> bool:
-        """Whether all goes on as before: looked at in the last step of a stretch, whose loss the sentinel has seen."""
+        """Whether gliding can continue. Checked at the last step of a stretch, whose loss the sentinel has seen."""
         sentinel, glide = self._sentinel, self.glide
         if glide.steps < self._interval - 1:
             return True
@@ -216,17 +216,17 @@ class LightWatch:
     def _begin_stretch(self, steps: int) -> None:
         self._interval = min(steps, LAST_SAMPLE)
         self.glide.begin_stretch()
-        self.glide.limit = self._interval - 1  # the last two of its steps come here: they need attention
+        self.glide.limit = self._interval - 1  # the last two steps of a stretch must go through glides()
         self._counted = 0
 
     def _look_closer(self) -> bool:
-        """Gradients have other versions than before: compare each one at each step, for some steps."""
+        """Compare every gradient at every step for a while, because gradient versions have changed."""
         gradients = [parameter.grad for parameter in self._parameters]
         applied = [weakref.ref(gradient) for gradient in gradients if gradient is not None]
         if len(applied) < len(gradients):
             return False
         counts = self._steps_in_place()
-        if not counts[self._kept]:  # the kept gradient is new; where it seems older, all is done in another way now
+        if not counts[self._kept]:  # the kept gradient is new: if it looks old, the loop itself has changed
             self._suspected = counts
         self.gliding, self._until = False, LOSSES
         self._applied, self._sentinel.applied = applied, applied[self._stand]
@@ -242,10 +242,10 @@ class LightWatch:
         return [-1 if parameter.grad is None else version_of(parameter.grad) for parameter in self._parameters]
 
     def _steps_in_place(self) -> list[int]:
-        """For each parameter, how many steps, with this one, its gradient seems to have been in place for; 0 for none.
+        """For each parameter, how many steps, including this one, its gradient seems to have stayed in place; 0 if none.
 
-        A contribution makes a new gradient of version 0, or the gradient in place older by one. So each step that does
-        not clear adds what a fresh gradient has, and one.
+        A contribution either makes a new gradient of version 0 or raises the version of the existing one by one. So each step
+        that does not clear adds the version of a fresh gradient plus one.
         """
         counts = []
         for version, fresh in zip(self._versions_now(), self._versions, strict=True):
@@ -253,10 +253,10 @@ class LightWatch:
             counts.append(steps if not rest and 0 < steps <= max(self._interval, LOSSES) else 0)
         return counts
 
-    # Back to watching closely
+    # Back to close watching
 
     def leave(self) -> int:
-        """Take the sentinel away, and let the histories follow on; how many backward() calls were only counted."""
+        """Remove the sentinel and let the histories take over. Return how many backward() calls were only counted."""
         sentinel = self._sentinel
         self.end()
         counted = sentinel.stands
@@ -272,12 +272,12 @@ class LightWatch:
                 return self._leave_in_place()
             sentinel.count = 0
         if not sentinel.count and self._stands_on_applied():
-            # No backward() has reached the sentinel's parameter: what it has is the applied gradient; so it is for all.
+            # No backward() has reached the sentinel's parameter: it still holds the applied gradient, and so do all others.
             for parameter, history in self._live:
                 if parameter.grad is not None:
                     history.resume(weakref.ref(parameter.grad), version_of(parameter.grad))
         elif self.gliding:
-            # It was seen to be cleared: a tensor that is there again came back, as those of DistributedDataParallel do.
+            # The gradients were cleared: a tensor that is back was put back, as DistributedDataParallel does.
             for parameter, history in self._live:
                 if parameter.grad is not None:
                     history.resume(weakref.ref(parameter.grad))
@@ -289,9 +289,9 @@ class LightWatch:
         return sentinel.count
 
     def _leave_in_place(self) -> int:
-        """The gradient that was applied is still there, and something has been written to it."""
+        """Leave while the applied gradient is still in place and something has written to it."""
         both = zip(self._versions_now(), self._versions, strict=True)
-        # Exactly what one step's contributions make of it: all of them, or those that a fresh gradient is made of.
+        # The version grew by exactly one step's contributions: by all of them, or by those that make a fresh gradient.
         stale = [version - fresh in (self._usual, fresh + 1) for version, fresh in both]
         if stale[self._kept]:
             counts = self._steps_in_place()
@@ -304,7 +304,7 @@ class LightWatch:
         return self._usual
 
     def end(self) -> None:
-        """What is still to be said, whether the watch goes on in another way or the script has ended."""
+        """Log what is not logged yet, because close watching takes over or the script has ended."""
         self.count()
         since = self.glide.since_not_finite() if self.gliding else 0
         if since:
@@ -316,18 +316,18 @@ class LightWatch:
 
     @property
     def alarmed_by(self) -> GradientHistory | None:
-        """Of the parameter on which the sentinel sounded the alarm, if it did."""
+        """History of the parameter whose sentinel raised the alarm; None without an alarm."""
         return self._live[self._stand][1] if self._sentinel.alarmed else None
 
     def suspects(self) -> dict[GradientHistory, int]:
-        """For how many steps, with this one, a gradient may have been in place that was not watched closely."""
+        """For each suspect, how many steps, including this one, its gradient may have stayed in place unnoticed."""
         both = zip(self._suspected, self._live, strict=True)
         return {history: steps for steps, (_, history) in both if steps}
 
     # The sentinel
 
     def _set_sentinel(self) -> Sentinel:
-        me = weakref.ref(self)  # the parameter holds the sentinel; a circle would keep a dropped model in memory
+        me = weakref.ref(self)  # the parameter holds the sentinel; a reference cycle would keep a dropped model in memory
 
         def not_cleared() -> Follow:
             watch = me()
@@ -341,7 +341,7 @@ class LightWatch:
         return Sentinel(self._parameters[self._stand], not_cleared, odd_loss)
 
     def alarm(self) -> Follow:
-        """Inside a backward() that found an applied gradient in place, and has not added to any other: follow closely."""
+        """Switch to close watching inside a backward() that found an applied gradient and has not added to any other."""
         self.count()
         for place, (parameter, history) in enumerate(self._live):
             if not self.gliding:
@@ -354,7 +354,7 @@ class LightWatch:
         return self._live[self._stand][1].before_contribution
 
     def note_loss(self, loss: Loss, place: Place | None) -> None:
-        """A loss that may not be finite. Where those before it were not looked at, that is noted."""
+        """Log a loss that may not be finite, and how many losses before it were not looked at."""
         self.count()
         if self.gliding and self._sampled and loss.value is not None and not is_finite(loss.value):
             since, unsure = self.glide.since_not_finite(), self.glide.unsure()
@@ -364,7 +364,7 @@ class LightWatch:
         self._log.note_loss(loss, place)
 
     def stop(self) -> None:
-        """Take the hook off."""
+        """Remove the hook."""
         self._sentinel.rest()
 
 

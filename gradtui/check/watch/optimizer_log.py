@@ -1,6 +1,6 @@
-"""What one optimizer was seen to do: counts and source lines. It holds no tensor for longer than an interval.
+"""Logs what one optimizer was seen to do: counts and source lines. Holds no tensor for longer than an interval.
 
-An interval is what lies between two steps of the optimizer.
+An interval is the time between two steps of the optimizer.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from gradtui.check.torch.loss_values import Loss, LossesOnDevice, is_finite
 from gradtui.check.watch.shards import Shards
 
 CLEARINGS_TRACED = 8
-"""So many intervals at most are watched for the source line that clears; most need one."""
+"""Search at most this many intervals for the source line that clears; most scripts need one."""
 
 
 class OptimizerLog:
-    """Counts of one optimizer. ``steps`` counts the steps that have begun."""
+    """Counts for one optimizer. ``steps`` counts the steps that have begun."""
 
     def __init__(self, backwards: Backwards, on_device: LossesOnDevice) -> None:
         self.steps = 0
@@ -36,23 +36,23 @@ class OptimizerLog:
         self.stepped_at: Counter[Place] = Counter()
         self.not_finite: Counter[int] = Counter()
         self.not_finite_unseen = 0
-        """How many losses before the first that was not finite had not been looked at."""
+        """Number of losses before the first non-finite one that were not looked at."""
         self.not_finite_value = ""
         self.not_finite_at: Place | None = None
         self.closed = False
         self.lost = ""
-        """Why the optimizer is no longer watched; empty while it is."""
+        """Why watching stopped; empty while it continues."""
         self.lost_at = 0
         """The first step that was not watched."""
         self.loss_lost = ""
         """Why a loss could not be looked at."""
 
         self.interval: dict[Backward, None] = {}
-        """The backward() calls since the last step that added to the optimizer's gradients, in their order."""
+        """The backward() calls that have added to the optimizer's gradients since the last step, in order."""
         self.finder = LineFinder()
         self.shards = Shards()
         self.step_frame: FrameType | None = None
-        """The frame that runs the optimizer's step, during a step that was given a closure."""
+        """The frame that runs the optimizer's step, during a step with a closure; else None."""
         self._backwards, self._on_device = backwards, on_device
 
     @property
@@ -62,11 +62,11 @@ class OptimizerLog:
 
     @property
     def traces_clearing(self) -> bool:
-        """Whether the line that clears is still to be found."""
+        """Whether to keep searching for the line that clears."""
         return not self.closed and self.steps <= CLEARINGS_TRACED
 
     def contribution(self, frame: FrameType | None) -> bool:
-        """A backward() that runs at ``frame`` is about to add to a gradient; whether it is the first that it adds to."""
+        """Record that a backward() at ``frame`` is about to add to a gradient; return whether it is the first it adds to."""
         self.finder.stop()
         backward = self._backwards.current(frame)
         if backward in self.interval:
@@ -75,7 +75,7 @@ class OptimizerLog:
         return True
 
     def note(self, backward: Backward, step: int = 0) -> None:
-        """This backward() has added to the optimizer's gradients, which that step (0: the running or next one) applies."""
+        """Record that this backward() has added to the gradients that ``step`` applies (0: the running or next step)."""
         self.interval[backward] = None
         if backward.place is not None:
             self.backward_at[backward.place] += 1
@@ -83,7 +83,7 @@ class OptimizerLog:
             self.note_loss(backward.loss, backward.place, step)
 
     def note_loss(self, loss: Loss, place: Place | None, step: int = 0) -> None:
-        """See whether the loss is finite: now, or later where it is on a device."""
+        """Check whether the loss is finite: now, or later if it is on a device."""
         step = step or (self.steps if self.in_step else self.steps + 1)
         self.loss_lost = self.loss_lost or loss.lost
         if loss.value is not None:
@@ -92,7 +92,7 @@ class OptimizerLog:
             self._on_device.add(loss.tensor, lambda value: self._note_value(value, step, place))
 
     def note_not_finite(self, steps: range) -> None:
-        """The losses of these steps, of which nobody has seen the values, were not finite: their gradients are not."""
+        """Record the unseen losses of these steps as not finite, because the steps' gradients are not finite."""
         for step in steps:
             if step not in self.not_finite:
                 self.not_finite[step] = 1
@@ -108,7 +108,7 @@ class OptimizerLog:
             self.not_finite_value, self.not_finite_at = str(value), place
 
     def evaluation(self, frame: FrameType | None) -> FrameType | None:
-        """The call of the step's closure that runs at ``frame``: another one each time the closure is called."""
+        """The frame of the step's closure call that is running at ``frame``; each call has a different frame."""
         closure = None
         while frame is not None and frame is not self.step_frame:
             if not is_torchs(frame.f_code):
@@ -117,7 +117,7 @@ class OptimizerLog:
         return closure if frame is not None else None
 
     def step_begins(self, frame: FrameType | None) -> None:
-        """A step begins; ``frame`` runs it."""
+        """Record the start of a step, which runs in ``frame``."""
         self.steps += 1
         self.step_frame = None
         self.finder.stop()

@@ -1,7 +1,7 @@
 """Follows one optimizer from step to step, closely or lightly.
 
-Closely: two hooks on each parameter tell of every contribution. Lightly (gradtui.check.watch.light_watch) once each gradient
-has been a new tensor at every step.
+Closely: two hooks on each parameter report every contribution. Lightly (gradtui.check.watch.light_watch): used once every
+gradient has been a new tensor for several steps in a row.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from gradtui.check.watch.sharded_history import ShardedHistory, history_of
 from gradtui.check.watch.tensors import parameters_of, same
 
 CLOSE_STEPS = 3
-"""After so many steps in a row with new gradients only, the next ones are followed lightly. Doubled with each alarm."""
+"""After this many steps in a row with only new gradients, watch lightly. The number doubles with each alarm."""
 LOOKED_AT = 64
-"""Each so many steps the values of gradients that something has written to are looked at."""
+"""Inspect externally modified gradients every ``LOOKED_AT`` steps."""
 
 
 class OptimizerWatch:
@@ -35,32 +35,32 @@ class OptimizerWatch:
         self.class_name = type(optimizer).__name__
         self.log = log
         self.histories: list[GradientHistory] = []
-        """Of all parameters that are watched, in the order of the parameter groups."""
+        """Of all watched parameters, in the order of the parameter groups."""
         self.dropped: dict[int, GradientHistory] = {}
-        """By the parameter's id, those whose gradients turned out not to be watchable."""
+        """Histories of parameters whose gradients cannot be watched, by the parameter's id."""
         self.light: LightWatch | None = None
         self._suspected: dict[GradientHistory, int] = {}
         self._suspected_at = 0
         self._alarmed_by: GradientHistory | None = None
         self.wraps = False
-        """Another optimizer steps the same parameters inside of this one's steps."""
+        """Another optimizer steps the same parameters inside this one's steps."""
         self.post_hook: RemovableHandle | None = None
         self._registry = registry
         self._all: list[Tensor] = []
         self._parameters: list[Tensor] = []
-        """Those that are watched."""
+        """The watched parameters."""
         self._results: list[Applied] = []
         self._backwards = 0
         self._closure = False
         self._seconds = self._began = 0.0
         self._in_a_row, self._needed = 0, CLOSE_STEPS
         self._exchanged = False
-        """The script has put another gradient in the place of what backward() left."""
+        """The script has replaced a gradient that backward() left with another tensor."""
         self._unnoted = 0
-        """backward() calls of this interval that were only counted."""
+        """Number of backward() calls in this interval that were only counted."""
 
     def release(self) -> None:
-        """The optimizer is gone: do not keep its parameters."""
+        """Release the parameters of an optimizer that is gone."""
         self.log.closed = True
         self._all.clear()
         self._parameters.clear()
@@ -69,7 +69,7 @@ class OptimizerWatch:
         self.light = None
 
     def stop(self) -> None:
-        """Take the hooks off."""
+        """Remove the hooks."""
         self.log.finder.stop()
         if self.light is not None:
             self.light.stop()
@@ -81,7 +81,7 @@ class OptimizerWatch:
 
     @property
     def lost(self) -> str:
-        """Why it is no longer watched; empty while it is."""
+        """Why watching stopped; empty while it continues."""
         return self.log.lost
 
     @lost.setter
@@ -89,9 +89,9 @@ class OptimizerWatch:
         self.log.lost = reason
 
     def give_up(self, *arguments: object) -> None:
-        """Watch this optimizer no longer, but count its steps. What has been found stays.
+        """Stop watching this optimizer, but keep counting its steps. Everything found so far stays.
 
-        The hooks stay too, until the next step takes them off: torch may be going through them at this very moment.
+        The hooks stay too, until the next step removes them: torch may be iterating over them right now.
         """
         self.log.lost_at, self.log.closed, self.log.step_frame = self.log.steps, True, None
         self.log.interval.clear()
@@ -101,7 +101,7 @@ class OptimizerWatch:
 
     @guarded
     def finish(self) -> None:
-        """The script has ended: note what has not been noted yet."""
+        """Log what is not logged yet, because the script has ended."""
         if self.light is not None:
             self.light.end()
             if self.light.lost:
@@ -112,20 +112,20 @@ class OptimizerWatch:
 
     @property
     def not_watched(self) -> list[str]:
-        """What of it could not be looked at, each with the reason."""
+        """What could not be watched, each with the reason."""
         notes = [history.not_watched for history in self.dropped.values()]
         if self.lost and (self.histories or not self.dropped):
             notes.append(f"from step {max(1, self.log.lost_at):,} on: {self.lost}")
         if self.log.loss_lost:
             notes.append(f"the loss: {self.log.loss_lost}")
-        # A step takes what it applies from somewhere, and no hook of torch's has told from where.
+        # These gradients were applied by a step, but no torch hook has reported how they were made.
         never_told = [each.name for each in self.histories if isinstance(each, ShardedHistory) and each.came_unseen]
         notes += [f"{name} (DTensor): no hook tells when its gradient is made" for name in never_told if self.log.steps > 1]
         return notes
 
     @property
     def group_sizes(self) -> list[int]:
-        """How many parameters of each group are watched."""
+        """Number of watched parameters in each group."""
         groups = [history.group for history in self.histories]
         return [groups.count(group) for group in range(max(groups, default=-1) + 1)]
 
@@ -136,7 +136,7 @@ class OptimizerWatch:
     # Closely
 
     def before_step(self, optimizer: Optimizer, frame: FrameType, closure: bool) -> None:
-        """The optimizer is about to step; ``frame`` runs the step, which was given a closure or not."""
+        """Prepare for the optimizer's step, which runs in ``frame``; ``closure``: the step was given a closure."""
         if self.light is not None:
             self._leave_light(self.light)
         self.log.step_begins(frame)
@@ -150,7 +150,7 @@ class OptimizerWatch:
         now = time.perf_counter()
         self._seconds, self._began = now - self._began, now
         if closure:
-            self.log.step_frame = frame  # the gradients are made inside of the step
+            self.log.step_frame = frame  # the gradients are computed inside the step
             for history, parameter in zip(self.histories, self._parameters, strict=True):
                 history.hook(parameter)
                 history.hook_after()
@@ -158,7 +158,7 @@ class OptimizerWatch:
             self._judge()
 
     def after_step(self, optimizer: Optimizer) -> None:
-        """The optimizer has stepped."""
+        """Record a finished step."""
         if self._closure:
             self._drop_lost()
             self._judge()
@@ -168,7 +168,7 @@ class OptimizerWatch:
         self.log.shards.forget()
         for history, parameter in zip(self.histories, self._parameters, strict=True):
             history.settle()
-            history.hook(parameter)  # does nothing where it is hooked, or frozen
+            history.hook(parameter)  # does nothing if it is already hooked, or frozen
         self._drop_lost()
         self.log.interval.clear()
         self._unnoted = 0
@@ -178,7 +178,7 @@ class OptimizerWatch:
             self._trace_clearing()
 
     def _regroup(self, optimizer: Optimizer, frame: FrameType) -> None:
-        """Take over new parameters; ``frame`` is below the script's, where they may have names."""
+        """Pick up new parameters, and look up their names in the frames that called ``frame``."""
         parameters = parameters_of(optimizer)
         if same(parameters, self._all):
             return
@@ -202,7 +202,7 @@ class OptimizerWatch:
             history.unhook()
 
     def _drop_lost(self) -> None:
-        """Go on without the parameters whose gradients cannot be watched."""
+        """Stop watching the parameters whose gradients cannot be watched."""
         if not any(history.lost for history in self.histories):
             return
         both = list(zip(self.histories, self._parameters, strict=True))
@@ -221,13 +221,13 @@ class OptimizerWatch:
     def _adopt(self, parameter: Tensor, history: GradientHistory) -> None:
         before = self._registry.claim(parameter)
         history.contributions = history.total = len(before)
-        if self.log.steps == 1:  # before the first step, all are this interval's
+        if self.log.steps == 1:  # before the first step, all of them belong to this interval
             for backward in before:
                 if backward not in self.log.interval:
                     self.log.note(backward, step=1)
 
     def _judge(self) -> None:
-        """Look at what the step applies; after a step with a closure, at what it has applied."""
+        """Judge what the step applies; after a step with a closure, what it has applied."""
         log, histories = self.log, self.histories
         self._backwards = backwards = len(log.interval) + self._unnoted
         self._exchanged |= any(history.exchanged for history in histories)
@@ -243,7 +243,7 @@ class OptimizerWatch:
         for history, result in zip(histories, results, strict=True):
             history.stale_steps += result in (Applied.STALE, Applied.UNCHANGED)
         stale = Applied.STALE in results or Applied.UNCHANGED in results
-        # A parameter that is not watched may have got what these have not.
+        # An unwatched parameter may have received gradients that these did not.
         bare = not stale and not self.dropped and not unseen
         wiped = bare and backwards > 0 and self._is_wiped()
         empty = bare and backwards == 0 and self._is_empty()
@@ -264,7 +264,7 @@ class OptimizerWatch:
         self._in_a_row = self._in_a_row + 1 if ordinary and replaced and self._all_are_plain() else 0
 
     def _doubt_after_alarm(self) -> None:
-        """After an alarm that turns out to be none: other gradients may have been added to before it was sounded."""
+        """After a false alarm, downgrade stale gradients to suspects: they may have been added to before the alarm."""
         by, self._alarmed_by = self._alarmed_by, None
         if by is None or by.lost or self._results[self.histories.index(by)] is Applied.STALE:
             return
@@ -274,7 +274,7 @@ class OptimizerWatch:
                 self._suspected[history] = self._suspected.get(history, 0) + 1
 
     def _settle_suspicion(self) -> None:
-        """Some gradients seemed to be in place when the last steps were not watched closely. They were, if they are now."""
+        """Settle suspicions from steps that were not watched closely: a suspect that is stale now was stale then."""
         stale = (Applied.STALE, Applied.UNCHANGED)
         now = {history for history, result in zip(self.histories, self._results, strict=True) if result in stale}
         counts = {history: steps for history, steps in self._suspected.items() if history in now}
@@ -287,31 +287,31 @@ class OptimizerWatch:
             self.log.first_stale = min(self.log.first_stale or self.log.steps, self.log.steps - most)
 
     def _with_gradient(self) -> list[tuple[GradientHistory, Tensor]]:
-        """The parameters that the step applies a gradient of, and that gradient."""
+        """The watched parameters that have a gradient for the step to apply, and that gradient."""
         both = zip(self.histories, self._parameters, strict=True)
         return [(history, parameter.grad) for history, parameter in both if parameter.grad is not None]
 
     def _is_wiped(self) -> bool:
-        """Whether a backward() made gradients, and nothing of them is left."""
+        """Whether a backward() made gradients and none of them is left."""
         with_gradient = self._with_gradient()
         fed = [(history, gradient) for history, gradient in with_gradient if history.contributions]
         if not fed:
             return not with_gradient
         if not all(history.written_since for history, _ in fed):
             return False
-        # Clipping writes to gradients as well. To look at their values is to wait for the device: now and then will do,
-        # until they are found to be zeros.
+        # Clipping writes to gradients as well. Reading their values waits for the device, so check only now and then,
+        # until they turn out to be zeros.
         log = self.log
         if log.steps > CLOSE_STEPS and log.steps % LOOKED_AT and not log.wiped_steps:
             return False
         return all(history.is_zero(gradient) for history, gradient in with_gradient)
 
     def _is_empty(self) -> bool:
-        """Whether there is nothing to apply: no gradients, or zeros."""
+        """Whether there is nothing to apply: no gradients, or only zeros."""
         return all(history.is_zero(gradient) for history, gradient in self._with_gradient())
 
     def _all_are_plain(self) -> bool:
-        """Whether backward() alone made the gradients, and none is the beginning of another graph."""
+        """Whether backward() made every gradient, and none is part of a new graph."""
         return all(history.contributions and not gradient.requires_grad for history, gradient in self._with_gradient())
 
     def _trace_clearing(self) -> None:
@@ -330,7 +330,7 @@ class OptimizerWatch:
         if not live or len(refs) < len(live):
             return  # the step itself clears: nothing to compare with
         if any(isinstance(history, ShardedHistory) for _, history in live):
-            return  # no sentinel hears of what FSDP2 does
+            return  # a sentinel does not see what FSDP2 does
         for history in self.histories:
             history.unhook()
         self.light = LightWatch(live, refs, dormant, optimizer, self.log, self._seconds, self._exchanged, self._backwards)

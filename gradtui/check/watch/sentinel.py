@@ -1,7 +1,7 @@
-"""The one hook that stays where a loop has been seen to clear its gradients: on one parameter, to cost next to nothing.
+"""The one hook that stays on a loop that clears its gradients: on a single parameter, to cost almost nothing.
 
-It counts the backward() calls, looks at their losses, and notices when the parameter's gradient has not been cleared. It
-stands on the parameter whose gradient a backward() reaches first, so that it notices before any other has been added to.
+It counts the backward() calls, looks at their losses, and notices if the parameter's gradient has not been cleared. It sits on
+the parameter whose gradient a backward() reaches first, so it notices before any other gradient has been added to.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ _BACKWARD = torch.autograd.backward.__code__
 
 
 class Sentinel:
-    """``not_cleared`` is called inside the first backward() that finds the applied gradient still in place; it returns
-    what is to be called for that contribution and for each one after. ``odd_loss`` gets what may not be finite."""
+    """A hook on one parameter. ``not_cleared`` is called inside the first backward() that finds the applied gradient still
+    in place; it returns the function to call for that contribution and each later one. ``odd_loss`` gets losses that may not
+    be finite."""
 
     def __init__(
         self,
@@ -35,11 +36,12 @@ class Sentinel:
         odd_loss: Callable[[Loss, Place | None], None],
     ) -> None:
         self.count = 0
-        """The calls of backward() since the last step."""
+        """Number of backward() calls since the last step."""
         self.applied: weakref.ref[Tensor] | None = None
-        """What the last step applied. None: a loop that sets gradients to None, so that any gradient would be that."""
+        """The gradient that the last step applied; None if the loop sets gradients to None, so that any gradient is that
+        one."""
         self.loss: float | None = None
-        """The last loss that was looked at, where it lies on the CPU."""
+        """The last loss that was looked at, if it is on the CPU."""
         self.lost = ""
         self._not_cleared, self._odd_loss = not_cleared, odd_loss
         self._follow: Follow | None = None
@@ -53,14 +55,14 @@ class Sentinel:
         return self._handle is not None
 
     def stand(self) -> None:
-        """Set the hook, unless it is."""
+        """Set the hook, if it is not set."""
         parameter = self._parameter()
         if self._handle is None and parameter is not None:
             self.count = 0
             self._handle = parameter.register_hook(self._hook)
 
     def rest(self) -> None:
-        """Take the hook away, for some steps or for good."""
+        """Remove the hook, for some steps or for good."""
         if self._handle is not None:
             remove_hook(self._handle, self._parameter())
             self._handle = None
@@ -70,7 +72,7 @@ class Sentinel:
         return self._follow is not None
 
     def give_up(self, *arguments: object) -> None:
-        """Hear no more. The hook stays: torch may be going through the hooks now."""
+        """Stop watching. The hook stays: torch may be iterating over the hooks right now."""
 
     @tensor_hook
     @guarded
@@ -78,7 +80,7 @@ class Sentinel:
         if self.lost:
             return
         frame = frame_here(2)
-        # On the CPU the frame below is torch's _engine_run_backward, and the next one is torch.autograd.backward.
+        # On the CPU this frame is torch's _engine_run_backward, and its caller is torch.autograd.backward.
         caller = frame.f_back if frame is not None else None
         if caller is None or caller.f_code is not _BACKWARD:
             caller = backward_frame(frame)
@@ -95,7 +97,7 @@ class Sentinel:
             self._look(caller)
 
     def _found(self, gradient: Tensor) -> None:
-        """The first backward() since the last step finds a gradient."""
+        """Raise the alarm if the first backward() since the last step finds the applied gradient."""
         if self.applied is None or self.applied() is gradient:
             self._follow = self._not_cleared()
 

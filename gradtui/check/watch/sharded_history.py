@@ -1,9 +1,9 @@
 """Follows the gradient of a DTensor: the shard of it that this rank holds.
 
-Tensor parallelism leaves the gradient to autograd. FSDP2 does not: it brings the ranks' gradients together and adds them
-to the shards itself, and then calls the hooks for after a contribution. So under FSDP2 nobody sees a gradient just before
-it is added to. But a DTensor and its shard have a version counter each: what the script does to ``.grad`` changes the
-DTensor's, what FSDP2 adds the shard's. (The shards of a group share theirs, as they lie in one piece of memory.)
+Tensor parallelism leaves the gradient to autograd. FSDP2 does not: it reduces the ranks' gradients, adds them to the shards
+itself, and then calls the post-accumulate hooks. So under FSDP2 no hook runs just before a gradient is added to. But a DTensor
+and its shard have separate version counters: what the script does to ``.grad`` changes the DTensor's, what FSDP2 adds changes
+the shard's. (The shards of a group share one counter, because they lie in one block of memory.)
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from gradtui.check.watch.tensors import version_of
 from gradtui.check.watch.values import is_sharded, local
 
 FLATTENED = "FullyShardedDataParallel keeps its gradient aside during backward(); with fully_shard() it would be watched"
-"""FSDP1 takes ``.grad`` away before a backward() adds to it, so that it always looks cleared, and adds it up itself."""
+"""FSDP1 accumulates gradients itself, taking ``.grad`` away before each backward(), so it always looks cleared."""
 
 
 class ShardedHistory(GradientHistory):
@@ -30,20 +30,20 @@ class ShardedHistory(GradientHistory):
     def __init__(self, parameter: Tensor, name: str, group: int, log: OptimizerLog) -> None:
         super().__init__(parameter, name, group, log)
         self._announced = False
-        """Autograd is making the contribution: the hook for before it has been called."""
+        """Autograd is making the contribution: the tensor hook that precedes it has been called."""
         self._added_to: weakref.ref[Tensor] | None = None
         """The gradient that FSDP2 has made or added to since the last step."""
         self._known_version = 0
-        """The gradient's version, without its shard's, after the last write that is accounted for."""
+        """The gradient's version, not counting its shard's, after the last write that is accounted for."""
 
     @property
     def unseen(self) -> bool:
-        """Whether nobody could see the backward() calls before the first step: FSDP2 has just made the parameter."""
+        """Whether the backward() calls before the first step went unseen, because FSDP2 has only just made the parameter."""
         return not self.total and self.applied is None
 
     @property
     def came_unseen(self) -> bool:
-        """Whether it has had gradients, and no hook has told of any."""
+        """Whether the parameter has had gradients that no hook reported."""
         return self.had_gradient and not self.total
 
     @guarded
@@ -65,7 +65,8 @@ class ShardedHistory(GradientHistory):
         super().after_contribution(parameter)
 
     def _follow_shard(self, gradient: Tensor) -> None:
-        """FSDP2 has added to this gradient, or made it. A write since the step is taken for a clearing, whatever it left."""
+        """Record that FSDP2 has made or added to this gradient. A write since the step counts as a clearing, whatever it
+        left."""
         shards, shard = self.log.shards, local(gradient)
         is_applied = self.applied is not None and gradient is self.applied()
         is_new = not is_applied and (self._added_to is None or gradient is not self._added_to())
@@ -108,7 +109,7 @@ class ShardedHistory(GradientHistory):
 
 
 def history_of(parameter: Tensor, name: str, group: int, log: OptimizerLog) -> GradientHistory:
-    """The history that suits this parameter."""
+    """Create the kind of history that suits this parameter."""
     kind = ShardedHistory if is_sharded(parameter) else GradientHistory
     history = kind(parameter, name, group, log)
     if getattr(parameter, "_fsdp_flattened", False):

@@ -1,4 +1,4 @@
-"""Who wrote to the memory that gradients of DTensors share: FSDP2, as its hooks tell, or somebody else."""
+"""Tracks who wrote to the memory that gradients of DTensors share: FSDP2, as its hooks report, or something else."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from gradtui.check.watch.tensors import version_of
 
 
 class Shards:
-    """The pieces of memory that gradients lie in, each with its version after the last write that is accounted for."""
+    """The memory blocks that hold gradients, each with its version after the last write that is accounted for."""
 
     def __init__(self) -> None:
         self._versions: dict[int, int] = {}
         self._written: set[int] = set()
-        """Those that somebody else has written to."""
+        """The blocks that something else has written to."""
 
     def forget(self) -> None:
-        """A step is done: what the next one applies may lie elsewhere."""
+        """Forget everything after a step: the next step's gradients may be in other blocks."""
         self._versions.clear()
         self._written.clear()
 
     def follow(self, shard: Tensor) -> None:
-        """All that has been written to this shard's memory is accounted for."""
+        """Account for everything written to this shard's memory so far."""
         key = _memory(shard)
         self._versions[key] = version_of(shard)
         self._written.discard(key)
 
     def added_to(self, shard: Tensor) -> bool:
-        """FSDP2 has added to this shard: one write. Whether there has been no other one."""
+        """Account for one write, by FSDP2, to this shard. Return whether there was no other write."""
         key = _memory(shard)
         if version_of(shard) != self._versions.get(key, 0) + 1:
             self._written.add(key)
@@ -35,7 +35,7 @@ class Shards:
         return key not in self._written
 
     def is_written(self, shard: Tensor) -> bool:
-        """Whether somebody else has written to its memory."""
+        """Whether something other than FSDP2 has written to this shard's memory."""
         key = _memory(shard)
         return key in self._written or version_of(shard) != self._versions.get(key)
 

@@ -1,6 +1,6 @@
-"""Looks at the values of gradients, wherever a tensor keeps them; CannotLook says that it is not possible now.
+"""Reads the values of gradients, wherever a tensor keeps them. Raises CannotLook if that is not possible now.
 
-Of a DTensor each rank looks at its own shard: to look at all of it, the ranks would have to talk, and wait for each other.
+Each rank reads only its own shard of a DTensor: to read all of it, the ranks would have to communicate and wait for each other.
 """
 
 from __future__ import annotations
@@ -14,52 +14,52 @@ from gradtui.check.watch.tensors import PLAIN
 
 
 class CannotLook(RuntimeError):
-    """The values cannot be looked at; the message says why."""
+    """The values cannot be read; the message says why."""
 
 
 def is_sharded(tensor: Tensor) -> bool:
-    """Whether this is a DTensor."""
+    """Whether the tensor is a DTensor."""
     if type(tensor) in PLAIN:
         return False
-    module = sys.modules.get("torch.distributed.tensor")  # before it is imported there are none
+    module = sys.modules.get("torch.distributed.tensor")  # there are none until it is imported
     kind = getattr(module, "DTensor", None)
     return kind is not None and isinstance(tensor, kind)
 
 
 def local(tensor: Tensor) -> Tensor:
-    """The shard that this rank holds of a DTensor; any other tensor itself."""
+    """The shard of a DTensor that this rank holds; any other tensor unchanged."""
     if not is_sharded(tensor):
         return tensor
-    with torch.no_grad():  # so it is the very tensor, and not a view
+    with torch.no_grad():  # returns the tensor itself, not a view
         shard: Tensor = tensor.to_local()  # type: ignore[attr-defined]
         return shard
 
 
 def nonzero(tensor: Tensor) -> Tensor:
-    """Whether any value is not zero: a bool on the tensor's device."""
+    """Whether any value is nonzero, as a bool tensor on the tensor's device."""
     return _scalar(_readable(tensor).any(), "any()")
 
 
 def any_nonzero(tensor: Tensor) -> bool:
-    """The same, now. Waits for the device."""
+    """Whether any value is nonzero. Waits for the device."""
     return bool(nonzero(tensor))
 
 
 def total(tensor: Tensor) -> Tensor:
     """The sum of all values, on the tensor's device."""
     values = _readable(tensor.detach())
-    if values.is_floating_point() and values.element_size() == 1:  # torch adds no float8
+    if values.is_floating_point() and values.element_size() == 1:  # torch cannot sum float8
         values = values.float()
     return _scalar(values.sum(), "sum()")
 
 
 def is_about(value: Tensor, other: Tensor) -> bool:
-    """Whether two sums are the same to a rounding error."""
+    """Whether two sums are equal up to a rounding error."""
     return torch.allclose(value, other, rtol=1e-5, atol=0.0, equal_nan=True)
 
 
 def derived(gradient: Tensor, before: Tensor | None) -> bool:
-    """Whether somebody made ``gradient`` out of ``before`` by scaling or clamping it."""
+    """Whether ``gradient`` is ``before``, scaled or clamped."""
     if before is None or gradient.shape != before.shape or gradient.is_sparse or before.is_sparse:
         return False
     if not any_nonzero(gradient):
@@ -71,11 +71,11 @@ def derived(gradient: Tensor, before: Tensor | None) -> bool:
 
 
 def _readable(tensor: Tensor) -> Tensor:
-    """The tensor whose values can be read without harm."""
+    """The local tensor, if its values can be read safely. Raises CannotLook otherwise."""
     values = local(tensor)
     if values.is_cuda and torch.cuda.is_current_stream_capturing():
-        raise CannotLook("a CUDA graph is being captured")  # to wait for the device would spoil it
-    # Torch reads from memory that is not there, and the process dies of it.
+        raise CannotLook("a CUDA graph is being captured")  # waiting for the device would break the capture
+    # Torch would read memory that no longer exists and crash the process.
     if values.layout == torch.strided and values.numel():
         last = values.storage_offset() + sum(
             (size - 1) * stride for size, stride in zip(values.shape, values.stride(), strict=True)

@@ -1,6 +1,6 @@
 """Watches a process train: finds its optimizers as they step, and counts the steps.
 
-It is there once torch is: :meth:`Watcher.start` sets torch's global hooks. All else follows from a step.
+It exists only once torch is imported: :meth:`Watcher.start` sets torch's global hooks, and everything else starts from a step.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from gradtui.script.after_torch import after_import
 
 
 class Watcher:
-    """All optimizers of this process. ``limit``: the step, counted over all of them, after which the script is ended."""
+    """All optimizers of this process. ``limit``: end the script after this many steps, counted over all optimizers."""
 
     def __init__(self, limit: int | None = None) -> None:
         self.ended_script = False
@@ -43,7 +43,7 @@ class Watcher:
         self._next_look = 1
         self._handles: list[RemovableHandle] = []
         self._glides: dict[int, Glide] = {}
-        """Of the optimizers, by their ids, whose loops glide."""
+        """Glides of the optimizers whose loops glide, by the optimizer's id."""
         self._backwards = Backwards()
         self._losses = LossesOnDevice()
         self._parameters = Parameters(self._backwards)
@@ -58,7 +58,7 @@ class Watcher:
         ]
 
     def stop(self) -> None:
-        """Watch no longer."""
+        """Stop watching."""
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
@@ -67,7 +67,7 @@ class Watcher:
             watch.stop()
 
     def give_up(self, subject: object = None, *arguments: object) -> None:
-        """An optimizer, or what has its id, cannot be watched; something else, if it is none of those that are known."""
+        """Stop watching the optimizer ``subject`` (or the one with that id). If it is unknown, ``lost`` keeps the reason."""
         key = subject if isinstance(subject, int) else id(subject)
         watch = self._watches.get(key)
         if watch is None:
@@ -81,7 +81,7 @@ class Watcher:
     # Steps
 
     def _step_hook(self) -> Callable[[Optimizer, tuple[Any, ...], dict[str, Any]], None]:
-        """What is called at each step. Most steps of a quick loop need the first lines only."""
+        """The hook that torch calls at each step. Most steps of a fast loop need only its first lines."""
         glide_of, before_step = self._glides.get, self._before_step
 
         def begin_step(optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -92,13 +92,13 @@ class Watcher:
                     if (
                         gradient is not kept[-1]
                         and gradient is not None
-                        and gradient._version == glide.version  # noqa: SLF001 (version_of() would be felt here)
+                        and gradient._version == glide.version  # noqa: SLF001 (version_of() would be too slow here)
                         and len(kept) < glide.limit
                         and len(optimizer.param_groups) == glide.groups
                     ):
                         kept.append(gradient)
                         return
-            except BaseException as error:  # what it is, the guard finds too: to ask it first would be felt here
+            except BaseException as error:  # _before_step meets the same error under its guard; a guard here would be too slow
                 if is_the_programs(error):
                     raise
             before_step(optimizer, args, kwargs)
@@ -157,7 +157,7 @@ class Watcher:
 
     @property
     def steps(self) -> int:
-        """The steps of all optimizers; those inside of another's step count once."""
+        """Steps of all optimizers. A step inside another optimizer's step is not counted twice."""
         return sum(watch.log.steps for watch in self._all if not watch.wraps)
 
     def _meet(self, optimizer: Optimizer) -> OptimizerWatch:
@@ -169,12 +169,12 @@ class Watcher:
 
     @guarded
     def _forget(self, key: int) -> None:
-        """An optimizer is gone: what was seen of it stays, its parameters are let go."""
+        """Release the parameters of an optimizer that is gone. What was seen of it stays."""
         self._glides.pop(key, None)
         self._watches.pop(key).release()
 
     def _nest(self, inner: OptimizerWatch, optimizer: Optimizer) -> None:
-        """A step begins inside of another one: of an optimizer that wraps this one, or the other never came to its end."""
+        """Handle a step that begins inside another: the outer optimizer wraps this one, or its step never finished."""
         if inner in self._stepping:
             del self._stepping[self._stepping.index(inner) :]
             return
@@ -185,13 +185,13 @@ class Watcher:
     # What was seen
 
     def facts(self) -> Facts:
-        """What was seen, as far as the watcher knows."""
+        """Finish watching and return what was seen."""
         self._losses.read_all()
         self._parameters.look_for_orphans()
         orphans = [(each.model, each.name) for each in self._parameters.orphans.values() if not each.by_hand]
         for watch in self._all:
             watch.finish()
-        unsure = bool(self.lost or any(watch.lost for watch in self._all))  # a parameter may be one of theirs
+        unsure = bool(self.lost or any(watch.lost for watch in self._all))  # an orphan may belong to an unwatched optimizer
         return Facts(
             optimizers=[_facts(watch) for watch in self._all if not watch.wraps],
             orphans=orphans if self.steps and not unsure else [],
@@ -203,7 +203,7 @@ class Watcher:
         )
 
     def _not_watched(self) -> Iterator[str]:
-        """What could not be looked at, and belongs to no optimizer."""
+        """What could not be watched and belongs to no optimizer."""
         if self.lost:
             yield f"an optimizer: {self.lost}"
         if self._losses.lost:
@@ -214,7 +214,7 @@ class Watcher:
 
 def _facts(watch: OptimizerWatch) -> OptimizerFacts:
     log = watch.log
-    # Of those that were dropped only what was found before.
+    # Include a dropped parameter only if it was found stale before.
     known = watch.histories + [each for each in watch.dropped.values() if each.stale_steps]
     only_piled = bool(log.piled_steps and not log.stale_steps)
     never = [each.name for each in watch.histories if each.trainable and not each.had_gradient and not each.total]
@@ -247,7 +247,7 @@ def _facts(watch: OptimizerWatch) -> OptimizerFacts:
 
 
 def _stay_out_of_graphs() -> None:
-    """Let torch.compile run our hooks as they are, where a script compiles its optimizer's step. (There is no public way.)"""
+    """Keep torch.compile from tracing our hooks if a script compiles its optimizer's step. (There is no public way.)"""
     with contextlib.suppress(Exception):
         sys.modules["torch._dynamo.trace_rules"].add("gradtui")
 

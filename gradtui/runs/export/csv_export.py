@@ -1,4 +1,4 @@
-"""Take a run's rows home: one tidy CSV of both variants."""
+"""Export the rows of a run as one tidy CSV of both variants."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ EXPORT_COLUMNS = ("run", "variant", *STEP_COLUMNS)
 
 
 def export_csv(folder: RunFolder, path: Path, *, overwrite: bool = False, cancelled: Cancelled = never) -> int:
-    """Write the run's rows, variant by variant, whole or not at all; the number of rows.
+    """Write the run's rows atomically, variant by variant; return the number of rows.
 
-    Raises ExportError, and DamagedRun where it is the run that cannot be read.
+    Raises ExportError, or DamagedRun if the run cannot be read.
     """
     with exporting(path, overwrite=overwrite) as file:
         return write_csv(folder, file, cancelled)
 
 
 def write_csv(folder: RunFolder, file: TextIO | None = None, cancelled: Cancelled = never) -> int:
-    """Write the run's rows to an open file, or to standard output; the number of rows.
+    """Write the run's rows to an open file, or to standard output; return the number of rows.
 
-    Raises DamagedRun; ExportError if it is cancelled.
+    Raises DamagedRun, or ExportError if it is cancelled.
     """
     file = file or sys.stdout
     variants = folder.read().variants
@@ -40,7 +40,7 @@ def write_csv(folder: RunFolder, file: TextIO | None = None, cancelled: Cancelle
             count += 1
             if not count & 1023:
                 check_wanted(cancelled)
-    folder.read()  # if it was deleted meanwhile, rows are missing
+    folder.read()  # raises if the run was deleted meanwhile: rows would be missing
     return count
 
 
@@ -48,7 +48,7 @@ _SOUND_ROW = re.compile(f"(({COUNT}),{COUNT},(?:{NUMBER})?,(?:{NUMBER})?,({NUMBE
 
 
 def _rows(path: Path) -> Iterator[str]:
-    """The first columns of every sound row, as they stand in the file. Raises DamagedRun."""
+    """The first columns of every sound row, exactly as in the file. Raises DamagedRun."""
     lines = whole_lines(path)
     header = next(lines, "").split(",")
     if tuple(header[: len(STEP_COLUMNS)]) != STEP_COLUMNS:

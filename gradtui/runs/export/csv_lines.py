@@ -1,4 +1,4 @@
-"""The lines of a run's CSV files, for whoever takes them home."""
+"""The lines of a run's CSV files, for exporters."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from gradtui.runs.safe_open import open_regular
 from gradtui.runs.state import DamagedRun
 
 LONGEST_LINE = 4096
-"""In bytes; ours have some 60."""
+"""In bytes; ours have about 60."""
 
 
 def whole_lines(path: Path) -> Iterator[str]:
-    """The lines of a CSV file, without their ends; none where there is no file. Raises DamagedRun.
+    """The lines of a CSV file, without line ends; none if there is no file. Raises DamagedRun.
 
-    Those that cannot be ours are left out: a torn last one, and those that are too long.
+    Skips lines that cannot be ours: a torn last line, and lines that are too long.
     """
     try:
         with open_regular(path) as file:

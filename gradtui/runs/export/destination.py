@@ -1,7 +1,7 @@
-"""Where an export goes: a file or a folder of the user's, written whole or not at all.
+"""The destination of an export: a file or a folder of the user's choice, written atomically.
 
-A link is followed, as ``>`` of a shell follows it: what it points to is replaced, and the link stays. Only a regular file
-is replaced. It keeps its mode and, if this user may set it, its owner; a new file gets the mode of any new file.
+Links are followed, as with ``>`` in a shell: the target is replaced, and the link stays. Only a regular file is replaced. It
+keeps its mode and, if this user may set it, its owner; a new file gets the default mode.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from typing import TextIO
 from gradtui.runs.atomic import reason, sync
 
 TAKEN = (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR)
-"""How a system says that a folder cannot take a name that something else has."""
+"""Errors of renaming a folder to a name that is taken."""
 
 Cancelled = Callable[[], bool]
-"""Whether the export is not wanted any more; asked now and then."""
+"""Returns whether the export was cancelled; called now and then."""
 
 
 class ExportError(OSError):
@@ -30,18 +30,18 @@ class ExportError(OSError):
 
 
 def never() -> bool:
-    """An export that nobody can cancel."""
+    """For an export that cannot be cancelled."""
     return False
 
 
 def check_wanted(cancelled: Cancelled) -> None:
-    """Raises ExportError if the export was cancelled."""
+    """Raise ExportError if the export was cancelled."""
     if cancelled():
         raise ExportError("the export was cancelled")
 
 
 def check_target(path: Path, *, overwrite: bool) -> None:
-    """Raises ExportError where an export to ``path`` would fail, before any work is done for it."""
+    """Raise ExportError if an export to ``path`` would fail, before doing any work for it."""
     status = _status(path)
     if status is not None and stat.S_ISDIR(status.st_mode):
         raise ExportError(f"{path} is a folder; name a file in it")
@@ -56,7 +56,7 @@ def check_target(path: Path, *, overwrite: bool) -> None:
 
 
 def _status(path: Path) -> os.stat_result | None:
-    """What ``path`` is, links followed; None if there is nothing."""
+    """The status of ``path``, following links; None if nothing is there. Raises ExportError for a loop of links."""
     try:
         return os.stat(path)
     except OSError as error:
@@ -72,7 +72,7 @@ def _check_regular(path: Path, status: os.stat_result | None) -> None:
 
 @contextmanager
 def exporting(path: Path, *, overwrite: bool = False) -> Iterator[TextIO]:
-    """A text file that becomes ``path`` when the block ends well; until then ``path`` is untouched. Raises ExportError."""
+    """Yield a text file that becomes ``path`` if the block succeeds; until then ``path`` is untouched. Raises ExportError."""
     check_target(path, overwrite=overwrite)
     target = Path(os.path.realpath(path))
     try:
@@ -95,7 +95,7 @@ def exporting(path: Path, *, overwrite: bool = False) -> Iterator[TextIO]:
 
 @contextmanager
 def _unfinished_file(target: Path, replaced: os.stat_result | None) -> Iterator[tuple[Path, TextIO]]:
-    """A new file beside ``target``, removed unless it gets another name; with the mode and the owner of the one replaced."""
+    """Create a file next to ``target`` with the mode and owner of the replaced file; it is removed unless renamed."""
     temporary = _beside(target)
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600 if replaced else 0o666)
     try:
@@ -103,7 +103,7 @@ def _unfinished_file(target: Path, replaced: os.stat_result | None) -> Iterator[
             if replaced:
                 _make_like(descriptor, replaced)
             yield temporary, file
-    finally:  # also when interrupted: no half-written file is left
+    finally:  # also on an interrupt: leave no half-written file
         with suppress(OSError):
             os.unlink(temporary)
 
@@ -113,7 +113,7 @@ def _beside(target: Path) -> Path:
 
 
 def _make_like(place: int | Path, replaced: os.stat_result) -> None:
-    """Give a file or folder another one's mode and owner, as far as this user may and the file system can."""
+    """Give a file or folder another one's mode and owner, as far as this user and the file system can."""
     now = os.stat(place)
     with suppress(OSError):
         if now.st_uid != replaced.st_uid:
@@ -126,12 +126,12 @@ def _make_like(place: int | Path, replaced: os.stat_result) -> None:
 
 
 def _take_free_name(temporary: Path, target: Path) -> None:
-    """Give a file its name unless something has that name. Raises OSError."""
+    """Rename a file unless the name is taken. Raises OSError, FileExistsError if it is."""
     try:
-        os.link(temporary, target)  # unlike a rename, this fails where the name has been taken meanwhile
+        os.link(temporary, target)  # unlike a rename, this fails if the name has been taken meanwhile
     except FileExistsError:
         raise
-    except OSError:  # a file system without hard links: exFAT, SMB, some of FUSE
+    except OSError:  # a file system without hard links: exFAT, SMB, some FUSE
         placeholder = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         held = os.fstat(placeholder)
         os.close(placeholder)
@@ -146,16 +146,16 @@ def _take_free_name(temporary: Path, target: Path) -> None:
 
 @contextmanager
 def exporting_folder(path: Path) -> Iterator[Path]:
-    """A folder that becomes ``path`` when the block ends well; until then there is no ``path``, or an empty folder.
+    """Yield a folder that becomes ``path`` if the block succeeds; until then ``path`` is missing, or an empty folder.
 
-    The folder that ``path`` is in is made where it is missing. Raises ExportError.
+    The parent folder of ``path`` is created if missing. Raises ExportError.
     """
     made = not os.path.exists(path.parent)
     try:
         path.parent.mkdir(exist_ok=True)
         with _unfinished_folder(path) as unfinished:
             yield unfinished
-            unfinished.rename(path)  # takes the place of an empty folder, and of nothing else
+            unfinished.rename(path)  # replaces an empty folder, and nothing else
             made = False
     except ExportError:
         raise
@@ -165,13 +165,13 @@ def exporting_folder(path: Path) -> Iterator[Path]:
         raise ExportError(f"{path} cannot be written ({reason(error, path.parent)})") from None
     finally:
         if made:
-            with suppress(OSError):  # not empty: by now it is somebody else's too
+            with suppress(OSError):  # not empty: something else uses it by now
                 path.parent.rmdir()
 
 
 @contextmanager
 def _unfinished_folder(path: Path) -> Iterator[Path]:
-    """A new folder beside ``path``, removed unless it gets another name; with the mode and the owner of the one replaced."""
+    """Create a folder next to ``path`` with the mode and owner of the replaced folder; it is removed unless renamed."""
     unfinished = _beside(path)
     unfinished.mkdir()
     try:

@@ -1,4 +1,4 @@
-"""The ways to take a run home, declared once: the export dialog and ``gradtui export`` are made from them."""
+"""The export formats, declared once: the export dialog and ``gradtui export`` are generated from them."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from gradtui.runs.folder import RunFolder
 
 @dataclass(frozen=True)
 class Format:
-    """One way.
+    """One export format.
 
-    ``check`` raises ExportError where ``write`` would fail; ``write`` gives what it wrote, in words. Both take the
-    run, the path and whether an existing file may be replaced; ``write`` also takes how it is cancelled. ``place``
-    makes the default path from a run's id.
+    ``check`` raises ExportError if ``write`` would fail; ``write`` returns what it wrote, in words. Both take the run, the
+    path and whether an existing file may be replaced; ``write`` also takes a callback that says whether it was cancelled.
+    ``place`` makes the default path from a run's id.
     """
 
     name: str

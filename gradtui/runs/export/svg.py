@@ -1,6 +1,6 @@
-"""A picture of a run to take home: both loss curves and the results table, one SVG file that needs nothing else.
+"""Export a run as a self-contained SVG file with both loss curves and the results table.
 
-Everything is said in attributes that old and small SVG programs know too: no style sheet, no script, no font, no link.
+All styling is in attributes that even old and minimal SVG renderers support: no style sheet, script, font or link.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from gradtui.runs.results.series import Series, Thinned
 
 HUES = ("#0072b2", "#b35900")
 MARKS = ("●", "■")
-"""What tells the sides apart, as in the app: a hue and a mark, left first."""
+"""The hue and the mark that distinguish the sides, left first, as in the app."""
 
 INK, MUTED, FRAME, GRID, PAPER = "#1f2328", "#59636e", "#afb8c1", "#e6eaee", "#ffffff"
 SANS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
@@ -34,24 +34,24 @@ PLOT_WIDTH, PLOT_HEIGHT = 378, 250
 TOP, BOTTOM = 134, 134 + PLOT_HEIGHT
 TITLES = TOP - 20
 LEFTS = (MARGIN + 56, WIDTH - MARGIN - PLOT_WIDTH)
-"""Where the two plots begin."""
+"""Left edges of the two plots."""
 TABLE_TOP, ROW_HEIGHT = BOTTOM + 76, 24
 LEFT_END, RIGHT_END, DIFFERENCE = 350, 536, 604
-"""Columns of the table: the two sides' values end there, the difference begins there."""
+"""Table columns: where each side's values end, and where the difference begins."""
 
 DECADES_FOR_LOG = 3
 MOST_STEP_TICKS, MOST_LOSS_TICKS = 6, 8
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 MARKED_POINTS = 60
-"""So few points are each drawn with their side's mark."""
+"""Up to this many points, each is drawn with its side's mark."""
 
 
 def export_svg(
     folder: RunFolder, path: Path, *, overwrite: bool = False, log: bool | None = None, cancelled: Cancelled = never
 ) -> None:
-    """Draw the run as its folder stands now, whole or not at all. Raises ExportError, DamagedRun.
+    """Draw the current state of a run to an SVG file, atomically. Raises ExportError, DamagedRun.
 
-    ``log`` says whether the loss is drawn on a log axis; None leaves that to :func:`suits_log`.
+    ``log`` says whether to draw the loss on a log axis; None lets :func:`suits_log` decide.
     """
     check_target(path, overwrite=overwrite)
     reader = RunReader(folder, RESULT_COLUMNS)
@@ -61,16 +61,16 @@ def export_svg(
             losses[name].extend(rows.values["step"], rows.values["loss"], rows.spans("loss"))
         check_wanted(cancelled)
     reader.refresh_state()
-    folder.read()  # if it was deleted meanwhile, rows are missing
+    folder.read()  # raises if the run was deleted meanwhile: rows would be missing
     picture = svg_picture(reader.results(), losses, log=suits_log(losses) if log is None else log)
     with exporting(path, overwrite=overwrite) as file:
         file.write(picture)
 
 
 def suits_log(losses: Mapping[str, Series]) -> bool:
-    """Whether a log axis shows more: the positive losses, of both sides together, span more than three decades.
+    """Whether a log axis shows more: the positive losses of both sides together span more than three decades.
 
-    Never where a loss is negative: it has no place on a log axis.
+    False if any loss is negative, since a log axis cannot show it.
     """
     low = min(series.low for series in losses.values())
     low_positive = min(series.low_positive for series in losses.values())
@@ -79,7 +79,7 @@ def suits_log(losses: Mapping[str, Series]) -> bool:
 
 
 def svg_picture(results: RunResults, losses: Mapping[str, Series], *, log: bool = False) -> str:
-    """The picture of a run as SVG text: ``losses`` are its curves by variant, ``log`` draws them on a log axis."""
+    """Render a run as SVG text. ``losses`` are its curves by variant; ``log`` draws them on a log axis."""
     rows = table.rows(results)
     notes = [line for note in results.notes for line in textwrap.wrap(note, 140)]
     height = TABLE_TOP + ROW_HEIGHT * len(rows) + (20 * len(notes) + 8 if notes else 0) + MARGIN - 6
@@ -136,7 +136,7 @@ def _charts(results: RunResults, losses: Mapping[str, Series], log: bool) -> Ite
 
 
 def _shared_axis(losses: Mapping[str, Series], log: bool) -> Axis:
-    """The y axis for both curves. It begins and ends at ticks; a linear one has 0 on it."""
+    """The y axis for both curves. It begins and ends at ticks; a linear one includes 0."""
     low, high = min(series.low for series in losses.values()), max(series.high for series in losses.values())
     if low > high:
         return UNIT_AXIS
@@ -174,7 +174,7 @@ class _Chart:
         return BOTTOM - self.y_axis.place(loss) * PLOT_HEIGHT
 
     def frame(self) -> Iterator[str]:
-        """The grid, and what its lines stand for."""
+        """The grid and its tick labels."""
         y_ticks = [] if self.y_axis is UNIT_AXIS else self.y_axis.ticks(MOST_LOSS_TICKS)
         downs = [(BOTTOM - place * PLOT_HEIGHT, _label(label)) for place, label in y_ticks]
         acrosses = [(self._across(step), f"{step:,}") for step in _step_ticks(self.x_axis)]
@@ -191,12 +191,12 @@ class _Chart:
         yield "</g>"
 
     def curve(self) -> Iterator[str]:
-        """The curve, with gaps where a loss has no place, and where it stops being finite; or why there is none."""
+        """The curve, with gaps for losses off the axis and a line where it stops being finite; or why there is no curve."""
         points = self._points()
         drawn = [(x, y) for x, y in points if math.isfinite(y)]
         hue = HUES[self.side]
         if drawn:
-            width = 1.8 if len(points) <= PLOT_WIDTH else 1.1  # two points a column are a band: its edges stay sharp
+            width = 1.8 if len(points) <= PLOT_WIDTH else 1.1  # two points per column form a band: keep its edges sharp
             line = f'stroke="{hue}" stroke-width="{width}" stroke-linecap="round" stroke-linejoin="round"'
             yield f'<path d="{_path(points)}" {line} fill="none"/>'
             marked = drawn if len(self.losses) <= MARKED_POINTS else [self._end]
@@ -208,9 +208,9 @@ class _Chart:
             yield from self._not_finite(self.losses.first_not_finite)
 
     def _points(self) -> list[tuple[float, float]]:
-        """As many points as the width can show, y nan in the gaps."""
+        """At most as many points as the width can show; y is nan in gaps."""
         losses = self.losses
-        if self.y_axis.log and losses.low <= 0:  # what has no place must not hide what has
+        if self.y_axis.log and losses.low <= 0:  # losses off the axis must not hide others
             losses = Series()
             losses.extend(self.losses.xs[:], [y if y > 0 else math.nan for y in self.losses.ys])
         thinned = Thinned(losses.xs, losses, self.x_axis.low, self.x_axis.high, PLOT_WIDTH)
@@ -239,7 +239,7 @@ class _Chart:
 
 
 def _path(points: Sequence[tuple[float, float]]) -> str:
-    """A path through the points, anew after every gap; a point between two gaps is a dot."""
+    """A path through the points, interrupted at every gap; a point between two gaps becomes a dot."""
     stretches: list[list[str]] = [[]]
     for x, y in points:
         if math.isfinite(y):
@@ -250,7 +250,7 @@ def _path(points: Sequence[tuple[float, float]]) -> str:
 
 
 def _step_ticks(axis: Axis) -> list[int]:
-    """Round steps for the x axis, and the first one, no more than their labels have space for."""
+    """Ticks for the x axis: the first step and round steps, no more than their labels have space for."""
     most = min(MOST_STEP_TICKS, 1 + PLOT_WIDTH // (7 * len(f"{axis.high:,.0f}") + 12))
     steps = [axis.low + place * (axis.high - axis.low) for place, _ in axis.ticks(most)]
     whole = [round(step) for step in steps if abs(step - round(step)) < 1e-6 * axis.high]
@@ -259,7 +259,7 @@ def _step_ticks(axis: Axis) -> list[int]:
 
 
 def _label(label: str) -> str:
-    """A tick of :class:`Axis` as it is set in print: ``10⁻³`` for ``1e-03``."""
+    """Typeset a tick label of :class:`Axis`: ``10⁻³`` for ``1e-03``."""
     digits, _, exponent = label.partition("e")
     if not exponent:
         return label
@@ -268,7 +268,7 @@ def _label(label: str) -> str:
 
 
 def _table(results: RunResults, rows: Sequence[table.Row]) -> Iterator[str]:
-    """The results table, its values under each other."""
+    """The results table, with aligned columns."""
     left, right = results.state.settings.shorts
     yield '<g font-weight="600">'
     yield _words(LEFT_END, TABLE_TOP, f"{MARKS[0]} {left}", f'fill="{HUES[0]}" text-anchor="end"')
@@ -292,7 +292,7 @@ def _table(results: RunResults, rows: Sequence[table.Row]) -> Iterator[str]:
 
 
 def _words(x: float, y: float, words: str, attributes: str = "", *, most: int = 80) -> str:
-    """A line of text, cut where it would leave its place; nothing where there are no words."""
+    """A line of text, truncated to ``most`` characters; the empty string if there are no words."""
     if not words:
         return ""
     cut = words if len(words) <= most else words[: most - 1] + "…"
@@ -300,11 +300,11 @@ def _words(x: float, y: float, words: str, attributes: str = "", *, most: int = 
 
 
 def _words_on_curve(x: float, y: float, words: str, attributes: str, *, most: int = 80) -> str:
-    """A line of text with a halo, drawn first: ``paint-order``, which would do, is new to many programs."""
+    """A line of text over a halo, which is drawn first because many renderers do not support ``paint-order``."""
     halo = _words(x, y, words, f'stroke="{PAPER}" stroke-width="4" stroke-linejoin="round" aria-hidden="true"', most=most)
     return f"<g {attributes}>{halo}{_words(x, y, words, most=most)}</g>"
 
 
 def _text(words: str) -> str:
-    """Words fit for XML: its own characters escaped, and those that are not printable."""
+    """Escape words for XML, including characters that are not printable."""
     return escape(printable_block(words))

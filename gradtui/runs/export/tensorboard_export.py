@@ -1,4 +1,4 @@
-"""Take a run's curves to TensorBoard: event files with every scalar that the run recorded."""
+"""Export a run to TensorBoard: event files with every scalar that the run recorded."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class TensorBoardMissing(RuntimeError):
 
 
 def check_directory(folder: RunFolder, directory: Path) -> None:
-    """Raises ExportError where :func:`export_tensorboard` would fail, before any work is done for it."""
+    """Raise ExportError if :func:`export_tensorboard` would fail, before doing any work for it."""
     place = directory if os.path.lexists(directory) else directory.parent
     if not place.is_dir():
         raise ExportError(f"{place} is not a folder")
@@ -39,15 +39,15 @@ def check_directory(folder: RunFolder, directory: Path) -> None:
 
 
 def export_tensorboard(folder: RunFolder, directory: Path, *, cancelled: Cancelled = never) -> int:
-    """Write the run as ``directory/<run id>/<variant>/``, whole or not at all; the number of scalars.
+    """Write the run to ``directory/<run id>/<variant>/`` atomically; return the number of scalars.
 
-    ``directory`` is what ``tensorboard --logdir`` is given; it is made where only it is missing. Each variant is a run
-    there. Tags are the columns of the run folder's files; steps are kept; values, nan and the infinities among them, are
-    float32, as TensorBoard keeps them. What was not measured at a step has no scalar there. Wall times are the run's
-    ``started`` plus the variant's ``seconds`` up to and with that step: TensorBoard's "relative" is training time,
-    without the waiting for a turn and the pauses.
+    ``directory`` is the argument of ``tensorboard --logdir``; it is created if missing, but its parent is not. Each variant
+    is a run in TensorBoard. Tags are the columns of the run folder's files; steps are kept; values, including nan and the
+    infinities, are float32, as TensorBoard stores them. A value that was not measured at a step has no scalar there. Wall
+    times are the run's ``started`` plus the variant's ``seconds`` up to and including that step, so TensorBoard's "relative"
+    is training time, without pauses and waits for a turn.
 
-    Raises ExportError, also where the run is there already; TensorBoardMissing; DamagedRun.
+    Raises ExportError, also if the run is already there; TensorBoardMissing; DamagedRun.
     """
     state = folder.read()
     started = _started(state)
@@ -55,14 +55,14 @@ def export_tensorboard(folder: RunFolder, directory: Path, *, cancelled: Cancell
     check_directory(folder, directory)
     with exporting_folder(directory / folder.id) as unfinished:
         counts = [_write_variant(library, folder, name, unfinished / name, started, cancelled) for name in state.variants]
-        folder.read()  # if it was deleted meanwhile, rows are missing
+        folder.read()  # raises if the run was deleted meanwhile: rows would be missing
         return sum(counts)
 
 
 class _Library:
-    """The two classes of the package tensorboard that are needed; they bring in neither torch nor TensorFlow.
+    """The two classes needed from the package tensorboard; they import neither torch nor TensorFlow.
 
-    Its EventFileWriter is not used: it imports TensorFlow where that is installed, and starts a thread.
+    Its EventFileWriter is not used: it imports TensorFlow if that is installed, and starts a thread.
     """
 
     def __init__(self) -> None:
@@ -76,16 +76,16 @@ class _Library:
 
 
 def _write_variant(library: _Library, folder: RunFolder, variant: str, into: Path, started: float, cancelled: Cancelled) -> int:
-    """Write one variant's event file; the number of scalars. What is held in memory does not grow with the run."""
+    """Write one variant's event file; return the number of scalars. Memory use does not grow with the run."""
     into.mkdir()
-    unfinished = into / "unfinished"  # a TensorBoard that watches the directory does not read a file of this name
+    unfinished = into / "unfinished"  # a TensorBoard that watches the directory ignores a file of this name
     count, wall_time = 0, started
     steps = _rows(folder.steps_csv(variant), STEP_SCALARS)
     epochs = _rows(folder.epochs_csv(variant), EPOCH_SCALARS)
     with open(unfinished, "wb", buffering=1 << 20) as file:
         records = library.record_writer(file)
         records.write(library.event(wall_time=started, file_version="brain.Event:2").SerializeToString())
-        for step, values in heapq.merge(steps, epochs, key=itemgetter(0)):  # of one step, the row of the step is first
+        for step, values in heapq.merge(steps, epochs, key=itemgetter(0)):  # at equal steps, the step row comes first
             seconds = values.get("seconds", 0.0)
             if math.isfinite(seconds):
                 wall_time += seconds
@@ -103,7 +103,7 @@ def _write_variant(library: _Library, folder: RunFolder, variant: str, into: Pat
 
 
 def _rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, dict[str, float]]]:
-    """The step and the values of every whole row; empty fields, damaged rows and a torn last line are left out.
+    """The step and the values of every complete row; skips empty fields, damaged rows and a torn last line.
 
     Raises DamagedRun.
     """
@@ -136,6 +136,6 @@ def _is_empty_folder(path: Path) -> bool:
 
 
 def _started(state: RunState) -> float:
-    """When the run started (a run that never did: when it was set up), in seconds since 1970."""
+    """When the run started, or was created if it never started, in seconds since 1970."""
     text = state.started or state.created
-    return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()  # Python 3.10 does not read the Z
+    return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()  # Python 3.10 cannot parse the Z

@@ -1,4 +1,4 @@
-"""Start the processes of a run, away from the terminal."""
+"""Start the processes of a run, detached from the terminal."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from gradtui.settings import RunSettings, SettingsError
 
 
 class DeviceSearchFailed(RuntimeError):
-    """The devices of this box could not be found out, say because torch does not import; the message says why."""
+    """The devices of this machine could not be determined, e.g. because torch cannot be imported; the message says why."""
 
 
 def start_supervisor(folder: RunFolder) -> subprocess.Popen[bytes]:
-    """Start a run that is laid out in ``folder``. It lives in a session of its own and outlives its starter.
+    """Start the run in ``folder``. Its supervisor gets its own session and outlives this process.
 
     Raises HomeError, DeletedRun; a run that cannot be started is removed.
     """
@@ -46,13 +46,13 @@ def start_supervisor(folder: RunFolder) -> subprocess.Popen[bytes]:
             cwd=folder.path,
             env=environment(),
             start_new_session=True,
-            pass_fds=[starting],  # the lock goes on in the supervisor
+            pass_fds=[starting],  # the supervisor inherits the lock
         )
 
 
 @contextmanager
 def _starting_or_removed(folder: RunFolder) -> Iterator[None]:
-    """Remove the run if it cannot be started: it holds nothing yet."""
+    """Remove the run if it cannot be started; it contains nothing yet."""
     try:
         with folder.writing():
             yield
@@ -62,9 +62,9 @@ def _starting_or_removed(folder: RunFolder) -> Iterator[None]:
 
 
 def stop(folder: RunFolder, supervisor: subprocess.Popen[bytes] | None) -> None:
-    """Ask a run to stop: by a request in its folder or, if that cannot be written, by a signal to its supervisor.
+    """Ask a run to stop, by a request in its folder or, if that cannot be written, by a signal to its supervisor.
 
-    Raises HomeError, DeletedRun if it can be asked in neither way.
+    Raises HomeError, DeletedRun if neither is possible.
     """
     try:
         folder.request_stop()
@@ -75,14 +75,14 @@ def stop(folder: RunFolder, supervisor: subprocess.Popen[bytes] | None) -> None:
 
 
 class WarmSupervisor:
-    """A supervisor whose workers have imported torch and wait for a run. Without one it ends with its starter.
+    """A supervisor whose workers have imported torch and wait for a run. If it gets none, it ends with its starter.
 
-    From its start it holds the lock on a file of its own. To hand it a run, the file is moved into the run folder, where it
-    says that the run is being started: however slow the supervisor is to take over, the run never looks lost.
+    It holds a lock on its own file from the start. To hand it a run, :meth:`start` moves this file into the run folder, where
+    it marks the run as being started. So the run never looks lost, however slowly the supervisor takes over.
     """
 
     def __init__(self) -> None:
-        """Raises HomeError."""
+        """Start the supervisor. Raises HomeError."""
         runs = runs_directory()
         with telling_of_the_home(runs):
             descriptor, name = tempfile.mkstemp(prefix=WARM, dir=runs)
@@ -101,7 +101,7 @@ class WarmSupervisor:
                 )
 
     def start(self, folder: RunFolder) -> subprocess.Popen[bytes]:
-        """Give it its run; from now on it outlives its starter. A dead one is replaced by a cold one.
+        """Hand it a run; from then on it outlives this process. If it has died, start a cold supervisor instead.
 
         Raises HomeError, DeletedRun; a run that cannot be started is removed.
         """
@@ -118,7 +118,7 @@ class WarmSupervisor:
         return self.process
 
     def end(self) -> None:
-        """It is not needed; it ends by itself when it has noticed."""
+        """Dismiss it; it ends by itself once it sees that its input is closed."""
         assert self.process.stdin is not None
         with suppress(OSError):
             self.process.stdin.close()
@@ -127,20 +127,20 @@ class WarmSupervisor:
 
 
 class Starter:
-    """Starts runs; one at once where it was asked to :meth:`warm_up` before, whose cost is memory and no time."""
+    """Starts runs. After :meth:`warm_up`, which costs memory but no time, the next run starts at once."""
 
     def __init__(self) -> None:
         self._warm: WarmSupervisor | None = None
 
     def warm_up(self) -> None:
-        """Have a supervisor and its workers ready for the next run. Raises HomeError."""
+        """Prepare a supervisor and its workers for the next run. Raises HomeError."""
         if self._warm is None:
             self._warm = WarmSupervisor()
 
     def start(self, folder: RunFolder) -> subprocess.Popen[bytes]:
-        """Start a run that is laid out in ``folder``; it outlives its starter. Raises HomeError, DamagedRun."""
+        """Start the run in ``folder``; it outlives this process. Raises HomeError, DamagedRun."""
         if self._warm is None or folder.read().settings.script is not None:
-            return start_supervisor(folder)  # a script has workers of its own, which nobody can warm up
+            return start_supervisor(folder)  # a script has its own workers, which cannot be warmed up
         warm, self._warm = self._warm, None
         try:
             return warm.start(folder)
@@ -149,16 +149,16 @@ class Starter:
             raise
 
     def end(self) -> None:
-        """No more runs will be started."""
+        """Dismiss the warm supervisor, if any: no more runs will be started."""
         if self._warm is not None:
             self._warm.end()
             self._warm = None
 
 
 def find_devices(begun: Callable[[subprocess.Popen[bytes]], object] | None = None) -> dict[str, str]:
-    """The devices of this box by name, the one that ``auto`` means first; takes as long as ``import torch``.
+    """The devices of this machine by name, the one that ``auto`` means first. Takes as long as ``import torch``.
 
-    ``begun`` gets the process that searches, and may kill it. Raises DeviceSearchFailed.
+    ``begun`` receives the search process and may kill it. Raises DeviceSearchFailed.
     """
     with subprocess.Popen(
         command("gradtui.training.devices"),
@@ -171,7 +171,7 @@ def find_devices(begun: Callable[[subprocess.Popen[bytes]], object] | None = Non
             begun(search)
         try:
             found, said = search.communicate()
-        except BaseException:  # ctrl+c: it is not needed any more
+        except BaseException:  # ctrl+c: the search is no longer needed
             search.kill()
             raise
     try:
@@ -183,9 +183,9 @@ def find_devices(begun: Callable[[subprocess.Popen[bytes]], object] | None = Non
 
 
 def check(settings: RunSettings, devices: Mapping[str, str] | None = None) -> None:
-    """Whether a run with these settings can be started here; ``devices`` are looked for where they are needed.
+    """Check that a run with these settings can start on this machine; find ``devices`` if they are needed and not given.
 
-    Raises SettingsError where the box lacks the device, the files of the data set, or the script.
+    Raises SettingsError if the machine lacks the device, the files of the data set, or the script.
     """
     _check_script(settings.anchored())
     name = settings.device
@@ -201,7 +201,7 @@ def check(settings: RunSettings, devices: Mapping[str, str] | None = None) -> No
 
 
 def _check_script(settings: RunSettings) -> None:
-    """Only whether it can be read: it is the workers that run it."""
+    """Check only that the script can be read; the workers run it."""
     if settings.script is None:
         return
     path = Path(settings.directory or "", settings.script)
@@ -216,5 +216,5 @@ def _check_script(settings: RunSettings) -> None:
 
 
 def _shown_path(path: str) -> str:
-    """A path in one line of an error message, its end rather than its beginning."""
+    """A path for a one-line error message; a long path loses its beginning rather than its end."""
     return ascii(path if len(path) <= 200 else "..." + path[-197:])

@@ -1,4 +1,4 @@
-"""The processes that a user's script has started and that are still there when it must end."""
+"""Find and end the processes that a user's script started and left running."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from contextlib import suppress
 from pathlib import Path
 
 TERMINATE_SECONDS = 0.5
-"""How long these processes may take to end after SIGTERM; then SIGKILL follows."""
+"""How long these processes may take to end after SIGTERM, before SIGKILL."""
 KILL_SECONDS = 2.0
-"""How long to go on killing: one that starts others faster than they can be killed must not hold the supervisor up."""
+"""How long to keep killing: a process that spawns others faster than they can be killed must not block the supervisor."""
 POLL_SECONDS = 0.02
 
 
 def find_leftovers(group: int, mark: str) -> dict[int, str]:
-    """The live processes of a process group and, where there is /proc, all others with ``mark`` in their environment.
+    """Find the live processes that are in a process group or have ``mark`` in their environment; needs /proc.
 
-    ``mark`` reads NAME=VALUE; it finds a process that has made a session of its own, too. By process number, the command
-    line of each.
+    ``mark`` has the form NAME=VALUE; it also finds processes that started their own session. Returns the command line of
+    each process by PID.
     """
     found = {}
     for entry in Path("/proc").glob("[1-9]*"):
         pid = int(entry.name)
-        with suppress(OSError, ValueError, IndexError):  # it has ended meanwhile, or is another user's
+        with suppress(OSError, ValueError, IndexError):  # it has ended meanwhile, or belongs to another user
             state, _, its_group = (entry / "stat").read_text(errors="replace").rpartition(")")[2].split()[:3]
             if state in ("Z", "X") or pid == os.getpid():
                 continue
@@ -35,12 +35,13 @@ def find_leftovers(group: int, mark: str) -> dict[int, str]:
 
 
 def end_leftovers(group: int, mark: str) -> dict[int, str]:
-    """End what :func:`find_leftovers` finds, by SIGTERM and then SIGKILL; what that was.
+    """End the processes that :func:`find_leftovers` finds, with SIGTERM and then SIGKILL; return them.
 
-    To be called while ``group`` cannot be another's: before its leader is reaped. Takes KILL_SECONDS at most.
+    Call it before the leader of ``group`` is reaped: after that, another group can get its number. Takes at most
+    KILL_SECONDS.
     """
     ended = find_leftovers(group, mark)
-    if not Path("/proc/self").exists():  # macOS: the group alone, and without names
+    if not Path("/proc/self").exists():  # macOS: only the group, without command lines
         with suppress(OSError):
             os.killpg(group, signal.SIGKILL)
         return ended

@@ -1,4 +1,4 @@
-"""How gradtui starts processes of its own."""
+"""How gradtui starts its own processes."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ SIDE_MARK = "GRADTUI_SIDE"
 
 
 def command(module: str, *arguments: str | Path) -> list[str]:
-    """The command line that runs ``module``'s ``main()`` in a new process of this Python.
+    """The command line that runs ``module``'s ``main()`` in a new process of this Python interpreter.
 
-    The process imports this very gradtui, and nothing from its working directory.
+    The process imports this same gradtui, and nothing from its working directory.
     """
     return [sys.executable, str(_START), module, *map(str, arguments)]
 
 
 def environment() -> dict[str, str]:
-    """The environment of a process that is not part of a user's script, also where a script starts it."""
+    """The environment of a process that is not part of a user's script, even if a script starts it."""
     return {name: value for name, value in os.environ.items() if name != SIDE_MARK}

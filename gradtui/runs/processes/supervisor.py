@@ -1,15 +1,15 @@
 """The process that owns a run: ``gradtui.runs.processes.supervisor RUN_FOLDER``, or ``... --warm LOCK``.
 
-It starts a worker for each variant, hands out turns, does what the request files in the folder ask for, and writes
-run.json. A warm one has no folder yet: its workers import torch and wait, and the folder is read from standard input;
-where that ends first, all of them end. LOCK is the file that it has locked since its start; see launch.py.
+It starts a worker for each variant, grants turns, acts on the request files in the folder, and writes run.json. A warm
+supervisor has no folder yet: its workers import torch and wait, and it reads the folder from standard input. If that ends
+first, it ends with its workers. LOCK is the file that it has locked since its start; see launch.py.
 
-A worker that hangs is told in run.json's ``note``, and no more: a step may take long. With ``schedule=turns`` it keeps
-its turn meanwhile, so the other variant waits: beside a process that may be computing its times would not compare.
-Whoever does not want to wait stops the run, which then ends the one that hangs by force and the other in order.
+A hanging worker is only reported, in run.json's ``note``, because a step may take long. With ``schedule=turns`` it keeps
+its turn, so the other variant waits: next to a process that may be computing, its times would not be comparable. A user
+who does not want to wait stops the run, which kills the hanging worker and ends the other one in order.
 
-A variant that fails (a full disk, no memory, a bug) leaves the other alone: it goes on, and fails by itself where it has
-the same trouble.
+If one variant fails (full disk, out of memory, a bug), the other keeps running, and fails by itself if it has the same
+problem.
 """
 
 from __future__ import annotations
@@ -34,21 +34,21 @@ from gradtui.runs.state import DamagedRun, RunState, now, with_variant
 SCRIPT_WORKER = "gradtui.compare.script_worker"
 
 TURN_SECONDS = 0.08
-"""Long, as the first steps of a turn are slow (caches cold, threads asleep); short enough to stop within 200 ms, and to
-have rows on disk within 100 ms."""
+"""Long, because the first steps of a turn are slow (cold caches, sleeping threads); short enough to stop within 200 ms and
+to have rows on disk within 100 ms."""
 
 POLL_SECONDS = 0.03
 NO_LIMIT = 1_000_000_000
 STATE_SECONDS = 2.0
-"""How often run.json tells how far the variants are, beside every change of status, and that the supervisor lives."""
+"""How often to write progress to run.json, besides every change of status, and to show that the supervisor is alive."""
 END_SECONDS = 60.0
-"""How long to try to write the last run.json to a home that is out of reach."""
+"""How long to keep trying to write the last run.json to an unreachable home."""
 MISSED_LOOKS = 3
-"""After this many looks in a row, one per STATE_SECONDS, at a run folder that is not there, it has been deleted."""
+"""After this many consecutive checks, one per STATE_SECONDS, that find no run folder, the run counts as deleted."""
 
 
 class Run:
-    """A run under way: its workers, its turns and its state."""
+    """A run in progress: its workers, its turns and its state."""
 
     def __init__(self, folder: RunFolder, workers: list[Worker]) -> None:
         self.folder = folder
@@ -66,7 +66,7 @@ class Run:
             worker.send(run=str(folder.path), side=worker.side)
 
     def supervise(self) -> None:
-        """Until both variants have ended. Nothing here waits without a limit."""
+        """Supervise until both variants have ended. No wait here is unbounded."""
         self.folder.reserve()
         with selectors.DefaultSelector() as selector:
             for worker in self.workers:
@@ -87,7 +87,7 @@ class Run:
         statuses = {variant.status for variant in self.state.variants.values()}
         worst = next(status for status in ("failed", "stopped", "finished") if status in statuses)
         self.state = replace(self.state, status=worst, ended=now())
-        self.folder.release()  # only now: before, the workers would have used it up
+        self.folder.release()  # only now: earlier, the workers would have used it up
         self._write_end()
 
     def request_stop(self) -> None:
@@ -118,11 +118,11 @@ class Run:
                 self._note_memory(name, event)
 
     def _bury_the_dead(self) -> None:
-        """Record how workers ended whose processes are gone; end those that only their pipes have left."""
+        """Record how exited workers ended; kill workers that linger after their pipes have closed."""
         for worker, name in zip(self.workers, self.names, strict=True):
             if worker.ended or not (worker.exited or (worker.pipe_ended and not worker.lingers())):
                 continue
-            self._listen_to(worker)  # what it said last
+            self._listen_to(worker)  # its last messages
             finished = self.state.variants[name].status == "finished"
             died = worker.bury(self.folder.log(name), alone=finished)
             if self.state.variants[name].status == "running":
@@ -166,7 +166,7 @@ class Run:
             return
         alive = [worker for worker in self.workers if not (worker.ended or worker.pipe_ended)]
         if not all(worker.ready for worker in alive):
-            return  # both begin together
+            return  # both start together
         if self.state.status == "paused":
             if not any(worker.computing for worker in alive) and self.folder.take_step_request():
                 for worker in alive:
@@ -194,14 +194,14 @@ class Run:
         return []
 
     def _write(self) -> None:
-        """Say how far the run is. Where the disk is full that waits: the workers may still find room, or fail by name."""
+        """Write progress to run.json. A full disk is no error yet: the workers may still find space, or report the failure."""
         self._written = time.monotonic()
         self.folder.beat()
         with suppress(OSError):
             self.folder.write(self.state)
 
     def _write_end(self) -> None:
-        """The last run.json: a home that is out of reach for a moment must not make the run look lost."""
+        """Write the last run.json, with retries: a briefly unreachable home must not make the run look lost."""
         deadline = time.monotonic() + END_SECONDS
         while True:
             self.folder.beat()
@@ -217,18 +217,18 @@ class Run:
                 return
 
     def _stop_if_deleted(self) -> None:
-        """A run whose folder is gone can be neither seen nor stopped by anybody: it ends."""
+        """Stop a run whose folder is gone: nobody can see or stop it any more."""
         self._missed = self._missed + 1 if self.folder.is_gone else 0
         if self._missed == MISSED_LOOKS:
             self.request_stop()
 
 
 def _workers_of(folder: RunFolder, umask: int) -> list[Worker]:
-    """Cold workers. A user's script gets the user's own ``umask``."""
+    """Start cold workers. A user's script gets the user's own ``umask``."""
     settings = folder.read().settings
     if settings.script is None:
         return [Worker(0), Worker(1)]
-    # Both sides see sets of strings in the same order; what a user has set himself stands.
+    # Both sides see sets of strings in the same order; a hash seed that the user has set is kept.
     shared = {"PYTHONHASHSEED": os.environ.get("PYTHONHASHSEED") or str(settings.seed % 2**32)}
     return [
         Worker(side, SCRIPT_WORKER, {**shared, SIDE_MARK: f"{folder.path}:{side}"}, umask, ASK_SCRIPT_SECONDS)
@@ -237,7 +237,7 @@ def _workers_of(folder: RunFolder, umask: int) -> list[Worker]:
 
 
 def _assigned(lock: Path) -> RunFolder | None:
-    """The run that a warm supervisor is given; None where its starter ends first."""
+    """Wait for the run of a warm supervisor; None if its starter ends first."""
     path = sys.stdin.readline().rstrip("\n")
     if not path:
         with suppress(OSError):
@@ -251,7 +251,7 @@ def _assigned(lock: Path) -> RunFolder | None:
 
 
 def _not_started(folder: RunFolder, error: OSError) -> str:
-    """Why, in a line for the log; in run.json too if that can still be written."""
+    """Say why the run did not start, in a line for the log; also write it to run.json if that is still possible."""
     what = "no space left for" if error.errno in NO_SPACE else "cannot write"
     why = f"{what} {error.filename} ({reason(error, error.filename)})"
     folder.release()
@@ -264,7 +264,7 @@ def _not_started(folder: RunFolder, error: OSError) -> str:
 
 
 def main() -> None:
-    umask = os.umask(0o077)  # run folders are their user's alone
+    umask = os.umask(0o077)  # run folders are private to their user
     if sys.argv[1] == "--warm":
         workers = [Worker(0), Worker(1)]
         assigned = _assigned(Path(sys.argv[2]))

@@ -22,24 +22,24 @@ from gradtui.runs.processes.spawn import SIDE_MARK, command
 from gradtui.runs.safe_open import last_bytes
 
 HANG_SECONDS = 10.0
-"""A worker that computes for so long and ends no turn is said to hang. A single step may take that long: it is only said."""
+"""A worker whose turn takes longer is reported as hanging. It is only reported, because a single step may take that long."""
 
 ASK_SECONDS, TERMINATE_SECONDS, ASK_SCRIPT_SECONDS = 1.0, 5.0, 4.0
-"""How long a worker that was asked to stop may take before SIGTERM, and after that before SIGKILL. One that runs a
-user's script ends it by itself: the script may have something to put in order."""
+"""How long a worker may take to stop before SIGTERM, and after that before SIGKILL. A worker that runs a user's script
+ends the script itself and gets more time, because the script may have to clean up."""
 
 LEAVE_SECONDS = 10.0
-"""How long a process may take to end once it has closed its pipes: python's and torch's own teardown can take seconds."""
+"""How long a process may take to end after it closes its pipes: Python's and torch's teardown can take seconds."""
 
 UNANNOUNCED = "its process ended before it could say how"
 WITHOUT_PIPES = "its process closed its pipes, or replaced itself by another program: what it did then cannot be recorded"
 
 
 class Worker:
-    """One variant's process. ``hangs`` says that no turn of it came to its end for HANG_SECONDS.
+    """One variant's process. ``hangs`` means that its turn has lasted longer than HANG_SECONDS.
 
-    It is alive until its process has ended, whatever has become of its pipes: a script may close them, or replace itself by
-    another program.
+    It is alive until its process has ended, regardless of its pipes: a script may close them, or replace itself by another
+    program.
     """
 
     def __init__(
@@ -50,9 +50,11 @@ class Worker:
         umask: int = -1,
         ask_seconds: float = ASK_SECONDS,
     ) -> None:
-        """``module`` is what it runs; ``environment`` are variables that it gets beside this process's own; ``umask`` is its
-        own, where that is not -1; ``ask_seconds`` is how long it may take to stop before it is made to. One with a SIDE_MARK in
-        its environment gets a session of its own, and the processes that it leaves behind can be ended with it.
+        """Start a process that runs ``module``.
+
+        ``environment`` has variables to add to this process's environment; ``umask`` is its umask, unless -1;
+        ``ask_seconds`` is how long it may take to stop before it is forced to. With a SIDE_MARK in ``environment`` it gets
+        its own session, and the processes it leaves behind can be ended with it.
         """
         self.side = side
         self._ask_seconds = ask_seconds
@@ -62,7 +64,7 @@ class Worker:
         self.ended = False
         self.hangs = False
         self.pipe_ended = False
-        """There will be no more events from it."""
+        """It will send no more events."""
         self._mark = f"{SIDE_MARK}={environment[SIDE_MARK]}" if SIDE_MARK in environment else None
         self._early_words = _scratch()  # what it prints before it knows its log
         self.process = subprocess.Popen(
@@ -93,11 +95,11 @@ class Worker:
 
     @property
     def due(self) -> bool:
-        """Whether it may compute, now that its pace allows it."""
+        """Whether it is idle and its pace allows the next turn."""
         return self.idle and time.monotonic() >= self._not_before
 
     def give_turn(self, seconds: float, steps: int, pace: float = 0) -> None:
-        """Let it compute for so long, at most so many steps; with a pace, the next turn is due when these are."""
+        """Grant a turn of at most ``seconds`` and ``steps``. A ``pace`` (steps per second) delays the next turn accordingly."""
         self.computing = True
         self._turn_began = time.monotonic()
         if pace:
@@ -105,30 +107,30 @@ class Worker:
         self.send(turn=seconds, steps=steps)
 
     def end_turn(self) -> None:
-        """It said that it is done."""
+        """Record that it reported the end of its turn."""
         self.computing = self.hangs = False
 
     def look(self) -> None:
-        """Find out whether it hangs; one that ended while it hung goes down as such."""
+        """Set ``hangs`` if its turn has lasted too long; only the end of the turn or of its pipes resets it."""
         if self.computing and time.monotonic() - self._turn_began > HANG_SECONDS:
             self.hangs = True
 
     def stop(self) -> bool:
-        """Ask it to stop, and insist where it does not: to be called until it has ended. Whether force was used.
+        """Ask it to stop, then force it; call this until it has ended. Returns whether force was used.
 
-        One that is not ready has no rows yet and may be in a long import: it is not asked.
+        A worker that is not ready has no rows yet and may be in a long import: it is killed at once.
         """
         now = time.monotonic()
         self._stop_began = self._stop_began or now
-        # One whose pipes have ended hears nothing: there is no point in waiting for its answer.
+        # Without pipes it cannot read the request: there is no point in waiting for an answer.
         waited = now - self._stop_began + (self._ask_seconds if self.pipe_ended else 0)
         if not self.ready:
             self._signal(signal.SIGKILL)
         elif not self._asked:
             self._asked = True
             if self.idle:
-                self.computing, self._turn_began = True, now  # with its end
-            self.send(stop=True)  # one that computes hears of it when its turn ends; one that runs a script, at once
+                self.computing, self._turn_began = True, now  # busy ending
+            self.send(stop=True)  # read when its turn ends; a worker that runs a script reads it at once
             return False
         elif waited > self._ask_seconds + TERMINATE_SECONDS:
             self._signal(signal.SIGKILL)
@@ -139,13 +141,13 @@ class Worker:
         return True
 
     def _signal(self, number: signal.Signals) -> None:
-        """Its number is its own until :meth:`bury` reaps it."""
+        """Send a signal. The PID cannot be reused until :meth:`bury` reaps the process."""
         with suppress(ProcessLookupError):
             os.kill(self.process.pid, number)
 
     @property
     def exited(self) -> bool:
-        """Whether its process has ended, found out without reaping it."""
+        """Whether its process has ended. Does not reap it."""
         if self.process.returncode is not None:
             return True
         try:
@@ -154,7 +156,7 @@ class Worker:
             return True
 
     def lingers(self) -> bool:
-        """Whether its process lives on without pipes. One that does so for LEAVE_SECONDS is killed."""
+        """Whether its process is still alive without pipes. After LEAVE_SECONDS it is killed."""
         if self.exited:
             return False
         if time.monotonic() - self._pipe_ended_at > LEAVE_SECONDS:
@@ -163,10 +165,10 @@ class Worker:
         return True
 
     def bury(self, log: Path, *, alone: bool) -> str:
-        """Reap its process, which has exited; why it ended where it did not say so itself, in one line.
+        """Reap its process, which has exited; return in one line why it ended, in case it did not report that itself.
 
-        ``log`` has its last words, or gets them. Unless it may leave processes ``alone``, those that it has started are ended,
-        by name in the log.
+        ``log`` contains its last output, or receives it. Unless ``alone``, the processes that it started are ended and listed
+        in the log.
         """
         if self._mark is not None and not alone:
             ended = end_leftovers(self.process.pid, self._mark)
@@ -177,7 +179,7 @@ class Worker:
         return self._how_it_died(log, self.process.wait())
 
     def send(self, **message: object) -> None:
-        """Tell it something. A worker that has died is told in vain: the end of its output says so."""
+        """Send it a message. Does nothing if the worker has died: the end of its output shows that."""
         assert self.process.stdin is not None
         try:
             self.process.stdin.write(json.dumps(message).encode() + b"\n")
@@ -186,7 +188,7 @@ class Worker:
             pass
 
     def events(self) -> Iterator[dict[str, Any]]:
-        """The messages that have arrived. A script can write to any descriptor: what is no message is left out."""
+        """The messages that have arrived. Anything else is skipped, since a script can write to any descriptor."""
         try:
             chunk = os.read(self.stdout.fileno(), 65_536)
         except BlockingIOError:
@@ -202,7 +204,7 @@ class Worker:
                     yield message
 
     def _how_it_died(self, log: Path, code: int) -> str:
-        if not os.path.lexists(log):  # it died before it could open it
+        if not os.path.lexists(log):  # it died before it could open the log
             self._early_words.seek(0)
             words = self._early_words.read()
             with suppress(OSError), open(log, "xb", opener=private.opener) as file:
@@ -221,7 +223,7 @@ class Worker:
 
 
 def _scratch() -> IO[bytes]:
-    """A file that has no name; where there is no room for one, what is written to it is lost."""
+    """A file without a name; if none can be created, what is written to it is lost."""
     try:
         return tempfile.TemporaryFile()
     except OSError:

@@ -1,1 +1,1 @@
-"""What the rows of a run say: its numbers, its curves, and the verdicts on claims."""
+"""The results of a run: its numbers, its curves, and the verdicts on claims."""

@@ -1,4 +1,4 @@
-"""The axes of the charts: ranges that stay put, ticks at round numbers, linear or logarithmic."""
+"""The axes of the charts: stable ranges, ticks at round numbers, linear or logarithmic."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Axis:
-    """A y axis from ``low`` to ``high``; logarithmic: from ``10**low`` to ``10**high``."""
+    """An axis from ``low`` to ``high``, or, if ``log``, from ``10**low`` to ``10**high``."""
 
     low: float
     high: float
     log: bool = False
 
     def place(self, value: float) -> float:
-        """Where a value stands between 0, the bottom, and 1, the top; nan where it has no place: a gap."""
+        """The position of a value from 0 (bottom) to 1 (top); nan if it has none, which leaves a gap."""
         if not math.isfinite(value) or (self.log and value <= 0):
             return math.nan
         if self.log:
             value = math.log10(value)
-        return (value / 2 - self.low / 2) / (self.high / 2 - self.low / 2)  # halved: the largest floats do not overflow
+        return (value / 2 - self.low / 2) / (self.high / 2 - self.low / 2)  # halved, so that large floats do not overflow
 
     def ticks(self, most: int) -> list[tuple[float, str]]:
-        """At most ``most`` places with their labels, from the bottom up."""
+        """At most ``most`` positions with their labels, from the bottom up."""
         if self.log:
             gap = max(1, math.ceil((self.high - self.low) / max(1, most - 1)))
             exponents = range(math.ceil(self.low), math.floor(self.high) + 1, gap)
@@ -34,11 +34,11 @@ class Axis:
 
 
 UNIT_AXIS = Axis(0.0, 1.0)
-"""The axis of a chart that has nothing to show yet."""
+"""The axis of a chart with nothing to show yet."""
 
 
 def round_up(value: float) -> float:
-    """The next of 1, 2, 5, 10, 20, 50 ... (times any power of ten) from ``value`` up."""
+    """Round up to the next of ..., 1, 2, 5, 10, 20, 50, ...; 1.0 if ``value`` is not positive and finite."""
     if not 0 < value < math.inf:
         return 1.0
     power = 10.0 ** max(-300, min(307, math.floor(math.log10(value))))
@@ -46,7 +46,7 @@ def round_up(value: float) -> float:
 
 
 def tick_label(value: float, step: float) -> str:
-    """A tick in as few characters as tell it from its neighbours."""
+    """A tick label with as few characters as distinguish it from its neighbours."""
     if value == 0:
         return "0"
     if abs(value) >= 99_999 or step < 0.0005:
@@ -56,7 +56,7 @@ def tick_label(value: float, step: float) -> str:
 
 
 def linear_axis(low: float, high: float, before: Axis | None = None) -> Axis:
-    """An axis that holds ``low`` to ``high`` (and what ``before`` held) and ends at round numbers; 0 is on it where near."""
+    """An axis with round ends that covers ``low`` to ``high``, 0, and what ``before`` covered."""
     if low > high:
         return before or UNIT_AXIS
     if before is not None and before.low <= low and high <= before.high:
@@ -71,7 +71,7 @@ def linear_axis(low: float, high: float, before: Axis | None = None) -> Axis:
 
 
 def log_axis(low: float, high: float, before: Axis | None = None) -> Axis:
-    """An axis over the decades that hold the positive values ``low`` to ``high``, and what ``before`` held."""
+    """An axis of whole decades that covers the positive values ``low`` to ``high`` and what ``before`` covered."""
     if not 0 < low <= high:
         return before or Axis(-1.0, 1.0, log=True)
     bottom, top = math.floor(math.log10(low)), math.ceil(math.log10(high))

@@ -1,8 +1,8 @@
-"""What two articles claim of zero_grad(), and what this run says of each claim.
+"""What two articles claim about zero_grad(), and a run's verdict on each claim.
 
-A verdict is given only where the run's numbers carry it. "holds" means: in this run, the left side does what the article
-says of training with zero_grad() and the right side what it says of training without. Two sides of one policy differ in
-nothing, so there no claim of a difference may hold.
+A verdict is given only if the run's numbers support it. "holds" means that in this run, the left side does what the article
+says about training with zero_grad(), and the right side what it says about training without. If both sides have the same
+policy, they do not differ, so no claim of a difference may hold.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from gradtui.runs.results.wording import count, megabytes, number, percent
 HOLDS, FAILS, UNKNOWN = "holds", "does not hold", "cannot tell"
 
 SMALLEST_TIME_DIFFERENCE = 0.03
-"""Differences in time up to this share are seen between two measurements of the very same work."""
+"""Two measurements of the same work differ in time by up to this share."""
 
 SMALLEST_MEMORY_DIFFERENCE = 0.05
 SMALLEST_GROWTH_MB = 16.0
-"""Processes that do the same differ by so much; smaller differences say nothing."""
+"""Processes that do the same work differ by up to this much, so smaller differences say nothing."""
 
 FEW_POINTS = 8
-"""A curve of fewer points has no shape to speak of."""
+"""A curve with fewer points is too short to judge its shape."""
 
 
 @dataclass(frozen=True)
@@ -51,12 +51,12 @@ class _Claim:
 
 
 def judge(evidence: RunEvidence) -> list[Claim]:
-    """Every claim, judged by one run."""
+    """Judge every claim by one run."""
     return [Claim(claim.text, claim.article, *claim.judge(evidence)) for claim in CLAIMS]
 
 
 def _incomparable(run: RunEvidence) -> Finding | None:
-    """Why losses of the two sides cannot be compared at all, if so."""
+    """Why the losses of the two sides cannot be compared at all; None if they can."""
     if min(run.left.steps, run.right.steps) == 0:
         return "", UNKNOWN, "one side has no steps"
     if run.settings.init == "independent":
@@ -67,7 +67,7 @@ def _incomparable(run: RunEvidence) -> Finding | None:
 
 
 def _no_single_curve(run: RunEvidence) -> Finding | None:
-    """Why the losses of the two sides are not compared as curves, if so."""
+    """Why the losses of the two sides cannot be compared as curves; None if they can."""
     optimizers = max(run.left.optimizers, run.right.optimizers)
     if optimizers > 1:
         return "", UNKNOWN, f"the losses of {optimizers} optimizers stand in one curve"
@@ -91,7 +91,7 @@ def _converges_faster(run: RunEvidence) -> Finding:
         return measured, UNKNOWN, "neither side got there"
     if left is None or right is None:
         return measured, HOLDS if right is None else FAILS, "only one side got there"
-    # Steps of a side that takes k batches are counted in samples, as both see the same samples.
+    # Compare in samples: a step of a side may take k batches, and both sides see the same samples.
     reach = left * run.settings.step_samples(0), right * run.settings.step_samples(1)
     if reach[0] == reach[1]:
         return measured, FAILS, "both got there at the same step"
@@ -155,7 +155,7 @@ def _time_shorter(run: RunEvidence) -> Finding:
 
 
 def median_interval(values: Sequence[float]) -> tuple[float, float]:
-    """An interval that holds the median with 95 %, from the order of the values alone (the sign test turned round)."""
+    """A 95 % confidence interval of the median, from the order of the values alone (the inverted sign test)."""
     ordered, n = sorted(values), len(values)
     below, rank = 0.0, 0
     while rank < n // 2:  # the largest rank whose tail of the binomial distribution is at most 2.5 %
@@ -262,7 +262,7 @@ CLAIMS = (
 
 
 def as_text(claims: Sequence[Claim], width: int = 100) -> str:
-    """The claims in plain text: a line each with its verdict, then what was measured and why."""
+    """The claims as plain text: a line each with its verdict, then what was measured and why."""
     lines = []
     for claim in claims:
         lines.append(f"{claim.verdict:<14} {claim.claim} (article {claim.article})")

@@ -1,6 +1,6 @@
-"""What a run's rows say, gathered as they arrive: the numbers of the results table and the grounds of the verdicts.
+"""Statistics gathered from a run's rows as they arrive, for the results table and the verdicts.
 
-What is kept does not grow with the run.
+Memory use does not grow with the run.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from gradtui.runs.tail import Columns
 from gradtui.settings import RunSettings
 
 EXPLODES = 1000.0
-"""A loss above so many times the first one has exploded."""
+"""A loss has exploded once it exceeds the first loss by this factor."""
 
 
 @dataclass
 class BlockMeans:
-    """The means of equal stretches of a sequence, at most ``most`` of them: when there are more, pairs become one."""
+    """The means of equal stretches of a sequence, fewer than ``most`` of them: at that number, pairs are merged."""
 
     most: int = 128
     size: int = 1
     means: list[float] = field(default_factory=list)
-    _sums: list[float] = field(default_factory=list)  # of the whole parts of the stretch that is not full yet
+    _sums: list[float] = field(default_factory=list)  # of the complete parts of the unfinished stretch
     _rest: list[float] = field(default_factory=list)
 
     def extend(self, values: Sequence[float]) -> None:
-        """A stretch of more than BLOCK values is the sum of its blocks: the means do not depend on how the values arrive."""
+        """Add values. Stretches longer than BLOCK are summed by blocks, so the means do not depend on how values arrive."""
         at = 0
         while at < len(values):
             part = min(self.size, BLOCK)
@@ -43,7 +43,7 @@ class BlockMeans:
                 self._rest.clear()
 
     def extend_span(self, span: Span) -> None:
-        """The values of a span; of a whole block the sum is enough."""
+        """Add the values of a span; for a whole block, its sum is enough."""
         if span.total is not None and self.size >= BLOCK and not self._rest:
             self._add_sum(span.total, BLOCK)
         else:
@@ -61,7 +61,7 @@ class BlockMeans:
 
     @property
     def all(self) -> list[float]:
-        """The means, with that of the unfinished last stretch."""
+        """The means, including that of the unfinished last stretch."""
         count = len(self._sums) * BLOCK + len(self._rest)
         return [*self.means, total([*self._sums, total(self._rest)]) / count] if count else list(self.means)
 
@@ -76,7 +76,7 @@ class GradientExcess:
 
 @dataclass
 class Evidence:
-    """One variant's. Steps count from 1; losses are as recorded, nan and the infinities among them."""
+    """One variant's evidence. Steps count from 1; losses are as recorded, including nan and the infinities."""
 
     steps: int = 0
     first_loss: float | None = None
@@ -95,7 +95,7 @@ class Evidence:
     gradient_ratios: BlockMeans = field(default_factory=lambda: BlockMeans(most=4096))
 
     def add_steps(self, rows: Columns) -> None:
-        """Rows of the step file."""
+        """Add rows of the step file."""
         losses, steps = rows.values["loss"], rows.values["step"]
         if not losses:
             return
@@ -106,7 +106,7 @@ class Evidence:
             self._look_through(span, steps)
             self.loss_blocks.extend_span(span)
         self.step_times.add(rows.values["seconds"])
-        numbers = rows.values.get("optimizer")  # of a script that has several: nan elsewhere
+        numbers = rows.values.get("optimizer")  # of a script with several optimizers; nan otherwise
         if numbers and numbers[0] == numbers[0]:
             self.optimizers = max(self.optimizers, int(max(numbers)))
         norms, fresh = rows.values["grad_norm"], rows.values["fresh_grad_norm"]
@@ -118,13 +118,13 @@ class Evidence:
             self.gradient_ratios.extend(ratios)
 
     def add_epochs(self, rows: Columns) -> None:
-        """Rows of the epoch file."""
+        """Add rows of the epoch file."""
         known = [accuracy for accuracy in rows.values["accuracy"] if not math.isnan(accuracy)]
         if known:
             self.accuracy = known[-1]
 
     def _look_through(self, span: Span, steps: Sequence[float]) -> None:
-        """The losses of some steps."""
+        """Add a span of losses."""
         assert self.first_loss is not None
         if not span.finite and self.diverged_at is None:
             self.diverged_at = int(steps[span.first_not_finite])
@@ -138,18 +138,18 @@ class Evidence:
 
     @property
     def seconds(self) -> float:
-        """The training time."""
+        """The training time, in seconds."""
         return self.step_times.seconds
 
     def step_ms(self, *shares: float) -> list[float | None]:
-        """The time that each ``share`` of the steps took at most, in milliseconds; the mean of the middle two for a median."""
+        """Quantiles of the time per step in milliseconds, one per share; for 0.5, the mean of the middle two."""
         return self.step_times.in_milliseconds(*shares)
 
-    # The grounds of the verdicts
+    # The basis of the verdicts
 
     @property
     def blocks(self) -> list[float]:
-        """The means of the loss over stretches of the run: step by step where there are few."""
+        """The mean losses over equal stretches of the run; single steps if there are few."""
         return self.loss_blocks.all
 
     @property
@@ -158,23 +158,23 @@ class Evidence:
 
     @property
     def final_loss(self) -> float:
-        """The mean loss over the last tenth of the run; nan where it is not finite."""
+        """The mean loss over the last tenth of the run; nan if it is not finite."""
         blocks = self.blocks
         last = blocks[-max(1, len(blocks) // 10) :]
         mean = sum(last) / len(last) if last else math.nan
         return mean if math.isfinite(mean) else math.nan
 
     def converged_at(self, share: float) -> int | None:
-        """The first step from which on the loss stays at or below a ``share`` of the first loss; None where it does not."""
+        """The step from which the loss stays at or below ``share`` times the first loss; None if it never does."""
         limit = share * (self.first_loss or 0)
         blocks = self.blocks
-        above = [i for i, mean in enumerate(blocks) if not mean <= limit]  # also where it is nan
+        above = [i for i, mean in enumerate(blocks) if not mean <= limit]  # also if it is nan
         at = above[-1] + 1 if above else 0
         return None if at >= len(blocks) else at * self.loss_blocks.size + 1
 
     @property
     def share_of_rises(self) -> float | None:
-        """In how many of the stretches of the run the loss rose by more than 1 % of the first loss."""
+        """The share of the run's stretches in which the loss rose by more than 1 % of the first loss; None if too few."""
         blocks = self.blocks
         if len(blocks) < 8:
             return None
@@ -184,7 +184,7 @@ class Evidence:
 
     @property
     def gradient_excess(self) -> GradientExcess | None:
-        """None where no step after the first was measured."""
+        """How the applied gradients compare with the fresh ones; None if no step after the first was measured."""
         ratios = self.gradient_ratios.all
         if not ratios:
             return None
@@ -193,7 +193,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class RunEvidence:
-    """Both variants', and the ratios left / right of the timing probe's blocks."""
+    """Both variants' evidence, and the left / right ratios of the timing probe's blocks."""
 
     settings: RunSettings
     left: Evidence
@@ -207,12 +207,12 @@ class RunEvidence:
 
 
 def first_losses_differ(left: Evidence, right: Evidence) -> bool:
-    """Whether two sides that nothing has told apart before their first step differ in its loss."""
+    """Whether the first losses differ, although nothing distinguishes the sides before their first step."""
     return None not in (left.first_loss, right.first_loss) and repr(left.first_loss) != repr(right.first_loss)
 
 
 def block_ratios(rows: Columns) -> list[float]:
-    """The ratio left / right of every complete block of the timing probe: two slices of each side, in the order ABBA."""
+    """The left / right ratio of every complete block of the timing probe: two slices per side, in the order ABBA."""
     blocks: dict[float, tuple[list[float], list[float]]] = {}
     for block, side, seconds in zip(*(rows.values[name] for name in ("block", "side", "seconds_per_batch")), strict=True):
         blocks.setdefault(block, ([], []))[int(side) & 1].append(seconds)

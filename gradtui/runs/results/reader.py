@@ -1,4 +1,4 @@
-"""The numbers of the results table, made from the rows of a run as they arrive."""
+"""The numbers of the results table, computed from the rows of a run as they arrive."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from gradtui.runs.state import DELETED, DamagedRun, DeletedRun, RunState, Varian
 from gradtui.runs.tail import Columns, CsvTail
 
 RESULT_COLUMNS = tuple(name for name in STEP_COLUMNS if name != "epoch")
-"""The columns that the results and the curves are made of."""
+"""The columns that the results and the curves need."""
 
 
 @dataclass(frozen=True)
 class VariantResults:
-    """One side of a run in numbers; None where it is not known (yet).
+    """One side of a run in numbers; None for a number that is not known (yet).
 
     ``diverged_at`` is the first step whose loss is not finite, ``exploded_at`` the first whose loss is above 1,000 times
-    the first one, ``seconds`` the training time, ``step_ms_*`` the time
-    per step in milliseconds, ``final_grad_norm`` the norm of the gradient that the optimizer applied when it was last
-    measured, ``peak_memory_mb`` in 10**6 bytes, ``memory_growth_mb`` from the end of the first turn to that of the last.
+    the first one, ``seconds`` the training time, ``step_ms_*`` the time per step in milliseconds, ``final_grad_norm`` the
+    last measured norm of the gradient that the optimizer applied, ``peak_memory_mb`` the peak memory in 10**6 bytes,
+    ``memory_growth_mb`` its growth from the end of the first turn to the end of the last.
     """
 
     status: str
@@ -48,21 +48,21 @@ class VariantResults:
 
 @dataclass(frozen=True)
 class RunResults:
-    """What a run has shown so far: the state of run.json and the numbers of both variants, left first."""
+    """The results of a run so far: the state in run.json and the numbers of both variants, left first."""
 
     state: RunState
     variants: Mapping[str, VariantResults]
     claims: Sequence[Claim] = ()
     notes: Sequence[str] = ()
-    """What must be known with them."""
+    """Caveats to show with the results."""
 
     @property
     def last_step(self) -> int:
-        """Where the axis of steps ends."""
+        """Right end of the step axis."""
         return last_step(self.state, max(variant.steps for variant in self.variants.values()))
 
     def as_json(self) -> dict[str, Any]:
-        """Fit for ``json.dumps(..., allow_nan=False)``: nan and the infinities become the strings that CSV has."""
+        """A dict for ``json.dumps(..., allow_nan=False)``: nan and the infinities become strings, as in the CSV files."""
         return {
             "run": self.state.id,
             "status": self.state.status,
@@ -77,9 +77,9 @@ class RunResults:
 
 
 def last_step(state: RunState, taken: int) -> int:
-    """Where the axis of steps ends when so many were taken: at the last one planned.
+    """Right end of the step axis: the last planned step.
 
-    Where nobody knows before how many there will be, at a round number while the run goes on.
+    If it is not known in advance: ``taken``, rounded up to a round number while the run is live.
     """
     unplanned = round(round_up(taken)) if state.live else taken
     return max(state.settings.planned_steps(side) or unplanned for side in (0, 1))
@@ -90,9 +90,9 @@ def _json_number(value: object) -> object:
 
 
 class RunReader:
-    """Follows a run folder. :meth:`advance` reads what is new; :meth:`results` sums up what was read.
+    """Follows a run folder. :meth:`advance` reads what is new; :meth:`results` summarizes what was read.
 
-    The rows of steps have ``columns``: whoever does without the epoch reads quicker.
+    The rows of steps have ``columns``; reading is faster without the epoch.
     """
 
     def __init__(self, folder: RunFolder, columns: tuple[str, ...] = STEP_COLUMNS) -> None:
@@ -101,15 +101,15 @@ class RunReader:
         names = self.state.settings.variants
         self.evidence = {name: Evidence() for name in names}
         extra = (*GRADIENT_COLUMNS, *(SCRIPT_COLUMNS if self.state.settings.script is not None else ()))
-        packs = self.state.settings.script is None and "epoch" not in columns  # all that packed rows have
+        packs = self.state.settings.script is None and "epoch" not in columns  # packed rows have neither
         self._steps = {
             name: CsvTail(folder.steps_csv(name), columns, extra, folder.packed(name) if packs else None) for name in names
         }
         self._epochs = {name: CsvTail(folder.epochs_csv(name), EPOCH_COLUMNS) for name in names}
 
     def refresh_state(self) -> RunState:
-        """Observe the run again. If its folder is gone the status is ``deleted``; if run.json cannot be read the last known
-        state stands."""
+        """Observe the run again. If its folder is gone, the status is ``deleted``; if run.json cannot be read, the last known
+        state is kept."""
         try:
             self.state = self.folder.observe()
         except DeletedRun:
@@ -119,7 +119,7 @@ class RunReader:
         return self.state
 
     def advance(self, variants: Sequence[str] = ()) -> tuple[dict[str, Columns], dict[str, Columns]]:
-        """The new rows of these variants, or both, steps and epochs, at most a chunk of each; both empty when all is read."""
+        """Read new step and epoch rows of these variants (default: both), at most a chunk each."""
         variants = variants or [*self.evidence]
         steps = {name: rows for name in variants if (rows := self._steps[name].read()) is not None}
         epochs = {name: rows for name in variants if (rows := self._epochs[name].read()) is not None}
@@ -130,7 +130,7 @@ class RunReader:
         return steps, epochs
 
     def take_variant(self, name: str, other: RunReader) -> None:
-        """What another reader of this run has read of one variant; from there on it is read here."""
+        """Take over what another reader of this run has read of one variant, and continue from there."""
         self.evidence[name], self._steps[name], self._epochs[name] = (
             other.evidence[name],
             other._steps[name],
@@ -138,7 +138,7 @@ class RunReader:
         )
 
     def results(self) -> RunResults:
-        """The numbers so far; the claims are judged when the run has ended."""
+        """The numbers so far; the claims are judged once the run has ended."""
         variants = {name: self._variant(name) for name in self.evidence}
         notes = [*self.state.settings.notes, *script_notes(self.folder, self.state.settings, list(self.evidence.values()))]
         return RunResults(self.state, variants, () if self.state.live else judge(self._run_evidence()), notes)
@@ -167,7 +167,7 @@ class RunReader:
         )
 
     def _status_of(self, variant: VariantState) -> str:
-        """A side is finished when the run is; one that has come to its end before the other is done."""
+        """The status to show: a side that finishes first is ``done``, and ``finished`` only once the run is."""
         if variant.status == "running":
             return self.state.status
         return "done" if variant.status == "finished" and self.state.live else variant.status
@@ -183,7 +183,7 @@ class RunReader:
 
 
 def read_results(folder: RunFolder) -> RunResults:
-    """The numbers of a run as its folder stands now. Raises DamagedRun."""
+    """Read the current results of a run. Raises DamagedRun."""
     reader = RunReader(folder, RESULT_COLUMNS)
     while any(reader.advance()):
         pass

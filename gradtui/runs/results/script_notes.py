@@ -1,4 +1,4 @@
-"""What must be known with the results of a user's script: what its workers have noted, and whether it is deterministic."""
+"""Caveats for the results of a user's script: what its workers noted, and whether it is deterministic."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from gradtui.runs.safe_open import first_bytes, printable_lines
 from gradtui.settings import RunSettings
 
 LONGEST_NOTES = 1 << 16
-"""In bytes; ours have some 500."""
+"""In bytes; ours have about 500."""
 
 
 def script_notes(folder: RunFolder, settings: RunSettings, sides: Sequence[Evidence]) -> list[str]:
-    """Nothing for another experiment."""
+    """The caveats for a script's results; empty for other experiments."""
     if settings.script is None:
         return []
     notes = []

@@ -1,4 +1,4 @@
-"""The points of a curve, and few enough of them to draw."""
+"""The points of a curve, and a thinned selection of them to draw."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gradtui.runs.results.spans import BLOCK, Span, extremes, place_of, spans_of
 
 
 class Places(Protocol):
-    """Where the points of a curve stand on the x axis, ascending: an array, or what reads like one."""
+    """The ascending x values of a curve's points: an array, or an object that reads like one."""
 
     def __len__(self) -> int: ...
     @overload
@@ -23,7 +23,10 @@ class Places(Protocol):
 
 
 class Steps:
-    """Ascending whole numbers that mostly count up by one, read like an array; kept as stretches, a million in no space."""
+    """Ascending whole numbers that mostly count up by one.
+
+    Reads like an array, but stores only the stretches, so that a million numbers take almost no memory.
+    """
 
     def __init__(self) -> None:
         self._starts: array[int] = array("Q")  # the place at which each stretch begins
@@ -41,17 +44,17 @@ class Steps:
         if isinstance(at, slice):
             places = range(self._length)[at]
             if places.step == 1 and places and self[places[-1]] - self[places[0]] == len(places) - 1:
-                return range(int(self[places[0]]), int(self[places[-1]]) + 1)  # within one stretch
+                return range(int(self[places[0]]), int(self[places[-1]]) + 1)  # all in one stretch
             return [self[i] for i in places]
         at = range(self._length)[at]
         stretch = bisect_right(self._starts, at) - 1
         return self._firsts[stretch] + at - self._starts[stretch]
 
     def extend(self, numbers: Sequence[float]) -> None:
-        """Add numbers that go on ascending."""
+        """Append numbers, which must keep ascending."""
         if not numbers:
             return
-        if numbers[-1] - numbers[0] != len(numbers) - 1:  # each is a stretch of its own
+        if numbers[-1] - numbers[0] != len(numbers) - 1:  # each becomes its own stretch
             self._starts.extend(range(self._length, self._length + len(numbers)))
             self._firsts.extend(numbers)
         elif not self._length or numbers[0] != self[-1] + 1:
@@ -61,15 +64,15 @@ class Steps:
 
 
 NOTHING_FINITE = math.inf, -math.inf
-"""The lowest and the highest value where none is finite."""
+"""The lowest and the highest value if none is finite."""
 
 
 @dataclass
 class Series:
-    """A curve as it was recorded: ``xs`` are steps, ``ys`` any floats, nan and the infinities among them.
+    """A curve as recorded: ``xs`` are steps, ``ys`` any floats, including nan and the infinities.
 
-    ``blocks`` has the lowest and the highest value of each BLOCK points, so that a long curve is seen anew without going
-    through its points. ``ys`` are kept in single precision for as long as that loses nothing.
+    ``blocks`` has the lowest and the highest value of each BLOCK points, so that a long curve can be redrawn without going
+    through its points. ``ys`` are stored in single precision as long as that loses nothing.
     """
 
     xs: Steps = field(default_factory=Steps)
@@ -79,13 +82,13 @@ class Series:
     high: float = -math.inf
     low_positive: float = math.inf
     first_not_finite: float | None = None
-    _open: tuple[float, float] = NOTHING_FINITE  # of the block that is not full yet
+    _open: tuple[float, float] = NOTHING_FINITE  # of the unfinished block
 
     def __len__(self) -> int:
         return len(self.xs)
 
     def extend(self, xs: Sequence[float], ys: Sequence[float], spans: Sequence[Span] = ()) -> None:
-        """Add points to the right end; ``spans`` are those of ``ys``, where they are known."""
+        """Append points; ``spans`` are those of ``ys``, if known."""
         before = len(self.ys)
         self.xs.extend(xs)
         self._keep(ys)
@@ -107,7 +110,7 @@ class Series:
             return
         if self.ys.typecode == "f":
             single = array("f", ys)
-            if single.tolist() == ys or array("d", single).tobytes() == array("d", ys).tobytes():  # nan is not itself
+            if single.tolist() == ys or array("d", single).tobytes() == array("d", ys).tobytes():  # bytes, as nan != nan
                 self.ys.extend(single)
                 return
             self.ys = array("d", self.ys)
@@ -119,14 +122,14 @@ def _lowest_positive(values: Sequence[float]) -> float:
 
 
 class Thinned:
-    """A curve seen through ``columns`` columns from ``first`` to ``last``: at most two points a column.
+    """A curve thinned to at most two points in each of ``columns`` columns from ``first`` to ``last``.
 
-    Of all points in a column the lowest and the highest are kept, in the order in which they came, so that no spike is
-    lost. Columns that are complete are never looked at again: a frame costs what is new, however long the series is.
+    Each column keeps its lowest and its highest point, in their original order, so that no spike is lost. Complete columns
+    are never looked at again: a frame costs only what is new, however long the series is.
     """
 
     def __init__(self, xs: Places, series: Series, first: float, last: float, columns: int) -> None:
-        """``xs`` are the places of the series' points: its steps, or what stands for them on another axis."""
+        """``xs`` are the x values of the series' points: its steps, or their equivalents on another axis."""
         self._xs, self._series = xs, series
         self._first = first
         self._width = max(last - first, 1e-12) / columns
@@ -136,9 +139,9 @@ class Thinned:
         self._open = _Column(0)
 
     def points(self) -> list[tuple[float, float]]:
-        """The points to draw; y is nan where there is a gap: where no value in a column is finite."""
+        """The points to draw; y is nan for a gap, where no value in a column is finite."""
         xs = self._xs
-        if self._column == 0 and self._open.end == self._open.start:  # nothing of the range has been there yet
+        if self._column == 0 and self._open.end == self._open.start:  # no point of the range has arrived yet
             self._open = _Column(bisect_left(xs, self._first))
         while self._column < self._columns:
             end = bisect_left(xs, self._first + (self._column + 1) * self._width, self._open.end)
@@ -146,7 +149,7 @@ class Thinned:
                 end = len(xs)
             self._open.extend(self._series, end)
             points = self._open.points(xs, self._series.ys)
-            if end == len(xs):  # more may come into this column
+            if end == len(xs):  # this column may get more points
                 return self._done + points
             self._done += points
             self._column, self._open = self._column + 1, _Column(end)
@@ -154,15 +157,15 @@ class Thinned:
 
 
 class _Column:
-    """The extremes of a curve from one place to another; each value is looked at once."""
+    """The extremes of a curve in one column; looks at each value once."""
 
     def __init__(self, start: int) -> None:
         self.start = self.end = start
         self._low, self._high = NOTHING_FINITE
-        self._low_in = self._high_in = start, start  # where the first such value stands
+        self._low_in = self._high_in = start, start  # the range with the first such value
 
     def extend(self, series: Series, end: int) -> None:
-        """Go on to ``end``."""
+        """Extend the column to ``end``."""
         while self.end < end:
             block, inside = divmod(self.end, BLOCK)
             stop = min(end, (block + 1) * BLOCK)
@@ -177,7 +180,7 @@ class _Column:
             self.end = stop
 
     def points(self, xs: Places, ys: array[float]) -> list[tuple[float, float]]:
-        """Both extremes in the order in which they came; all points where there are no more than two."""
+        """Both extremes in their original order; all points if there are at most two."""
         if self.end - self.start <= 2:
             return [(xs[i], ys[i] if math.isfinite(ys[i]) else math.nan) for i in range(self.start, self.end)]
         if self._low > self._high:
@@ -187,5 +190,5 @@ class _Column:
 
 
 def _place(ys: array[float], value: float, between: tuple[int, int]) -> int:
-    """The first place of a value."""
+    """The first index of a value in a range."""
     return between[0] + place_of(value, ys[slice(*between)])

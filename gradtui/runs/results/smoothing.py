@@ -1,4 +1,4 @@
-"""A curve's moving average, made a part at a time: all of a long curve takes seconds, in which keys are to be answered."""
+"""A curve's moving average, computed in parts: a long curve takes seconds, in which the app must stay responsive."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from itertools import accumulate
 from gradtui.runs.results.series import Series
 
 PART = 1 << 15
-"""Points that are averaged together, in some 5 milliseconds."""
+"""Points to average at a time, in about 5 milliseconds."""
 NO_BIAS = 2.0**-54
-"""Less than this, taken from 1, leaves 1."""
+"""Subtracting less than this from 1 leaves 1."""
 
 
 class Smoothed:
-    """A series' exponential moving average, debiased, so that it starts where the series starts.
+    """The exponential moving average of a series, debiased so that it starts where the series starts.
 
-    ``s[n] = weight * s[n-1] + (1 - weight) * y[n]``, divided by ``1 - weight**n``. Values that are not finite are
-    gaps and do not enter it. ``series`` has as much of it as :meth:`advance` has made so far.
+    ``s[n] = weight * s[n-1] + (1 - weight) * y[n]``, divided by ``1 - weight**n``. Values that are not finite are gaps and
+    are left out. ``series`` has what :meth:`advance` has computed so far.
     """
 
     def __init__(self, source: Series, weight: float) -> None:
@@ -29,7 +29,7 @@ class Smoothed:
 
     @property
     def behind(self) -> bool:
-        """Whether the source has points that are not averaged yet."""
+        """Whether some points of the source are not averaged yet."""
         return len(self.series) < len(self._source)
 
     def advance(self) -> None:
@@ -42,7 +42,7 @@ class Smoothed:
         self.series.extend(self._source.xs[at : at + len(ys)], smooth)
 
     def _quickly(self, ys: list[float]) -> list[float]:
-        """Finite values, after so many that there is no bias any more."""
+        """Average finite values once the bias is negligible."""
         weight, rest = self._weight, 1 - self._weight
         smooth = [*accumulate(ys, lambda total, y: weight * total + rest * y, initial=self._sum)]
         self._sum = smooth[-1]

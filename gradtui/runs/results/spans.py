@@ -1,4 +1,4 @@
-"""What the stretches of a long curve come to: the lowest, the highest value and the sum of each."""
+"""Summaries of the stretches of a long curve: the lowest value, the highest value and the sum of each."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 BLOCK = 1024
-"""Points of a curve that are looked through together, once."""
+"""Points of a curve to summarize together."""
 
 
 @dataclass(frozen=True)
@@ -20,13 +20,13 @@ class Span:
     start: int
     end: int
     low: float
-    """The lowest finite value; infinite where there is none."""
+    """The lowest finite value; infinite if there is none."""
     high: float
-    """The highest finite value; minus infinity where there is none."""
+    """The highest finite value; minus infinity if there is none."""
     finite: bool
-    """Whether all values are."""
+    """Whether all values are finite."""
     total: float | None = None
-    """The sum of a whole block, where it is known."""
+    """The sum of a whole block, if known."""
 
     @cached_property
     def values(self) -> list[float]:
@@ -35,21 +35,21 @@ class Span:
 
     @property
     def first_not_finite(self) -> int:
-        """The place of the first value that is not finite; there is one."""
+        """The index of the first value that is not finite, which must exist."""
         return self.start + next((i for i, value in enumerate(self.values) if not math.isfinite(value)), 0)
 
     def first_above(self, limit: float) -> int:
-        """The place of the first finite value above a limit; there is one."""
+        """The index of the first finite value above a limit, which must exist."""
         return self.start + next((i for i, value in enumerate(self.values) if limit < value < math.inf), 0)
 
 
 def place_of(value: float, values: Sequence[float]) -> int:
-    """The first place of one of these values. (A forged file may name another: then the first.)"""
+    """The first index of ``value``; 0 if it is missing, as a forged file can make it."""
     return values.index(value) if value in values else 0
 
 
 def extremes(values: list[float]) -> tuple[float, float, bool]:
-    """The lowest and the highest finite value, infinite the wrong way round where there is none; whether all are finite."""
+    """The lowest and the highest finite value (inf, -inf if there is none), and whether all values are finite."""
     finite = math.isfinite(sum(values))
     some = values if finite else [value for value in values if math.isfinite(value)]
     finite = finite or len(some) == len(values)  # finite values may add up to more than a float can hold
@@ -57,7 +57,7 @@ def extremes(values: list[float]) -> tuple[float, float, bool]:
 
 
 def total(values: Sequence[float]) -> float:
-    """Their sum, rounded once: the same in every version of Python; of values that are not finite, not finite."""
+    """The sum, rounded once, so that all Python versions agree; not finite if a value is not."""
     try:
         return math.fsum(values)
     except (OverflowError, ValueError):  # infinities of both signs, or finite values that overflow on the way
@@ -65,7 +65,7 @@ def total(values: Sequence[float]) -> float:
 
 
 def spans_of(values: Sequence[float], before: int) -> list[Span]:
-    """The values in stretches that end where a block of the whole curve ends, ``before`` values of which came earlier."""
+    """Split values at the block boundaries of the whole curve, of which ``before`` values came earlier."""
     values = values.tolist() if isinstance(values, array) else values
     ends = [*range(BLOCK - before % BLOCK, len(values), BLOCK), len(values)]
     stretches = zip([0, *ends], ends, strict=False)

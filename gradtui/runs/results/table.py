@@ -1,4 +1,4 @@
-"""The results table: its rows in words, the same on the screen, in print and in a copied text."""
+"""The results table: its rows as text, the same on the screen, in print and when copied."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gradtui.runs.results.wording import UNKNOWN, count, duration, megabytes, nu
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table: a quantity, both variants' values, and what the difference is."""
+    """One line of the table: a quantity, both variants' values, and their difference."""
 
     label: str
     left: str
@@ -22,7 +22,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Metric:
-    """A quantity of the table: where it comes from, how it is said, how two of it compare."""
+    """A quantity of the table: where its value comes from, how to format it, and how to compare two values."""
 
     label: str
     value: Callable[[VariantResults], float | None]
@@ -32,7 +32,7 @@ class Metric:
 
 
 def _lower(left: float, right: float, left_name: str, right_name: str) -> str:
-    """Which is lower, and how many times; words where a ratio would say nothing."""
+    """Which is lower, and by what factor; words if a ratio would say nothing."""
     if left == right:
         return "equal"
     if not (math.isfinite(left) and math.isfinite(right)):
@@ -47,7 +47,7 @@ def _times(ratio: float) -> str:
 
 
 def _ratio(left: float, right: float, left_name: str, right_name: str) -> str:
-    """How many times the right side's the left side's is: no winner, as two totals alone carry none."""
+    """The left / right ratio. Names no winner, because two totals alone do not support one."""
     return f"ratio {left / right:.2f}" if right > 0 else UNKNOWN
 
 
@@ -101,7 +101,7 @@ METRICS = (
 )
 
 STEPS_FOR_TIMES = 1000
-"""With fewer steps the first, slow ones decide, and times are not compared."""
+"""With fewer steps, the slow first ones dominate, so times are not compared."""
 
 
 def rows(results: RunResults) -> list[Row]:
@@ -112,9 +112,9 @@ def rows(results: RunResults) -> list[Row]:
     for metric in METRICS:
         a, b = metric.value(left), metric.value(right)
         if metric.label == "accuracy" and a is None and b is None:
-            continue  # nothing is tested in this experiment
+            continue  # this experiment has no accuracy
         if metric.say is _exploded and left.exploded_at is None and right.exploded_at is None:
-            continue  # nothing to tell
+            continue  # neither side exploded
         if a is None or b is None:
             difference = ""
         elif metric.is_time and (objection := _objection_to_times(results)):
@@ -126,14 +126,14 @@ def rows(results: RunResults) -> list[Row]:
 
 
 def _objection_to_times(results: RunResults) -> str:
-    """Why the times of the two sides are not compared, or nothing."""
+    """Why the times of the two sides are not compared; empty if they are."""
     if results.state.settings.schedule == "parallel":
         return "contended"
     return "too few steps" if min(v.steps for v in results.variants.values()) < STEPS_FOR_TIMES else ""
 
 
 def as_text(results: RunResults) -> str:
-    """The table in plain text, its columns aligned."""
+    """The table as plain text with aligned columns."""
     head = Row("", *results.state.settings.shorts, "difference")
     lines = [head, *rows(results)]
     widths = [max(len(getattr(row, name)) for row in lines) for name in ("label", "left", "right")]

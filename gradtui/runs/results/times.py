@@ -1,6 +1,6 @@
-"""Times of steps: kept as whole ticks of 0.1 microseconds, as workers write them; exact sums, and a median in little room.
+"""Step times as whole ticks of 0.1 microseconds, as workers write them: exact sums, and a median in little memory.
 
-What is said of them does not depend on the pieces in which they arrive.
+The results do not depend on the pieces in which the times arrive.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from dataclasses import dataclass, field
 from typing import Any, overload
 
 TICKS = 10_000_000
-"""Ticks in a second. ``tick / TICKS`` is the float that the seven decimals of a worker's time read as."""
+"""Ticks per second. ``tick / TICKS`` is the float that a worker's time, with its seven decimals, is parsed to."""
 LARGEST_TICK = 2**32 - 1
 STRETCH = 256
-"""A clock knows the time at the end of each such stretch of steps; inside of one it is added up when it is asked for."""
+"""A clock stores the time at the end of each stretch of this many steps, and adds up times within a stretch on demand."""
 MOST_TIMES = 50_000
 """Above this many distinct times that are not whole ticks, all of them are rounded to ticks."""
 
 
 class NotWhole(Exception):
-    """A time that is not a whole number of ticks."""
+    """A time is not a whole number of ticks."""
 
 
 def tick_of(seconds: float) -> int:
-    """A time in ticks. Raises NotWhole."""
+    """Convert a time in seconds to ticks. Raises NotWhole."""
     if not 0 <= seconds <= LARGEST_TICK / TICKS or math.copysign(1, seconds) < 0:
         raise NotWhole
     tick = round(seconds * TICKS)
@@ -38,12 +38,12 @@ def tick_of(seconds: float) -> int:
 
 
 class Ticks(Sequence[float]):
-    """Times in seconds, read like a list of floats and kept as ticks."""
+    """Times in seconds that read like a list of floats and are stored as ticks."""
 
     def __init__(
         self, ticks: Sequence[int], counts: Mapping[int, int] | None = None, stretches: Sequence[int] | None = None
     ) -> None:
-        """``counts`` is how often each occurs, ``stretches`` the sum of each STRETCH of them, where these are known."""
+        """``counts`` is how often each tick occurs, ``stretches`` the sum of each STRETCH of them, if known."""
         self.ticks = ticks
         self.counts = counts
         self.stretches = stretches
@@ -65,7 +65,7 @@ class Ticks(Sequence[float]):
 
 
 def in_ticks(times: list[float]) -> Ticks | list[float]:
-    """The same times, in ticks where all of them are whole."""
+    """The same times, as ticks if all of them are whole."""
     try:
         return Ticks([*map(tick_of, times)])
     except NotWhole:
@@ -74,15 +74,15 @@ def in_ticks(times: list[float]) -> Ticks | list[float]:
 
 @dataclass
 class StepTimes:
-    """How many steps took how long, and how long all took together."""
+    """How many steps took each time, and the total time."""
 
     most: int = MOST_TIMES
     ticks: Counter[int] = field(default_factory=Counter)
-    """The steps that took so many ticks."""
+    """The number of steps by time in ticks."""
     others: Counter[float] = field(default_factory=Counter)
-    """The steps that took so many seconds, where that is no whole tick."""
+    """The number of steps by time in seconds, for times that are not whole ticks."""
     _total_ticks: int = 0
-    _others_total: tuple[float, float] = (0.0, 0.0)  # a sum and what was lost in rounding it
+    _others_total: tuple[float, float] = (0.0, 0.0)  # a sum and its rounding error
 
     def add(self, times: Sequence[float]) -> None:
         if isinstance(times, Ticks):
@@ -99,7 +99,7 @@ class StepTimes:
                 self.ticks[tick] += count
                 self._total_ticks += tick * count
         if len(self.others) > self.most:
-            self.most = 0  # from now on each is rounded as it comes, whichever comes first
+            self.most = 0  # from now on, round each as it arrives, so that the order does not matter
             for time, count in self.others.items():
                 self.ticks[int(time * TICKS + 0.5)] += count
             self.others.clear()
@@ -110,15 +110,15 @@ class StepTimes:
 
     @property
     def seconds(self) -> float:
-        """Their sum."""
+        """The total time of all steps."""
         return math.fsum([self._total_ticks / TICKS, *self._others_total])
 
     def in_milliseconds(self, *shares: float) -> list[float | None]:
-        """The time that each ``share`` of the steps took at most; the mean of the middle two for a median."""
+        """Quantiles of the time per step in milliseconds, one per share; for 0.5, the mean of the middle two."""
         counts = Counter({tick / TICKS: count for tick, count in self.ticks.items()})
         counts.update(self.others)
         times = sorted(counts)
-        steps = [*itertools.accumulate(map(counts.__getitem__, times))]  # that took such a time or less
+        steps = [*itertools.accumulate(map(counts.__getitem__, times))]  # that took this time or less
         if not times:
             return [None for _ in shares]
         found: list[float | None] = []
@@ -130,13 +130,13 @@ class StepTimes:
 
 
 class Clock:
-    """The training time at the end of each step, four bytes a step."""
+    """The training time at the end of each step, in four bytes per step."""
 
     def __init__(self) -> None:
-        self._times: array[Any] = array("I")  # in ticks; in seconds once one is no whole tick
+        self._times: array[Any] = array("I")  # in ticks; in seconds once one is not a whole tick
         self._unit: int = TICKS
         self._stretches: list[float] = [0]  # the time at the beginning of each
-        self._latest: tuple[int, list[float]] = (-1, [])  # the times in the stretch that was asked for last
+        self._latest: tuple[int, list[float]] = (-1, [])  # the times in the last stretch queried
 
     def __len__(self) -> int:
         return len(self._times)
@@ -144,10 +144,10 @@ class Clock:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Clock) and (self._unit, self._times) == (other._unit, other._times)
 
-    __hash__ = None  # type: ignore[assignment]  # it grows
+    __hash__ = None  # type: ignore[assignment]  # mutable
 
     def extend(self, times: Sequence[float]) -> None:
-        """The times of the next steps, in seconds."""
+        """Append the times of the next steps, in seconds."""
         before = len(self._times)
         if self._unit == TICKS:
             ticks = times if isinstance(times, Ticks) else in_ticks([*times])
@@ -169,7 +169,7 @@ class Clock:
             self._stretches.append(self._stretches[-1] + add(values[start : start + STRETCH]))
 
     def at(self, step: float) -> float:
-        """The time at the end of a step, or of the last one there is, in seconds."""
+        """The time in seconds at the end of a step, or of the last step if there are fewer."""
         if not self._times or step < 1:
             return 0.0
         stretch, place = divmod(min(int(step), len(self._times)) - 1, STRETCH)

@@ -1,4 +1,4 @@
-"""How numbers are said, on the screen and in print: three significant digits, thousands separators, units."""
+"""Format numbers, for the screen and in print: three significant digits, thousands separators, units."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ UNKNOWN = "–"
 
 
 def number(value: float | None) -> str:
-    """A loss, a norm: ``0.301``, ``4.95e-11``, ``1,430``, ``1.46e+14``, ``nan``, ``inf``."""
+    """A loss or a norm: ``0.301``, ``4.95e-11``, ``1,430``, ``1.46e+14``, ``nan``, ``inf``."""
     if value is None:
         return UNKNOWN
     if not math.isfinite(value):
@@ -41,7 +41,7 @@ def step_time(milliseconds: float | None) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """A time that one waits: ``0.42 s``, ``12.3 s``, ``4 min 10 s``, ``3 h 05 min``."""
+    """A duration: ``0.42 s``, ``12.3 s``, ``4 min 10 s``, ``3 h 05 min``."""
     if seconds is None:
         return UNKNOWN
     if seconds < 60:
@@ -58,5 +58,5 @@ def megabytes(value: float | None) -> str:
 
 
 def signed_mb(value: float | None) -> str:
-    """A change of memory: ``+1.5 MB``."""
+    """A change in memory: ``+1.5 MB``."""
     return UNKNOWN if value is None else f"{value:+,.1f} MB"

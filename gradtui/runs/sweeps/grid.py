@@ -1,8 +1,8 @@
 """A sweep: one experiment with every optimizer, learning rate and seed of a grid, an ordinary run for each.
 
-Each cell of the grid counts once, however often it was trained: :func:`latest` says which outcome stands. Only a
-``finished`` run is a result; a loss that diverged to nan is one, too. A run that ``failed`` or was ``lost`` counts in no
-mean, and a resumed sweep repeats it.
+Each cell of the grid counts once, however often it was trained: :func:`latest` picks the outcome that counts. Only a
+``finished`` run is a result, even if its loss diverged to nan. A ``failed`` or ``lost`` run enters no mean, and a resumed
+sweep repeats it.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from gradtui.runs.results.wording import number, percent
 from gradtui.settings import SETTINGS, RunSettings
 
 T_975 = (math.inf, 12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26)
-"""Student's t, 97.5 %, for 0, 1, 2 ... degrees of freedom; 2.26 and less from 9 on."""
+"""The 97.5 % quantiles of Student's t for 0, 1, 2, ... degrees of freedom; at most 2.26 from 9 on."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One place of the grid."""
+    """One cell of the grid."""
 
     optimizer: str
     lr: float
@@ -37,7 +37,7 @@ class Cell:
 class Outcome:
     """How a cell's run ended (``finished``, ``failed`` or ``lost``), and what each side reached.
 
-    ``left`` and ``right`` are accuracies, or final losses where nothing is tested; nan for a side that did not finish.
+    ``left`` and ``right`` are accuracies, or final losses if there is no test data; nan for a side that did not finish.
     """
 
     cell: Cell
@@ -52,7 +52,7 @@ class Outcome:
         return self.status == "finished"
 
     def supersedes(self, earlier: Outcome | None) -> bool:
-        """Whether it stands in the place of an earlier outcome of its cell."""
+        """Whether it replaces an earlier outcome of its cell."""
         return earlier is None or self.counts or not earlier.counts
 
 
@@ -67,9 +67,9 @@ def latest(outcomes: Iterable[Outcome]) -> dict[Cell, Outcome]:
 
 @dataclass(frozen=True)
 class Sweep:
-    """The grid and how it stands. ``base`` are the settings that all its runs share, by name.
+    """The grid and its progress. ``base`` has the settings that all its runs share, by name.
 
-    ``status`` is ``running``, ``finished`` (every cell was trained), ``stopped`` or ``lost``; ``host`` and ``boot`` tell
+    ``status`` is ``running``, ``finished`` (every cell was trained), ``stopped`` or ``lost``; ``host`` and ``boot`` say
     where its sweeper runs, as in a run's state.
     """
 
@@ -84,27 +84,27 @@ class Sweep:
     boot: str | None = None
 
     def cells(self) -> Iterator[Cell]:
-        """The whole grid, seed by seed, so that early rows already say something of every optimizer."""
+        """All cells, seed by seed, so that early rows already cover every optimizer."""
         for seed, optimizer, lr in itertools.product(self.seeds, self.optimizers, self.lrs):
             yield Cell(optimizer, lr, seed)
 
     @property
     def size(self) -> int:
-        """How many cells the grid has."""
+        """The number of cells in the grid."""
         return len(self.seeds) * len(self.optimizers) * len(self.lrs)
 
     @property
     def finished(self) -> int:
-        """How many cells have a result."""
+        """The number of cells with a result."""
         return sum(outcome.counts for outcome in latest(self.outcomes).values())
 
     @property
     def failed(self) -> int:
-        """How many cells have a run that failed and no result."""
+        """The number of cells with a failed run and no result."""
         return sum(outcome.status == "failed" for outcome in latest(self.outcomes).values())
 
     def left_to_do(self) -> list[Cell]:
-        """The cells without a result, those of failed and lost runs included."""
+        """The cells without a result, including those with failed or lost runs."""
         results = {cell for cell, outcome in latest(self.outcomes).items() if outcome.counts}
         return [cell for cell in self.cells() if cell not in results]
 
@@ -116,19 +116,19 @@ class Sweep:
 
     @property
     def side_names(self) -> dict[str, str]:
-        """What ``left``, ``right`` and ``neither`` are called."""
+        """The display names of ``left``, ``right`` and ``neither``."""
         left, right = self.settings(next(self.cells())).shorts
         return {"left": left, "right": right, "neither": "neither"}
 
     @property
     def quantity(self) -> str:
-        """What is compared."""
+        """The quantity that is compared."""
         return "accuracy" if EXPERIMENTS[self.base["experiment"]].test_samples else "final loss"
 
 
 @dataclass(frozen=True)
 class GridRow:
-    """One optimizer and learning rate, over the seeds: both means, who is better, and how surely."""
+    """One optimizer and learning rate over all seeds: both means, the better side, and how sure that is."""
 
     optimizer: str
     lr: float
@@ -140,12 +140,12 @@ class GridRow:
 
 
 def is_of_optimizer(name: str) -> bool:
-    """Whether a setting belongs to one optimizer, and so not to a sweep over several."""
+    """Whether a setting belongs to one optimizer, and therefore not to a sweep over several."""
     return SETTINGS[name].owner == "optimizer"
 
 
 def grid_rows(sweep: Sweep) -> list[GridRow]:
-    """A row per optimizer and learning rate that has at least one result."""
+    """A row for each optimizer and learning rate with at least one result."""
     results: dict[tuple[str, float], list[Outcome]] = {}
     for outcome in latest(sweep.outcomes).values():
         if outcome.counts:
@@ -161,7 +161,9 @@ def grid_rows(sweep: Sweep) -> list[GridRow]:
 
 
 def _winner(left: Sequence[float], right: Sequence[float], *, higher_wins: bool) -> tuple[str, str]:
-    """``left``, ``right`` or ``neither``, and how surely: seed by seed, as both sides of a run start alike."""
+    """The winner (``left``, ``right`` or ``neither``) and how sure that is.
+
+    Compares the sides seed by seed, since both sides of a run start from the same state."""
     scores = [_advantage(a, b, higher_wins) for a, b in zip(left, right, strict=True)]
     if all(score == 0 for score in scores):
         return "neither", "equal in every seed"
@@ -179,7 +181,7 @@ def _winner(left: Sequence[float], right: Sequence[float], *, higher_wins: bool)
 
 
 def _advantage(left: float, right: float, higher_wins: bool) -> float:
-    """By how much the left side is better, losses as the logarithm of their ratio; infinite where only one is finite."""
+    """By how much the left side is better (for losses, the logarithm of their ratio); infinite if only one is finite."""
     if math.isfinite(left) and math.isfinite(right):
         if higher_wins:
             return left - right
@@ -192,7 +194,7 @@ def _sign(value: float) -> int:
 
 
 def sweep_claims(sweep: Sweep) -> list[Claim]:
-    """What the articles claim of optimizers, answered from the grid, at each optimizer's best learning rate for WITH."""
+    """The articles' claims about optimizers, judged from the grid at each optimizer's best learning rate for WITH."""
     best = _best_rows(sweep)
     return [_worst_for_four(sweep, best), _same_with_any(sweep, best)]
 
@@ -248,7 +250,7 @@ def _cost(harm: float, higher: bool) -> str:
 
 
 def as_text(sweep: Sweep) -> str:
-    """The grid in plain text, its columns aligned."""
+    """The grid as plain text with aligned columns."""
     say = percent if sweep.quantity == "accuracy" else number
     names = sweep.side_names
     head = ("optimizer", "lr", "seeds", names["left"], names["right"], "better", "")

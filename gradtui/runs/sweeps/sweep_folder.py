@@ -1,15 +1,15 @@
 """The folder of a sweep, ``$GRADTUI_HOME/sweeps/<id>/``.
 
-It holds
+It contains
 
-- ``sweep.json``: the grid, the status, and where the sweeper runs; always whole;
+- ``sweep.json``: the grid, the status, and where the sweeper runs; always complete;
 - ``sweep.csv``: a row for each cell whose run has ended; ``started.csv``: which run was started for which cell, written
-  before that run begins, so that whoever goes on after a crash knows it;
+  before that run begins, so that the next sweeper knows it after a crash;
 - ``sweeper.log``: what the sweeper printed;
 - ``stop``: a request to the sweeper, an empty file;
-- ``alive``: locked and touched by the one sweeper that works the sweep off; whoever starts it takes the lock and hands it
-  down, so that at no moment there are two, or none (see liveness.py);
-- ``reserve``: room on the disk for the last sweep.json, while the sweep is running.
+- ``alive``: locked and touched by the sweeper that owns the sweep; its starter takes the lock and the sweeper inherits it,
+  so that there are never two sweepers, or none (see liveness.py);
+- ``reserve``: disk space for the last sweep.json while the sweep is running.
 """
 
 from __future__ import annotations
@@ -51,11 +51,11 @@ from gradtui.settings import SETTINGS, SettingsError
 
 WRITTEN_STATUSES = ("running", "finished", "stopped")
 LARGEST_GRID = 100_000
-"""In cells."""
+"""Most cells in a grid."""
 
 
 class SweepFolder:
-    """A sweep on disk. Whoever has its path can read it; only the sweeper that owns it writes to it."""
+    """A sweep on disk. Anyone with its path can read it; only the sweeper that owns it writes to it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -74,7 +74,7 @@ class SweepFolder:
 
     @property
     def gone(self) -> bool:
-        """Whether somebody has removed the folder. One that cannot be looked at for a moment is not gone."""
+        """Whether the folder was removed. A temporarily unreachable folder is not gone."""
         try:
             os.stat(self.path)
         except FileNotFoundError:
@@ -85,18 +85,18 @@ class SweepFolder:
 
     @property
     def stop_requested(self) -> bool:
-        return os.path.lexists(self.path / "stop")  # False where it cannot be looked at: asked again a moment later
+        return os.path.lexists(self.path / "stop")  # False if unreachable: checked again a moment later
 
     def request_stop(self) -> None:
-        """Raises HomeError."""
+        """Ask the sweeper to stop. Raises HomeError."""
         with telling_of_the_home(self.path):
             private.touch(self.path / "stop")
 
     @contextmanager
     def owned(self) -> Iterator[int | None]:
-        """Own the sweep, unless another sweeper does: then None. Earlier requests to stop are void.
+        """Own the sweep and clear earlier stop requests; yields None if another sweeper owns it.
 
-        The file descriptor can be handed down to a process that then owns the sweep. Raises DamagedRun, HomeError.
+        Yields the lock's file descriptor; a process that inherits it owns the sweep. Raises DamagedRun, HomeError.
         """
         if self.status() == "running":
             yield None  # also on another machine, whose lock cannot be seen here
@@ -109,20 +109,20 @@ class SweepFolder:
             yield descriptor
 
     def beat(self) -> None:
-        """Show other machines that the sweeper lives."""
+        """Show other machines that the sweeper is alive."""
         beat(self.path / "alive")
 
     def reserve(self) -> None:
-        """Take room on the disk, so that how the sweep ends can be written when it is full."""
+        """Reserve disk space, so that the last sweep.json can be written even on a full disk."""
         reserve(self.path)
 
     def release(self) -> None:
         release(self.path)
 
     def status(self) -> str:
-        """``running``, ``finished``, ``stopped`` or ``lost``. Quick: the grid is not looked at. Raises DamagedRun."""
+        """``running``, ``finished``, ``stopped`` or ``lost``. Fast: does not check the grid. Raises DamagedRun."""
         alive = self.path / "alive"
-        for _ in range(2):  # a sweeper writes the end, then lets go: it may do both while we look
+        for _ in range(2):  # the sweeper may write the end and release its lock in between
             if is_held(alive):
                 return "running"  # also while it is being started, or about to end
             document = self._document()
@@ -136,14 +136,14 @@ class SweepFolder:
         return "lost"
 
     def read(self) -> Sweep:
-        """The sweep as it is now. Raises DamagedRun."""
+        """Read the current state of the sweep. Raises DamagedRun."""
         reader = SweepReader(self)
         status = self.status()
-        reader.advance()  # only now: where the status is finished, all rows are there
+        reader.advance()  # only after the status: if that is finished, all rows are there
         return replace(reader.sweep, status=status)
 
     def read_grid(self) -> Sweep:
-        """What sweep.json holds, checked. Raises DamagedRun."""
+        """Read and check sweep.json. Raises DamagedRun."""
         try:
             sweep = Sweep(**{**self._document(), "id": self.id, "outcomes": ()})
             check_grid(sweep)
@@ -153,7 +153,7 @@ class SweepFolder:
             raise DamagedRun(f"{self.id}: sweep.json cannot be used ({type(error).__name__})") from None
         return replace(
             sweep,
-            optimizers=list(dict.fromkeys(sweep.optimizers)),  # what is named twice is one cell
+            optimizers=list(dict.fromkeys(sweep.optimizers)),  # a repeated value is one cell
             lrs=list(dict.fromkeys(map(float, sweep.lrs))),
             seeds=list(dict.fromkeys(sweep.seeds)),
         )
@@ -179,11 +179,11 @@ class SweepFolder:
             raise SweepNotWritten(not_written(self.path / "sweep.json", error)) from None
 
     def write_status(self, status: str) -> None:
-        """Replace sweep.json with one that has this status, here and now. Raises DamagedRun, SweepNotWritten."""
+        """Write this status to sweep.json, with this machine's host and boot. Raises DamagedRun, SweepNotWritten."""
         self.write(replace(self.read_grid(), status=status, host=platform.node(), boot=boot_id()))
 
     def add(self, outcome: Outcome, *, replacing_another: bool = False) -> None:
-        """Write the row of a cell; where it has one, in that one's place. Raises SweepNotWritten."""
+        """Write the row of a cell; ``replacing_another`` replaces its earlier row. Raises SweepNotWritten."""
         row = outcome_row(outcome)
         if not replacing_another:
             append_row(self.csv, SWEEP_COLUMNS, row)
@@ -196,11 +196,11 @@ class SweepFolder:
         replace_rows(self.csv, SWEEP_COLUMNS, row, superseded)
 
     def note_start(self, cell: Cell, run: str) -> None:
-        """Write down that a run is about to begin for a cell. Raises SweepNotWritten."""
+        """Record that a run is about to begin for a cell. Raises SweepNotWritten."""
         append_row(self.path / "started.csv", STARTED_COLUMNS, started_row(cell, run))
 
     def started(self) -> dict[Cell, str]:
-        """The run that was last started for each cell. Raises DamagedRun."""
+        """The last run started for each cell. Raises DamagedRun."""
         rows = map(read_started, whole_lines(self.path / "started.csv"))
         return dict(row for row in rows if row is not None)
 
@@ -209,7 +209,7 @@ class SweepReader:
     """Follows a sweep. The grid is read and checked once; after that only the new rows of sweep.csv are read."""
 
     def __init__(self, folder: SweepFolder) -> None:
-        """Raises DamagedRun."""
+        """Read and check the grid. Raises DamagedRun."""
         self.folder = folder
         self._grid = folder.read_grid()
         self._cells = set(self._grid.optimizers), set(self._grid.lrs), set(self._grid.seeds)
@@ -219,11 +219,11 @@ class SweepReader:
 
     @property
     def sweep(self) -> Sweep:
-        """The sweep as far as it was read, with the status that sweep.json had at first."""
+        """The sweep as read so far, with the status that sweep.json had at the start."""
         return replace(self._grid, outcomes=tuple(self._outcomes.values()))
 
     def advance(self) -> list[Outcome]:
-        """Read the new rows; the outcomes that they bring. Rows that do not fit the grid are left out."""
+        """Read the new rows and return the outcomes that changed. Rows that do not fit the grid are skipped."""
         self._look_for_another_file()
         found: list[Outcome] = []
         while (text := self._lines.read()) is not None:
@@ -239,7 +239,7 @@ class SweepReader:
         return not same and outcome.supersedes(known)
 
     def _look_for_another_file(self) -> None:
-        """A file in which a row was replaced is read from its beginning."""
+        """Start over if sweep.csv is a new file, as it is after a row was replaced."""
         with suppress(OSError):
             file = os.stat(self.folder.csv).st_ino
             if file != self._file:
@@ -251,9 +251,9 @@ class SweepReader:
 
 
 def check_grid(sweep: Sweep) -> None:
-    """Raises SettingsError where a run of the grid cannot be made, TypeError where a field is not of its kind.
+    """Raise SettingsError if a run of the grid has invalid settings, TypeError if a field has the wrong type.
 
-    Not cell by cell: the settings differ only in optimizer, learning rate and seed, which do not depend on each other.
+    Does not check every cell: settings differ only in optimizer, learning rate and seed, which are independent.
     """
     fields = (sweep.optimizers, sweep.lrs, sweep.seeds)
     if not all(isinstance(values, list) and values for values in fields):
@@ -265,7 +265,7 @@ def check_grid(sweep: Sweep) -> None:
     for optimizer in sweep.optimizers:
         settings = sweep.settings(Cell(optimizer, sweep.lrs[0], sweep.seeds[0]))
         if (settings.experiment, settings.optimizer) != (sweep.base["experiment"], optimizer):
-            raise TypeError  # another spelling, which a form may have and a file may not
+            raise TypeError  # another spelling, allowed in a form but not in a file
     for name, values in (("lr", sweep.lrs), ("seed", sweep.seeds)):
         for value in values:
             try:
@@ -280,7 +280,7 @@ def _numbers(sweep: Sweep) -> Iterator[tuple[object, type | tuple[type, ...]]]:
 
 
 def export_sweep(sweep: Sweep, path: Path) -> int:
-    """Write the outcomes to a CSV file, a row per cell, whole or not at all; the number of rows. Raises ExportError."""
+    """Write the outcomes to a CSV file atomically, a row per cell; return the number of rows. Raises ExportError."""
     with exporting(path) as file:
         file.write(",".join(SWEEP_COLUMNS) + "\n")
         file.writelines(f"{outcome_row(outcome)}\n" for outcome in sweep.outcomes)

@@ -1,4 +1,4 @@
-"""The sweeps of a home: make one, find one."""
+"""Create and find the sweeps of a home."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from gradtui.runs.sweeps.sweep_rows import SweepNotWritten
 from gradtui.settings import SETTINGS, RunSettings, SettingsError
 
 MOST_VALUES = 1000
-"""How many learning rates or seeds a grid may have."""
+"""Most learning rates or seeds in a grid."""
 
 
 def sweeps_directory() -> Path:
-    """Where sweeps live. Raises HomeError."""
+    """The folder that contains all sweeps; created if necessary. Raises HomeError."""
     path = runs_directory().parent / "sweeps"
     with telling_of_the_home(path):
         path.mkdir(mode=0o700, exist_ok=True)
@@ -34,7 +34,7 @@ def sweeps_directory() -> Path:
 
 
 def create_sweep(given: Mapping[str, object], optimizers: str, lrs: str, seeds: str) -> SweepFolder:
-    """A new sweep from what was typed. Raises SettingsError with the name of what is wrong, HomeError."""
+    """Create a sweep from typed values. Raises SettingsError that names the invalid value, HomeError."""
     sweep = _grid(given, optimizers, lrs, seeds)
     stem = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S-%f")[:STAMP_LENGTH] + f"-{sweep.base['experiment']}"
     sweeps = sweeps_directory()
@@ -44,7 +44,7 @@ def create_sweep(given: Mapping[str, object], optimizers: str, lrs: str, seeds: 
             try:
                 folder.path.mkdir(mode=0o700)
                 break
-            except FileExistsError:  # one that was made in the same millisecond
+            except FileExistsError:  # another one was created in the same millisecond
                 continue
     try:
         folder.write(sweep)
@@ -72,7 +72,7 @@ def _grid(given: Mapping[str, object], optimizers: str, lrs: str, seeds: str) ->
     sweep = Sweep(
         id="",
         base=chosen,
-        optimizers=list(dict.fromkeys(grid_optimizers)),  # what is named twice is one cell
+        optimizers=list(dict.fromkeys(grid_optimizers)),  # a repeated value is one cell
         lrs=list(dict.fromkeys(grid_lrs)),
         seeds=list(range(first, first + count)),
         host=platform.node(),
@@ -90,7 +90,7 @@ def _parsed(name: str, parse: Any, raw: str) -> object:
 
 
 def all_sweeps() -> list[SweepFolder]:
-    """The sweeps in the home, newest first. Whatever else lies there is left out. Raises HomeError."""
+    """The sweeps in the home, newest first. Anything else there is skipped. Raises HomeError."""
     sweeps = sweeps_directory()
     try:
         names = [entry.name for entry in os.scandir(sweeps) if RUN_ID.fullmatch(entry.name)]
@@ -101,7 +101,7 @@ def all_sweeps() -> list[SweepFolder]:
 
 
 def find_sweep(name: str) -> SweepFolder:
-    """The sweep that ``name`` means: an id, a unique beginning of one, or ``last``. Raises UnknownRun, HomeError."""
+    """Find the sweep that ``name`` means: an id, a unique prefix of one, or ``last``. Raises UnknownRun, HomeError."""
     sweeps = all_sweeps()
     if name == "last":
         if not sweeps:

@@ -1,4 +1,4 @@
-"""The rows of a sweep's two CSV files: how one is written and read, and how it gets into its file whole."""
+"""The rows of a sweep's two CSV files: format them, parse them, and write them to their file whole."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _STARTED = re.compile(_CELL_AND_RUN)
 _OUTCOME = re.compile(f"{_CELL_AND_RUN},(finished|failed|lost),({NUMBER}),({NUMBER})")
 
 TAIL_BYTES = 4096
-"""A torn row is looked for in the end of a file first; ours are shorter."""
+"""Bytes to read at a time from the end of a file, to find a torn row; our rows are shorter."""
 
 
 class SweepNotWritten(OSError):
@@ -39,7 +39,7 @@ def started_row(cell: Cell, run: str) -> str:
 
 
 def read_outcome(row: str) -> Outcome | None:
-    """The outcome that a row of sweep.csv holds; None where it holds none."""
+    """Parse a row of sweep.csv; None if it is invalid."""
     found = _OUTCOME.fullmatch(row)
     if found is None:
         return None
@@ -48,7 +48,7 @@ def read_outcome(row: str) -> Outcome | None:
 
 
 def read_started(row: str) -> tuple[Cell, str] | None:
-    """The cell and the run that a row of started.csv holds; None where it holds none."""
+    """Parse a row of started.csv into a cell and its run; None if it is invalid."""
     found = _STARTED.fullmatch(row)
     if found is None:
         return None
@@ -57,9 +57,9 @@ def read_started(row: str) -> tuple[Cell, str] | None:
 
 
 def append_row(path: Path, columns: tuple[str, ...], row: str) -> None:
-    """Append a row, after the header where the file is new. A torn row that a crash left is cut off first.
+    """Append a row, after the header if the file is new. First cuts off a torn row that a crash left.
 
-    Raises SweepNotWritten; all rows that were in the file are then still there.
+    Raises SweepNotWritten; all earlier rows are then still in the file.
     """
     try:
         descriptor = private.opener(path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
@@ -76,7 +76,7 @@ def append_row(path: Path, columns: tuple[str, ...], row: str) -> None:
 
 
 def _end_of_last_row(descriptor: int) -> int:
-    """Where the whole rows of a file end."""
+    """The offset at which the complete rows of a file end."""
     end = os.fstat(descriptor).st_size
     while end > 0:
         start = max(0, end - TAIL_BYTES)
@@ -88,9 +88,9 @@ def _end_of_last_row(descriptor: int) -> int:
 
 
 def replace_rows(path: Path, columns: tuple[str, ...], row: str, superseded: Callable[[str], bool]) -> None:
-    """Put a row in the place of those that it supersedes, in a new file that takes the old one's place.
+    """Replace the rows that a row supersedes, by writing a new file that replaces the old one.
 
-    Raises SweepNotWritten; the old file then stands.
+    Raises SweepNotWritten; the old file is then unchanged.
     """
     try:
         kept = [line for line in whole_lines(path) if not superseded(line)] or [",".join(columns)]

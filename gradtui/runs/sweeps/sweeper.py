@@ -1,12 +1,12 @@
-"""The process that works a sweep off: ``gradtui.runs.sweeps.sweeper SWEEP_FOLDER [LOCK]``.
+"""The process that executes a sweep: ``gradtui.runs.sweeps.sweeper SWEEP_FOLDER [LOCK]``.
 
 One sweeper owns a sweep at a time. ``LOCK`` is the file descriptor of the lock that its starter has taken; without it the
-sweeper takes the lock itself, or refuses.
+sweeper takes the lock itself, or exits if another sweeper holds it.
 
-Which run belongs to which cell is written down before the run begins. So a sweeper that goes on where another was killed
-first adopts what that one left behind: it waits for a run that is still in progress, and records one that has finished
-meanwhile. Everything else without a result is trained: cells that were never started, and those whose run was stopped,
-lost or failed. A run that fails or is lost under this very sweeper is recorded as such and repeated on the next resume.
+The run of each cell is recorded before it begins. So a sweeper that resumes after another was killed first adopts the runs
+that the other left behind: it waits for a run that is still in progress, and records a run that has finished meanwhile. It
+trains all other cells without a result: cells that were never started, and cells whose run was stopped, lost or failed. A
+run that fails or is lost under this sweeper is recorded as such and repeated on the next resume.
 
 While a run trains, the next one's processes already import torch.
 """
@@ -42,14 +42,14 @@ BEAT_SECONDS = 2.0
 
 
 def start_sweeper(folder: SweepFolder) -> subprocess.Popen[bytes] | None:
-    """Work a sweep off in a process of its own, which outlives its starter; None where a sweeper already does so.
+    """Execute a sweep in a new process, which outlives this one; None if the sweep already has a sweeper.
 
     Raises DamagedRun, HomeError.
     """
     with folder.owned() as lock:
         if lock is None:
             return None
-        with suppress(SweepNotWritten):  # the sweeper fails by the same, and says so
+        with suppress(SweepNotWritten):  # the sweeper fails for the same reason, and says so
             folder.write_status("running")
         with telling_of_the_home(folder.path), open(folder.log, "ab", opener=private.opener) as log:
             return subprocess.Popen(
@@ -65,7 +65,7 @@ def start_sweeper(folder: SweepFolder) -> subprocess.Popen[bytes] | None:
 
 
 class Sweeper:
-    """Works off a sweep that this process owns."""
+    """Executes a sweep that this process owns."""
 
     def __init__(self, folder: SweepFolder) -> None:
         self._folder = folder
@@ -86,7 +86,7 @@ class Sweeper:
         return self._reader.sweep
 
     def work_off(self) -> None:
-        """Run what is left of the sweep, until the end or until it is asked to stop. Raises OSError, DamagedRun."""
+        """Run what is left of the sweep, until it is done or asked to stop. Raises OSError, DamagedRun."""
         self._folder.write_status("running")
         self._folder.reserve()
         self._adopt()
@@ -98,7 +98,7 @@ class Sweeper:
         self._folder.write_status("finished" if sweep.finished + sweep.failed == sweep.size else "stopped")
 
     def _adopt(self) -> None:
-        """Wait for the runs that another sweeper has started, and record those that have finished."""
+        """Wait for the runs that another sweeper started, and record those that have finished."""
         known = {outcome.cell: outcome for outcome in self._sweep.outcomes}
         for cell, name in self._folder.started().items():
             outcome = known.get(cell)
@@ -115,11 +115,11 @@ class Sweeper:
             if adopted is not None and adopted.counts:
                 self._record(adopted)
             else:
-                with suppress(HomeError):  # a warm supervisor that is only now handed this run ends it at once
+                with suppress(HomeError):  # a warm supervisor that gets this run only now then ends it at once
                     run.request_stop()
 
     def _is_of(self, run: RunFolder, cell: Cell) -> bool:
-        """Whether a run is the one of a cell; False where somebody has removed it."""
+        """Whether a run belongs to a cell; False if it was deleted."""
         try:
             return run.read().settings == self._reader.sweep.settings(cell)
         except DamagedRun:
@@ -132,7 +132,7 @@ class Sweeper:
                 if self._stopping:
                     break
                 supervisor = following or WarmSupervisor()
-                following = None  # it is used up, also where the next cannot be started
+                following = None  # it is used up, even if the next one cannot be started
                 following = WarmSupervisor() if place + 1 < len(cells) else None
                 self._run(cell, supervisor)
         finally:
@@ -141,13 +141,13 @@ class Sweeper:
                 following.process.wait()
 
     def _run(self, cell: Cell, supervisor: WarmSupervisor) -> None:
-        """One run of the grid; it has no outcome where it was stopped."""
+        """Run a cell and record its outcome, unless the run was stopped."""
         run = create_run(self._reader.sweep.settings(cell))
-        run.mark_seen()  # it is the sweep that is looked at
+        run.mark_seen()  # the user watches the sweep, not its runs
         try:
             self._folder.note_start(cell, run.id)
         except SweepNotWritten:
-            shutil.rmtree(run.path, ignore_errors=True)  # it has not begun, and will not
+            shutil.rmtree(run.path, ignore_errors=True)  # it has not begun and never will
             raise
         process = supervisor.start(run)
         while process.poll() is None:
@@ -173,19 +173,19 @@ def _is_in_progress(run: RunFolder) -> bool:
     try:
         return run.observe().live
     except DamagedRun:
-        return bool(is_held(run.path / "alive"))  # its run.json may be back in a moment
+        return bool(is_held(run.path / "alive"))  # its run.json may be readable again in a moment
 
 
 def _ask_to_stop(run: RunFolder, supervisor: subprocess.Popen[bytes] | None) -> None:
     try:
         run.request_stop()
-    except HomeError:  # there is no room for a request, or no folder any more
+    except HomeError:  # no space for a request, or the folder is gone
         if supervisor is not None:
             supervisor.terminate()
 
 
 def _outcome(sweep: Sweep, cell: Cell, run: RunFolder) -> Outcome | None:
-    """What a run that has ended came to; None where it was stopped."""
+    """The outcome of a run that has ended; None if it was stopped."""
     try:
         reader = RunReader(run)
     except DamagedRun:
@@ -203,7 +203,7 @@ def _outcome(sweep: Sweep, cell: Cell, run: RunFolder) -> Outcome | None:
 
 
 def _work_off(folder: SweepFolder) -> int:
-    """Work a sweep off that this process owns; its exit code. What goes wrong is one line in the log."""
+    """Execute a sweep that this process owns; return the exit code. An error becomes one line in the log."""
     try:
         sweeper = Sweeper(folder)
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -225,10 +225,10 @@ def _say(line: str) -> None:
 
 
 def main() -> int:
-    os.umask(0o077)  # what a sweep writes is its user's alone
+    os.umask(0o077)  # the files of a sweep are private to their user
     folder = SweepFolder(Path(sys.argv[1]).absolute())
     if len(sys.argv) > 2:
-        os.set_inheritable(int(sys.argv[2]), False)  # the lock is held until this process ends, and by it alone
+        os.set_inheritable(int(sys.argv[2]), False)  # only this process holds the lock, until it ends
         return _work_off(folder)
     try:
         with folder.owned() as lock:

@@ -1,4 +1,4 @@
-"""What screens with charts have in common: the instruments that they are looked at through, each on a key."""
+"""What screens with charts share: instruments, each on a key, and drawing in parts."""
 
 from __future__ import annotations
 
@@ -20,32 +20,32 @@ from gradtui.tui.screens.resize_guard import Settled
 from gradtui.tui.widgets.chart_pair import ChartPair
 
 DRAWINGS_PER_SECOND = (4, 10, 1)
-"""The first, and those that a key goes on to."""
+"""The default rate, then the others that a key cycles through."""
 
 
 BETWEEN_PARTS_SECONDS = 0.005
-"""Enough for a key that has been pressed to be answered."""
+"""Pause between the parts of a drawing, long enough to handle a key."""
 AT_ONCE_SECONDS = 0.05
-"""What takes longer to draw is gone on with while keys are answered."""
+"""A drawing that takes longer continues in the background, so that keys are handled."""
 
 
 class LookingScreen(Settled, Screen[None]):
-    """All its chart pairs are seen through the same instruments."""
+    """A screen whose chart pairs share the same instruments."""
 
     drawings_per_second = DRAWINGS_PER_SECOND[0]
     _latest: object = None
 
     @property
     def runs(self) -> Sequence[FollowedRun]:
-        """The runs on the screen, as many as there are chart pairs, or none."""
+        """The runs on screen: one per chart pair, or none."""
         raise NotImplementedError
 
     def drawing(self) -> Iterator[None]:
-        """Draw everything as it stands, a part at a time; nothing where it cannot be drawn now."""
+        """Draw the current state, yielding between parts; draw nothing if that is not possible now."""
         raise NotImplementedError
 
     def redraw(self) -> None:
-        """Draw everything as it stands: at once, unless it takes long."""
+        """Draw the current state, at once unless it takes long."""
         parts = self._drawings()
         enough = time.monotonic() + AT_ONCE_SECONDS
         for _ in parts:
@@ -54,7 +54,7 @@ class LookingScreen(Settled, Screen[None]):
                 return
 
     async def draw_gently(self) -> None:
-        """Draw everything as it stands; keys are answered between the parts."""
+        """Draw the current state; keys are handled between parts."""
         await self._play(self._drawings())
 
     @work(group="drawing", exclusive=True)
@@ -62,12 +62,12 @@ class LookingScreen(Settled, Screen[None]):
         await self._play(parts)
 
     async def _play(self, parts: Iterator[None]) -> None:
-        with suppress(NoMatches):  # the screen was taken down between two parts
+        with suppress(NoMatches):  # the screen was removed between two parts
             for _ in parts:
                 await asyncio.sleep(BETWEEN_PARTS_SECONDS)
 
     def _drawings(self) -> Iterator[None]:
-        """Draw everything, again and again until the curves are smoothed to their ends or somebody else draws."""
+        """Draw repeatedly until the curves are fully smoothed, another drawing starts, or the link falls behind."""
         this = self._latest = object()
         yield from self.drawing()
         while self._latest is this and any(pair.smoothing for pair in self.query(ChartPair)) and not is_behind(self.app):
@@ -75,18 +75,18 @@ class LookingScreen(Settled, Screen[None]):
             yield from self.drawing()
 
     def waits_for_link(self) -> bool:
-        """Whether the link is too slow to draw now; then it is tried again soon."""
+        """Whether the link is too slow to draw now; if so, schedule another attempt."""
         if is_behind(self.app):
             self.set_timer(1 / self.drawings_per_second, self.redraw)
             return True
         return False
 
     async def read_new(self, run: FollowedRun) -> None:
-        """Read what is new of a run. Keys are answered between the chunks; what takes long is drawn on the way."""
+        """Read a run's new rows. Keys are handled between chunks, and a long read is drawn as it progresses."""
         if sides := long_sides(run):
             run.glance(sides)
             await self.draw_gently()
-            with suppress(OSError):  # no process can be started: it is read here
+            with suppress(OSError):  # if no process can be started, the run is read here
                 await read_ahead(run, sides)
         drawn = time.monotonic()
         while run.advance():
@@ -124,7 +124,7 @@ class LookingScreen(Settled, Screen[None]):
         last = max((len(curves.seconds) for run in self.runs for curves in run.curves.values()), default=0)
         if not last:
             return
-        stride = max(1, round(last * self._instruments.zoom / 200))  # across the chart in at most some 200 presses
+        stride = max(1, round(last * self._instruments.zoom / 200))  # about 200 presses cross the chart
         at = self._instruments.cursor
         self._use(replace(self._instruments, cursor=max(1, min(last, last if at is None else at + direction * stride))))
 

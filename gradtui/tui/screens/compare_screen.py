@@ -1,4 +1,4 @@
-"""Two runs one above the other, on the same axes."""
+"""The compare screen: two runs, one above the other, on the same axes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from gradtui.tui.widgets.styled_lines import Line, Lines
 
 
 class RunHead(Lines):
-    """Which run stands below, and how it ended."""
+    """Names the run below and says how it ended."""
 
     PREFIX = "run-head"
     COMPONENT_CLASSES = {"run-head--name", "run-head--dim"}
@@ -35,7 +35,7 @@ class RunHead(Lines):
 
 
 class CompareScreen(LookingScreen):
-    """Each run has a pair of charts; all four have the same axes. Runs that go on are followed."""
+    """Each run has a pair of charts; all four share the same axes. Live runs are followed."""
 
     CSS_PATH = "compare.tcss"
     BINDINGS = [key.binding() for key in keys.ON_COMPARE_SCREEN]

@@ -1,4 +1,4 @@
-"""A question that is answered with yes or no."""
+"""A yes-or-no dialog."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gradtui.tui.screens.resize_guard import Settled
 
 
 class AskDialog(Settled, ModalScreen[bool]):
-    """Gives True where the user wants it done. The safe answer has the focus."""
+    """Returns True if the user confirms. The safe answer has the focus."""
 
     CSS_PATH = "dialog.tcss"
     BINDINGS = [
@@ -33,7 +33,7 @@ class AskDialog(Settled, ModalScreen[bool]):
             yield Static(printable(self._question), markup=False)
             with Horizontal(classes="buttons"):
                 yield Button(self._doing, variant="error", id="do", compact=True)
-                yield Button("Leave it (Esc)", variant="primary", id="leave", compact=True)
+                yield Button("Cancel (Esc)", variant="primary", id="leave", compact=True)
 
     def on_mount(self) -> None:
         self.query_one("#leave", Button).focus()

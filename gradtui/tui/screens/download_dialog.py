@@ -1,4 +1,4 @@
-"""The download dialog: fetches CIFAR-10 where a run asks for it and it is not there."""
+"""The download dialog: fetches CIFAR-10 if a run needs it and its files are missing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DRAWINGS_PER_SECOND = 4
 
 
 class DownloadDialog(Settled, ModalScreen[bool]):
-    """Fetches and checks the archive; gives True when the files are there, False when the user gave up."""
+    """Fetches and checks the archive; returns True once the files are in place, False if the user gives up."""
 
     CSS_PATH = "dialog.tcss"
     BINDINGS = [("escape", "give_up", "cancel")]
@@ -56,7 +56,7 @@ class DownloadDialog(Settled, ModalScreen[bool]):
             self.app.call_from_thread(self._done)
 
     def _progress(self, done: int, total: int | None) -> None:
-        """Called in the thread that fetches, for every chunk."""
+        """Called in the download thread, for every chunk."""
         if self._given_up:
             raise _GivenUp
         now = time.monotonic()
@@ -87,4 +87,4 @@ class DownloadDialog(Settled, ModalScreen[bool]):
 
 
 class _GivenUp(Exception):
-    """Ends a download from within; what it wrote so far is removed."""
+    """Raised inside a download to cancel it; what it has written is removed."""

@@ -1,4 +1,4 @@
-"""The export dialog: as what, where to, and what came of it."""
+"""The export dialog: format, destination and outcome."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class ExportDialog(Settled, ModalScreen[None]):
     def __init__(self, folder: RunFolder) -> None:
         super().__init__()
         self._folder = folder
-        self._replaces: Path | None = None  # what the user was asked to replace, and may now
+        self._replaces: Path | None = None  # the file that the next press may replace
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as dialog:
@@ -55,7 +55,7 @@ class ExportDialog(Settled, ModalScreen[None]):
     @on(Select.Changed, "#format")
     def _format_changed(self) -> None:
         path = self.query_one("#path", TextField)
-        if path.value in [format.place(self._folder.id) for format in FORMATS]:  # the user has typed none
+        if path.value in [format.place(self._folder.id) for format in FORMATS]:  # the user has not typed a path
             path.value = self._format.place(self._folder.id)
 
     @on(Input.Changed, "#path")
@@ -80,7 +80,7 @@ class ExportDialog(Settled, ModalScreen[None]):
                 self._ask(path)
                 return
             format.check(self._folder, path, overwrite)
-        except (OSError, RuntimeError, ValueError) as error:  # also a home that is not known, a path with a null in it
+        except (OSError, RuntimeError, ValueError) as error:  # includes an unknown home folder and a null byte in the path
             self._say(str(error), bad=True)
             return
         self._say("Exporting; Esc cancels.")
@@ -95,7 +95,7 @@ class ExportDialog(Settled, ModalScreen[None]):
 
     @work(thread=True, exclusive=True, group="export", exit_on_error=True)
     def _export(self, format: Format, path: Path, overwrite: bool) -> None:
-        worker = get_current_worker()  # cancelled when the dialog is closed or the app is left
+        worker = get_current_worker()  # cancelled when the dialog closes or the app exits
         try:
             wrote = format.write(self._folder, path, overwrite, lambda: worker.is_cancelled)
         except (ExportError, DamagedRun, TensorBoardMissing) as error:
@@ -118,7 +118,7 @@ class ExportDialog(Settled, ModalScreen[None]):
         self.dismiss(None)
 
     def _say(self, words: str, *, bad: bool = False) -> None:
-        if not self.is_attached:  # it was closed meanwhile
+        if not self.is_attached:  # closed meanwhile
             return
         outcome = self.query_one("#outcome", Static)
         outcome.update(printable(words))

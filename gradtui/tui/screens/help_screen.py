@@ -1,4 +1,4 @@
-"""The help screen: the keys, from the table that also makes them, and what the screen means."""
+"""The help screen: the keys, from the table that declares them, and what the screen means."""
 
 from __future__ import annotations
 

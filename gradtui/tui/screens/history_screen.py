@@ -23,22 +23,22 @@ from gradtui.tui.widgets.run_list import RunList
 from gradtui.tui.widgets.text_field import TextField
 
 BATCH = 50
-"""So many runs are read before keys are looked at; more than most screens show at once."""
+"""Runs read before keys are handled; more than most screens show at once."""
 SHOWN_TOGETHER = 20 * BATCH
-"""After the first batch so many are read before the list is made anew, as that takes longer the longer it is."""
+"""After the first batch, runs read before the list is rebuilt, which takes longer the longer the list is."""
 REFRESH_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What the user wants with a run: ``open`` it, or its settings in the form (``again``)."""
+    """What to do with a run: ``open`` it, or load its settings into the form (``again``)."""
 
     what: str
     folder: RunFolder
 
 
 class HistoryScreen(Settled, Screen[Choice]):
-    """Gives the run that was chosen, or None."""
+    """Returns the user's choice, or None."""
 
     CSS_PATH = "history.tcss"
     AUTO_FOCUS = "#filter"
@@ -75,7 +75,7 @@ class HistoryScreen(Settled, Screen[Choice]):
         self._runs = {folder.id: Summary(folder) for folder in folders}
         for start in range(0, len(folders), BATCH):
             for folder in folders[start : start + BATCH]:
-                if folder.id in self._runs:  # it was not deleted meanwhile
+                if folder.id in self._runs:  # not deleted meanwhile
                     self._read(folder)
             if start % SHOWN_TOGETHER == 0:
                 self._show()
@@ -85,7 +85,7 @@ class HistoryScreen(Settled, Screen[Choice]):
         self._tell_count()
 
     def _read(self, folder: RunFolder) -> None:
-        """Look at a run again; one that was deleted meanwhile leaves the list."""
+        """Re-read a run's summary; drop the run if it was deleted meanwhile."""
         try:
             self._runs[folder.id] = summarize(folder)
         except DeletedRun:
@@ -96,7 +96,7 @@ class HistoryScreen(Settled, Screen[Choice]):
         self._marked = None if self._marked == folder.id else self._marked
 
     def _show(self) -> None:
-        """The runs that the filter lets through; of those that were not read yet it knows the id alone."""
+        """Show the runs that match the filter; runs not read yet match by id only."""
         words = self.query_one("#filter", Input).value.lower().split()
         self._list.show([run for run in self._runs.values() if all(word in _searched(run) for word in words)], self._marked)
 
@@ -123,7 +123,7 @@ class HistoryScreen(Settled, Screen[Choice]):
         self._say("")
 
     def _whole(self) -> Summary | None:
-        """The run under the cursor as it is now, unless it is damaged or was deleted: that is said then."""
+        """The current summary of the run under the cursor; if it is damaged or deleted, say so and return None."""
         chosen = self._list.chosen
         if chosen is None:
             return None
@@ -157,7 +157,7 @@ class HistoryScreen(Settled, Screen[Choice]):
             self.dismiss(Choice("again", summary.folder))
 
     def action_compare(self) -> None:
-        """The first press marks a run, the second, on another, compares."""
+        """Mark a run on the first press; compare it with another on the second."""
         summary = self._whole()
         if summary is None:
             return
@@ -189,7 +189,7 @@ class HistoryScreen(Settled, Screen[Choice]):
         summary = self._list.chosen
         if summary is None:
             return
-        question = f"Delete {summary.folder.label} and its rows for ever?"
+        question = f"Delete {summary.folder.label} and all its rows? This cannot be undone."
 
         def answered(yes: bool | None) -> None:
             if yes:

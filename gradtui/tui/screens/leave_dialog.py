@@ -1,4 +1,4 @@
-"""Asked when the app is left during a run."""
+"""The dialog for quitting the app during a run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gradtui.tui.screens.resize_guard import Settled
 
 
 class LeaveDialog(Settled, ModalScreen[str]):
-    """Stop the run, leave it running, or stay: gives ``stop``, ``leave`` or ``stay``."""
+    """Stop the run, leave it running, or stay: returns ``stop``, ``leave`` or ``stay``."""
 
     CSS_PATH = "dialog.tcss"
     BINDINGS = [
@@ -29,8 +29,8 @@ class LeaveDialog(Settled, ModalScreen[str]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as dialog:
-            dialog.border_title = "A run goes on"
-            yield Label(f"{self._run_id} has not ended. Left running, it goes on without the app.", markup=False)
+            dialog.border_title = "A run is in progress"
+            yield Label(f"{self._run_id} is still running and can continue without the app.", markup=False)
             with Horizontal(classes="buttons"):
                 yield Button("Stop it (s)", variant="error", id="stop", compact=True)
                 yield Button("Leave it running (l)", variant="primary", id="leave", compact=True)

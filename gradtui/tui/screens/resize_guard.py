@@ -7,10 +7,10 @@ from textual.screen import Screen
 
 
 class Settled:
-    """Comes before Screen among a screen's bases: sizes that the terminal no longer has are passed over.
+    """A mixin that ignores resize events with an outdated size; it must precede Screen among the bases.
 
-    Textual 8 lays a screen out at the size that an event names, and the layout sends the screen an event with that size
-    again. Of two sizes that follow each other closely both would then come back for ever.
+    Textual 8 lays out a screen at the size in an event, and the layout sends the screen another event with that size.
+    Two sizes in quick succession would then alternate forever.
     """
 
     def on_resize(self, event: events.Resize) -> None:
@@ -21,4 +21,4 @@ class Settled:
             event.prevent_default()
 
     def size_changed(self) -> None:
-        """The screen is about to be laid out at the app's size."""
+        """Called just before the screen is laid out at the app's size."""

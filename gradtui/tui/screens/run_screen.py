@@ -31,21 +31,21 @@ from gradtui.tui.widgets.panel import Panel
 from gradtui.tui.widgets.setup_form import SetupForm
 from gradtui.tui.widgets.status_line import StatusLine, progress
 
-if TYPE_CHECKING:  # each screen is loaded when it is wanted
+if TYPE_CHECKING:  # screens are imported on demand
     from gradtui.tui.screens.history_screen import Choice
 
 READY_SECONDS = 1.0
-"""So long after the end of a run the next one is made ready for: first its end is to be seen."""
+"""Delay between the end of a run and warming up the next, so that the end is drawn first."""
 SMALLEST = (60, 20)
 NARROW = 100
-"""Below so many columns the form lies over the charts, and is folded when a run starts."""
+"""Below this width in columns, the form overlays the charts and folds when a run starts."""
 
 
 class RunScreen(LookingScreen):
     """Set up a run, watch it, control it."""
 
     CSS_PATH = "run.tcss"
-    AUTO_FOCUS = ""  # what has the focus is the form's business
+    AUTO_FOCUS = ""  # the form manages the focus
     BINDINGS = [key.binding() for key in keys.ON_RUN_SCREEN]
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (NARROW, "-wide")]
     VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-tall")]
@@ -80,7 +80,7 @@ class RunScreen(LookingScreen):
         if self.form_shown:
             self.query_one(SetupForm).focus_first()
         if self._attached is None:
-            self.set_timer(0.1, self._get_ready)  # not before the first paint: importing torch would hold it up
+            self.set_timer(0.1, self._get_ready)  # after the first paint, which importing torch would delay
         self.set_timer(0.1, self._look_for_news)
 
     def on_unmount(self) -> None:
@@ -97,14 +97,14 @@ class RunScreen(LookingScreen):
 
     @work(thread=True, group="ready", exclusive=True, exit_on_error=True)
     def _get_ready(self) -> None:
-        """Find the devices and warm the next run up; importing torch takes cores, so not while a run trains on them."""
+        """Find the devices and warm up the next run, but not during a run: importing torch would take cores from it."""
         worker = get_current_worker()
         form = self.query_one(SetupForm)
         if form.devices is None:
             try:
                 devices = self._processes.find_devices()
             except (launch.DeviceSearchFailed, OSError) as error:
-                if not worker.is_cancelled:  # by leaving the app
+                if not worker.is_cancelled:  # the user quit the app
                     self.app.call_from_thread(form.cannot_know_devices, str(error))
                 return
             if worker.is_cancelled:
@@ -115,7 +115,7 @@ class RunScreen(LookingScreen):
                 self.app.call_from_thread(self._processes.warm_up)
 
     def _look_for_news(self) -> None:
-        """Offer a run that goes on, or that ended while nobody looked."""
+        """Offer a run that is in progress, or whose end was never shown."""
         if self._run is None:
             self._offered = news()
             self.redraw()
@@ -131,7 +131,7 @@ class RunScreen(LookingScreen):
     # Commands
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Keys that make no sense now are shown dimmed."""
+        """Dim keys that do not apply now."""
         live = self.is_live
         if action == "start":
             return None if live else True
@@ -151,12 +151,12 @@ class RunScreen(LookingScreen):
 
     @property
     def is_live(self) -> bool:
-        """Whether the run on the screen goes on."""
+        """Whether the run on screen is in progress."""
         return self.status in LIVE_STATUSES
 
     @property
     def folder(self) -> RunFolder | None:
-        """The run on the screen."""
+        """The folder of the run on screen."""
         return self._run.folder if self._run else None
 
     def action_start(self) -> None:
@@ -192,7 +192,7 @@ class RunScreen(LookingScreen):
             folder = self._processes.start(settings)
             if self.app.size.width < NARROW:
                 self.form_shown = False
-            self.set_focus(None)  # what is typed now is a command, not text
+            self.set_focus(None)  # from now on keys are commands, not text
             self.open_run(folder)
 
     def action_pause(self) -> None:
@@ -241,7 +241,7 @@ class RunScreen(LookingScreen):
         self.app.push_screen(HistoryScreen(), self._leave_history)
 
     def _leave_history(self, choice: Choice | None) -> None:
-        """What the history screen was left with."""
+        """Act on the choice made on the history screen."""
         if choice is None:
             return
         with telling(self.app):
@@ -254,14 +254,14 @@ class RunScreen(LookingScreen):
 
     def action_copy(self) -> None:
         if self._run is not None and self._run.only_glanced:
-            self.notify("All steps have not been read yet")
+            self.notify("Not all steps have been read yet")
         elif self._run is not None:
             results = self._run.results()
             self.app.copy_to_clipboard(f"{results.state.id}\n{table.as_text(results)}\n")
             words = "The table was sent to your clipboard (OSC 52; many terminals drop it). The rows, as CSV, are in"
             self.notify(f"{words} {self._run.folder.path}", markup=False)
 
-    # What is looked at, and how
+    # Views
 
     def action_scroll_panel(self, pages: int) -> None:
         self.query_one(Panel).scroll_pages(pages)
@@ -271,16 +271,16 @@ class RunScreen(LookingScreen):
         self._draw_panel()
 
     def system_commands(self) -> Iterator[SystemCommand]:
-        """The commands of this screen for the palette."""
+        """Yield this screen's commands for the palette."""
         for key in keys.ON_RUN_SCREEN:
             if self.check_action(key.action, ()):
                 run = partial(self.run_action, key.action)
                 yield SystemCommand(key.word.capitalize(), f"{key.help} ({key.shown_keys()})", run)
 
-    # The run on the screen
+    # The run on screen
 
     def open_run(self, folder: RunFolder) -> None:
-        """Show a run, from its first step, and follow it. Raises DamagedRun."""
+        """Show a run from its first step and follow it. Raises DamagedRun."""
         self._run = FollowedRun(folder)
         self._offered = None
         self.query_one(ChartPair).clear()
@@ -289,10 +289,10 @@ class RunScreen(LookingScreen):
 
     @work(group="follow", exclusive=True)
     async def _follow(self, run: FollowedRun) -> None:
-        """Read and draw a run until its end is drawn. Keys are answered between the chunks that are read."""
+        """Read and draw a run until its end is on screen. Keys are handled between chunks."""
         ended = False
         while not ended:
-            ended = not run.observe().live  # asked before the last rows are read: they are all there then
+            ended = not run.observe().live  # checked before reading, so that the last read gets all rows
             await self.read_new(run)
             await self.draw_gently()
             self._processes.reap()
@@ -322,7 +322,7 @@ class RunScreen(LookingScreen):
             yield from self.query_one(ChartPair).draw(self._run)
 
     def _draw_panel(self) -> None:
-        """By itself, as its keys need not wait for the charts."""
+        """Draw the panel alone, so that its keys do not wait for the charts."""
         if self._run is None:
             self.query_one(Panel).announce(self._settings, self._offered)
         else:

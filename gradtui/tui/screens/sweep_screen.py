@@ -35,7 +35,7 @@ FIELDS = (
 
 
 class GridLines(Lines):
-    """The grid and the claims that it answers."""
+    """The grid and the verdicts on the claims it tests."""
 
     PREFIX = "grid"
     COMPONENT_CLASSES = {"grid--head", "grid--row", "grid--note"}
@@ -45,7 +45,7 @@ class GridLines(Lines):
 
 
 class SweepScreen(Settled, Screen[None]):
-    """What is swept are the settings of the form, with these optimizers, learning rates and seeds."""
+    """Sweeps the form's settings over optimizers, learning rates and seeds."""
 
     CSS_PATH = "sweep.tcss"
     BINDINGS = [key.binding() for key in keys.ON_SWEEP_SCREEN]
@@ -73,10 +73,10 @@ class SweepScreen(Settled, Screen[None]):
 
     def on_mount(self) -> None:
         self._ticks = self.set_interval(1.0, self._tick, pause=True)
-        self._say("F5 starts the sweep, or goes on with one that was stopped. Every run is kept.")
+        self._say("F5 starts or resumes the sweep. Every run is kept.")
 
     def action_start(self) -> None:
-        """Start a sweep, or go on with one that is not finished."""
+        """Start a sweep, or continue one that is not finished."""
         try:
             status = self._folder.status() if self._folder is not None else None
             if status == "running":

@@ -13,14 +13,14 @@ from textual.widget import Widget
 from gradtui.printing import printable
 
 Line = Sequence[tuple[str, str]]
-"""Pieces of one line: text, and the role that it plays (a component class without its prefix; "" is plain text)."""
+"""Pieces of one line: text and its role (a component class without its prefix; "" is plain text)."""
 
 
 class Lines(Widget):
-    """Shows lines; :meth:`show` repaints the spans that differ from what is shown, and nothing else."""
+    """Shows lines; :meth:`show` repaints only the spans that changed."""
 
     PREFIX = "lines"
-    """What the component classes of a role begin with."""
+    """Prefix of the roles' component classes."""
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
@@ -28,7 +28,7 @@ class Lines(Widget):
         self._plain: Style | None = None
 
     def show(self, lines: Sequence[Line]) -> None:
-        """Take ``lines`` in place of those shown, their texts made printable."""
+        """Replace the lines shown; makes their text printable."""
         before, self._lines = self._lines, [[(printable(text), role) for text, role in line] for line in lines]
         if len(before) != len(self._lines):
             self.refresh(layout=True)
@@ -44,11 +44,11 @@ class Lines(Widget):
             self.refresh(*changed)
 
     def style_of(self, role: str) -> Style:
-        """The style that the stylesheet gives a role."""
+        """The stylesheet's style for a role."""
         if role:
             return self.get_component_rich_style(f"{self.PREFIX}--{role}")
         if self._plain is None:
-            self._plain = self.rich_style  # which Textual puts together anew each time
+            self._plain = self.rich_style  # cached, as Textual builds it again each time
         return self._plain
 
     def notify_style_update(self) -> None:
@@ -66,7 +66,7 @@ class Lines(Widget):
 
 
 def _changed_span(old: Line, new: Line) -> tuple[int, int]:
-    """The first column that differs and the one after the last; every character is one column wide here."""
+    """The first column that differs and the one after the last; assumes that every character is one column wide."""
     before, after = _cells(old), _cells(new)
     longer, shorter = max(len(before), len(after)), min(len(before), len(after))
     start = next((x for x in range(shorter) if before[x] != after[x]), shorter)
