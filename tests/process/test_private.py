@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from gradtui.runs import launch
 from gradtui.runs.folder import all_runs, create_run
+from gradtui.runs.processes import launch
 from gradtui.settings import RunSettings
 
 SCRIPT = """

@@ -15,8 +15,8 @@ from tests.conftest import is_alive, wait_until
 from tests.process.misbehaviour import every_process_runs
 from tests.process.test_compare import MODEL, WITH, WITHOUT, Comparison
 
-IMPATIENT = "import gradtui.runs.worker as w\nw.LEAVE_SECONDS = 0.5\n"
-QUICK = "import gradtui.runs.supervisor as s\ns.STATE_SECONDS = 0.1\n"
+IMPATIENT = "import gradtui.runs.processes.worker_process as w\nw.LEAVE_SECONDS = 0.5\n"
+QUICK = "import gradtui.runs.processes.supervisor as s\ns.STATE_SECONDS = 0.1\n"
 
 EXECS_FOR_EVER = f"""
 import os, sys, time
@@ -199,7 +199,7 @@ def test_a_run_whose_folder_is_deleted_ends(tmp_path: Path, monkeypatch: pytest.
 
 FLAKY = """
 import errno, os, sys
-if "gradtui.runs.supervisor" in sys.orig_argv:
+if "gradtui.runs.processes.supervisor" in sys.orig_argv:
     calls = {"stat": 0, "unlink": 0, "replace": 0}
     def flaky(name, wanted):
         sound = getattr(os, name)
@@ -235,8 +235,8 @@ def test_a_control_file_that_cannot_be_read_now_is_read_later(tmp_path: Path, mo
 
 def test_without_such_a_child_nothing_waits(tmp_path: Path) -> None:
     """The processes of one side are found by its own mark and group alone."""
-    from gradtui.runs.leftovers import find_leftovers
-    from gradtui.runs.spawn import SIDE_MARK
+    from gradtui.runs.processes.leftovers import find_leftovers
+    from gradtui.runs.processes.spawn import SIDE_MARK
 
     words = [sys.executable, "-c", "import time; print(flush=True); time.sleep(600)"]
     with subprocess.Popen(words, stdout=subprocess.PIPE, env={**os.environ, SIDE_MARK: "one:0"}) as child:
