@@ -247,3 +247,71 @@ def test_without_such_a_child_nothing_waits(tmp_path: Path) -> None:
         assert find_leftovers(child.pid, f"{SIDE_MARK}=one:1") == {}
         assert time.monotonic() - began < 5
         child.kill()
+
+
+SLOW_END = f"""
+import os, time
+{MODEL}
+class Slow:
+    def __del__(self):
+        if os.path.exists("slow"):
+            time.sleep(600)
+kept = Slow()
+first = not os.path.exists("slow")
+open("slow", "a").close()
+for _ in range(20 if first else 300):
+    step()
+"""
+
+
+@pytest.mark.slow
+def test_a_side_whose_process_is_slow_to_end_does_not_hold_the_other_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    every_process_runs(IMPATIENT, tmp_path, monkeypatch)
+    run = Comparison(tmp_path, SLOW_END)
+    run.wait_for_end()
+    assert run.folder.read().status == "finished"
+    assert max(run.steps) == 300
+
+
+@pytest.mark.slow
+def test_exec_that_fails_changes_nothing(tmp_path: Path) -> None:
+    source = f"""
+import os
+{MODEL}
+step()
+for name in ("no-such-launcher", __file__):
+    try:
+        os.execvp(name, [name])
+    except OSError:
+        step()
+"""
+    run = Comparison(tmp_path, source)
+    run.wait_for_end()
+    assert run.folder.read().status == "finished"
+    assert run.steps == (3, 3)
+
+
+UNREADABLE = """
+import errno, os, sys
+if {process!r} in sys.orig_argv:
+    sound, left = os.open, [2]
+    def flaky(path, *args, **named):
+        if left[0] and os.fspath(path).endswith("run.json"):
+            left[0] -= 1
+            raise OSError(errno.EIO, "made up", path)
+        return sound(path, *args, **named)
+    os.open = flaky
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("process", ["gradtui.runs.processes.supervisor", "gradtui.compare.script_worker"])
+def test_a_run_json_that_cannot_be_read_for_a_moment_is_read_again(
+    process: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    every_process_runs(UNREADABLE.format(process=process), tmp_path, monkeypatch)
+    run = Comparison(tmp_path, f"{MODEL}\nstep()\n")
+    run.wait_for_end()
+    assert run.folder.read().status == "finished"

@@ -55,6 +55,17 @@ def test_a_run_that_has_finished_since_is_recorded_once(folder: SweepFolder) -> 
     assert folder.read().left_to_do() == [OTHER]
 
 
+@pytest.mark.parametrize(
+    "cell", ["Foo,0.1,42", "SGD,nan,42", "SGD,1e400,42", "SGD,-1,42", "SGD,0.1,99999999999999999999", "SGD,0.1,7"]
+)
+def test_a_row_that_is_no_cell_of_the_grid_is_passed_over(cell: str, folder: SweepFolder) -> None:
+    run = started(folder)
+    end(run)
+    with open(folder.path / "started.csv", "a") as file:
+        file.write(f"{cell},{run.id}\n")
+    assert [(outcome.cell, outcome.run) for outcome in adopt(folder)] == [(CELL, run.id)]
+
+
 def test_a_run_in_progress_is_waited_for(folder: SweepFolder) -> None:
     run = started(folder)
     with run.alive():
