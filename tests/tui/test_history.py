@@ -194,7 +194,7 @@ def test_a_run_is_exported_from_the_list() -> None:
     drive(scenario)
 
 
-@pytest.mark.parametrize(("status", "said"), [("finished", "has ended: finished"), ("running", "ended meanwhile: lost")])
+@pytest.mark.parametrize(("status", "said"), [("finished", "has ended: finished"), ("running", "has ended: lost")])
 def test_a_run_that_ended_unseen_is_offered_and_opened_with_a_key(status: str, said: str) -> None:
     run: RunFolder = made_up_run(status=status)
 

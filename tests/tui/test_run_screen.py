@@ -117,7 +117,7 @@ def test_a_run_from_form_to_table() -> None:
 def test_the_palette_has_every_command() -> None:
     async def scenario(pilot: Pilot[int], screen: RunScreen) -> None:
         titles = " ".join(command.help for command in pilot.app.get_system_commands(screen))
-        for word in ("Start a run", "Logarithmic", "setup form", "Show the keys", "Leave"):
+        for word in ("Start a run", "Logarithmic", "setup form", "Show the keys", "Quit"):
             assert word in titles
 
     drive(scenario)

@@ -72,6 +72,6 @@ def test_folders_are_made_private() -> None:
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in ("mkdir", "makedirs"):
                 words = {word.arg for word in node.keywords}
                 assert "parents" not in words, path
-                assert "mode" in words or path.name in ("destination.py", "tensorboard.py"), (
+                assert "mode" in words or path.name in ("destination.py", "tensorboard_export.py"), (
                     f"{path}: an export alone has the user's umask"
                 )
