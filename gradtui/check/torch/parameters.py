@@ -79,6 +79,10 @@ class Parameters:
     def give_up(self, *arguments: object) -> None:
         """Leave some names unknown, or some parameters without an optimizer unreported."""
 
+    def holders(self) -> list[object]:
+        """What has weak references to tensors among its values."""
+        return [self._claimed, *self.orphans.values()]
+
     # Torch's registration hooks; they return None to leave what is registered unchanged.
 
     @guarded
