@@ -34,3 +34,44 @@ def test_watched_parameters_and_gradients_can_be_swapped(forks: Forks, before: i
         assert run.report["steps"] == before + 9
         assert run.report["script_exit_code"] == 0, run.err
         assert [each["kind"] for each in run.report["findings"]] == ([verdict] if not clears else [])
+
+LOCALS = """\
+import gc, weakref
+import torch
+from torch import nn
+class Big:
+    pass
+def train():
+    own = locals() if KEEPS else None
+    big, model = Big(), nn.Linear(2, 1)
+    cell = Big()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    def step():
+        optimizer.zero_grad()
+        model(torch.ones(1, 2)).sum().backward()
+        optimizer.step()
+        return cell
+    for _ in range(STEPS):
+        step()
+    if KEEPS:
+        assert own["own"] is None or own["big"] is big
+        return
+    optimizer.zero_grad()
+    dies = [weakref.ref(each) for each in (big, model, optimizer, cell)]
+    del big, model, optimizer
+    cell = None
+    gc.collect()
+    assert [each() for each in dies] == [None] * 4
+train()
+"""
+
+
+@pytest.mark.parametrize("steps", [1, 5, 60])
+def test_locals_of_a_function_that_steps_die_when_they_are_deleted(forks: Forks, steps: int) -> None:
+    run = forks.check(LOCALS.replace("STEPS", str(steps)).replace("KEEPS", "False"))
+    assert (run.code, run.err) == (0, "")
+
+
+def test_locals_that_the_function_itself_keeps_are_let_be(forks: Forks) -> None:
+    run = forks.check(LOCALS.replace("STEPS", "5").replace("KEEPS", "True"))
+    assert (run.code, run.err) == (0, "")
