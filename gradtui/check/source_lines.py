@@ -8,12 +8,15 @@ import stat
 import sys
 import sysconfig
 from contextlib import suppress
+from inspect import CO_OPTIMIZED
 from types import CodeType, FrameType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 frame_here = sys._getframe  # noqa: SLF001 (its public twin, inspect.currentframe, costs three times as much)
 """The caller's frame, or the one N levels further out."""
 
+_OURS_AND_THE_FRAMES = 3
+"""References to a frame's dict of locals: our variable, an argument, and the frame's own."""
 _YOURS, _LIBRARY, _HIDDEN = range(3)
 _HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep  # all of gradtui
 _PATHS = sysconfig.get_paths()
@@ -47,6 +50,23 @@ class Place(NamedTuple):
             return f"{self.file}:{self.line}"
         file = self.file.removeprefix(here) if self.file.startswith(here) else self.file
         return f"{file}:{self.line}"
+
+
+def locals_of(frame: FrameType) -> dict[str, Any]:
+    """The frame's local variables.
+
+    Up to Python 3.12, a function's frame keeps the dict that ``f_locals`` returns, and with it all values, even those of
+    variables that are deleted since. So remove them, unless the function itself has called locals() and holds that dict.
+    """
+    kept = frame.f_locals
+    if kept is frame.f_globals or not frame.f_code.co_flags & CO_OPTIMIZED:
+        return dict(kept)
+    found = dict(kept)
+    if sys.version_info < (3, 13) and sys.getrefcount(kept) <= _OURS_AND_THE_FRAMES:
+        code = frame.f_code
+        for name in (*code.co_varnames, *code.co_cellvars, *code.co_freevars):
+            kept.pop(name, None)
+    return found
 
 
 def is_torchs(code: CodeType) -> bool:

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 from gradtui.check.arguments import Request
 from gradtui.check.facts import Facts
 from gradtui.check.report import UNWATCHED, Report
-from gradtui.check.standard_output import StandardOutput
+from gradtui.check.standard_output import StandardOutput, Taken
 from gradtui.check.watch.guard import why
 from gradtui.printing import printable
 from gradtui.script.after_torch import after_torch
 from gradtui.script.ends import Ends, LastWords, name_of, run_and_wait
-from gradtui.script.program import INTERRUPTED
+from gradtui.script.program import INTERRUPTED, exit_code
 
 if TYPE_CHECKING:
     from gradtui.check.ranks import Ranks
@@ -61,11 +61,19 @@ class WatchedRun:
                 if flush:
                     self._output.flush_streams()
                 try:
-                    text, self._code = self._report(self._facts(code), wait=code == 0)
-                    self._output.write(text)
+                    text, found = self._report(self._facts(code), wait=code == 0)
+                    self._code = found or UNWATCHED  # not 0 until the report is out
+                    if text:
+                        self._output.write(text)
+                    self._code = found
                     self._done()
                 except KeyboardInterrupt:
                     return INTERRUPTED
+                except SystemExit as error:  # a signal handler of the script's
+                    _complain("the script's own exit has interrupted the report")
+                    return code or exit_code(error) or self._code
+                except Taken as error:
+                    _complain(f"no report: {error}")
                 except Exception as error:  # noqa: BLE001 (the user's program has run; our errors must not end it)
                     _complain(f"no report, as it cannot be made ({why(error)})")
             return code or self._code
@@ -101,7 +109,7 @@ class WatchedRun:
         run_and_wait(path, argv, env, lambda: self._last_words(name_of(path)))
 
     def _last_words(self, name: str) -> LastWords:
-        text = ""
+        text, file = "", None
         with self._reporting:
             if not self._begun:
                 self._begun = True
@@ -109,10 +117,13 @@ class WatchedRun:
                     facts = self._facts(0)
                     lost = f"what ran after the script had replaced itself (exec of {name})"
                     text, self._code = self._report(replace(facts, not_watched=[*facts.not_watched, lost]), wait=False)
+                    file = self._output.file
                     self._done()
+                except Taken as error:
+                    _complain(f"no report: {error}")
                 except Exception as error:  # noqa: BLE001 (as in end())
                     _complain(f"no report, as it cannot be made ({why(error)})")
-        return LastWords(self._output.encoded(text), self._output.file, self._code)
+        return LastWords(self._output.encoded(text), file, self._code)
 
     # Reporting
 

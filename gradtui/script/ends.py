@@ -7,6 +7,7 @@ affected.
 from __future__ import annotations
 
 import contextlib
+import operator
 import os
 import posix
 import signal
@@ -44,8 +45,8 @@ class Ends:
         """Intercept exits from now on. (All os.exec* functions end up in execv or execve.)"""
 
         def _exit(status: int) -> NoReturn:
-            if os.getpid() == self._process and isinstance(status, int) and abs(status) < 2**31:
-                status = self._at_exit(status & 0xFF)
+            if os.getpid() == self._process and (code := _as_c_int(status)) is not None:
+                status = self._at_exit(code & 0xFF)
             self._exit(status)
 
         def execv(path: Any, argv: Any, /) -> NoReturn:
@@ -63,6 +64,15 @@ class Ends:
             mine.__module__, mine.__qualname__, mine.__doc__ = theirs.__module__, theirs.__qualname__, theirs.__doc__
             for module in (os, posix):
                 setattr(module, mine.__name__, mine)
+
+
+def _as_c_int(status: Any) -> int | None:
+    """The exit status as os._exit() takes it; None if it raises an error instead."""
+    try:
+        number = operator.index(status)
+    except Exception:  # noqa: BLE001 (the script's own __index__; os._exit() meets the same error)
+        return None
+    return number if -(2**31) <= number < 2**31 else None
 
 
 def _can_be_run(program: Any) -> bool:

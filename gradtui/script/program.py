@@ -54,7 +54,7 @@ def run(program: Program) -> Ending:
     except WrongUsage:
         raise
     except BaseException as error:  # noqa: BLE001 (show whatever ends a script, as python does)
-        return Ending(_exit_code(error), _reason(error))
+        return Ending(exit_code(error), _reason(error))
     return Ending(0)
 
 
@@ -156,10 +156,12 @@ def _set_first_path(folder: str) -> None:
 # How it ended
 
 
-def _exit_code(error: BaseException) -> int:
+def exit_code(error: BaseException) -> int:
+    """The exit code that python would end with; the error is shown."""
     if isinstance(error, SystemExit):
         if error.code is None or isinstance(error.code, int):
-            return int(error.code or 0) & 0xFF
+            number = 0 if error.code is None else int.__index__(error.code)  # a subclass may override what it likes
+            return number & 0xFF if -(2**63) <= number < 2**63 else 0xFF
         with contextlib.suppress(Exception):  # str() runs the script's code; standard error may be closed
             print(error.code, file=sys.stderr)
         return 1
@@ -170,11 +172,15 @@ def _exit_code(error: BaseException) -> int:
 def _reason(error: BaseException) -> str | None:
     """A one-line reason for the ending; None if nothing went wrong."""
     if isinstance(error, SystemExit):
-        if error.code is None or error.code == 0:
+        code = error.code
+        if code is None or (isinstance(code, int) and int.__index__(code) == 0):
             return None
-        if isinstance(error.code, int):
-            return f"the script ended with exit code {error.code}"
-    return reason_of(error) or type(error).__name__
+        if isinstance(code, int):
+            return f"the script ended with exit code {int.__index__(code)}"
+    try:
+        return reason_of(error) or type(error).__name__
+    except Exception:  # noqa: BLE001 (the error's own code)
+        return type(error).__name__
 
 
 def _show(error: BaseException) -> None:

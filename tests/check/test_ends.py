@@ -34,6 +34,8 @@ def _assert_report(run_out: str, verdict: str) -> dict[str, Any]:
     [
         "import os; os._exit({code})",
         "from os import _exit; _exit({code})",
+        "import os; os._exit({code} - 2**31)",
+        "import os, types; os._exit(type('', (), {{'__index__': lambda self: {code}}})())",
         "import os, threading; threading.Thread(target=os._exit, args=({code},)).start(); threading.Event().wait()",
         "import atexit, os; atexit.register(os._exit, {code})",
         "import os, signal\nsignal.signal(signal.SIGTERM, lambda *_: os._exit({code}))\nos.kill(os.getpid(), signal.SIGTERM)",
@@ -255,3 +257,26 @@ def test_excepthook_of_the_script_may_fail(forks: Forks) -> None:
     assert run.err.splitlines()[0] == "Error in sys.excepthook:"
     assert run.err.splitlines()[-1] == "ValueError: mine"
     assert "gradtui" not in run.err
+
+
+# A report that cannot be written
+
+
+@pytest.mark.parametrize("end", ["", "os._exit(0)", "sys.stdout.flush(); os.execv('/bin/true', ['true'])"])
+@pytest.mark.parametrize(("source", "code"), [(LOOP, 3), (STALE, 1)])
+def test_report_is_not_written_to_a_file_that_got_its_descriptor(tmp_path: Path, source: str, code: int, end: str) -> None:
+    weights = tmp_path / "weights"
+    source += f"import os, sys\nos.closerange(3, 256)\nfiles = [open({str(weights)!r}, 'ab', 0) for _ in range(9)]\n"
+    source += "files[0].write(b'weights')\n[os.set_inheritable(each.fileno(), True) for each in files]\n"
+    run = subprocess_check(f"{source}{end}\n")
+    assert weights.read_bytes() == b"weights"
+    assert run.returncode == code
+    assert "no report: the script has closed every descriptor of standard output" in run.stderr
+
+
+def test_report_that_an_exit_of_the_script_interrupts_is_not_green(forks: Forks) -> None:
+    for leave, code in (("sys.exit(0)", 3), ("os._exit(0)", 3), ("sys.exit(7)", 7)):
+        for place in ("write", "fstat"):  # as a signal handler does that runs at that moment
+            head = f"import os, sys\nold = os.{place}\ndef leave(*_):\n    os.{place} = old\n    {leave}\n"
+            run = forks.check(f"{LOOP}{head}os.{place} = leave\n")
+            assert run.code == code, (leave, place)

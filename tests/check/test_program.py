@@ -43,6 +43,20 @@ def test_clean_script_keeps_its_own_exit_code(forks: Forks, end: str, code: int)
     assert run.report["script_exit_code"] == code
 
 
+@pytest.mark.parametrize(
+    ("end", "code"),
+    [
+        ("sys.exit(2**70)", 255),
+        ("class Odd(int):\n    def __bool__(self): raise ValueError\nsys.exit(Odd(0))", 0),
+        ("class Odd(Exception):\n    __notes__ = property(lambda self: 1 / 0)\nraise Odd('boom')", 1),
+        ("e = SyntaxError('m')\ne.text, e.lineno, e.filename, e.offset = 5, 3, 'x', 1\nraise e", 1),
+    ],
+)
+def test_odd_exit_codes_and_errors_do_not_lose_the_report(forks: Forks, end: str, code: int) -> None:
+    run = forks.check(f"import sys\n{LOOP}{end}\n")
+    assert (run.code, run.report["verdict"], run.report["script_exit_code"]) == (code, "clean", code)
+
+
 @pytest.mark.parametrize(("end", "code"), [("", 1), ("sys.exit(0)", 1), ("sys.exit(3)", 3)])
 def test_a_finding_is_exit_code_1_unless_the_script_failed(forks: Forks, end: str, code: int) -> None:
     run = forks.check(f"import sys\n{STALE}{end}\n")

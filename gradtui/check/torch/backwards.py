@@ -13,7 +13,7 @@ from types import CodeType, FrameType
 import torch
 from torch import Tensor
 
-from gradtui.check.source_lines import Place, users_place
+from gradtui.check.source_lines import Place, locals_of, users_place
 from gradtui.check.torch.loss_values import Loss
 
 _BACKWARD: CodeType = torch.autograd.backward.__code__
@@ -48,7 +48,7 @@ def in_backward(frame: FrameType | None) -> bool:
 
 def loss_of(frame: FrameType) -> Tensor | None:
     """The tensor that this frame's backward() was called on; None unless it is a single tensor."""
-    tensors = frame.f_locals.get("tensors")
+    tensors = locals_of(frame).get("tensors")
     if isinstance(tensors, Tensor):
         return tensors
     return tensors[0] if isinstance(tensors, (tuple, list)) and len(tensors) == 1 else None

@@ -16,7 +16,7 @@ from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
-from gradtui.check.source_lines import frame_here
+from gradtui.check.source_lines import frame_here, locals_of
 from gradtui.check.torch.backwards import Backward, Backwards, backward_frame
 from gradtui.check.watch.guard import guarded
 from gradtui.check.watch.tensors import remove_hook, tensor_hook, version_of
@@ -78,6 +78,10 @@ class Parameters:
 
     def give_up(self, *arguments: object) -> None:
         """Leave some names unknown, or some parameters without an optimizer unreported."""
+
+    def holders(self) -> list[object]:
+        """What has weak references to tensors among its values."""
+        return [self._claimed, *self.orphans.values()]
 
     # Torch's registration hooks; they return None to leave what is registered unchanged.
 
@@ -175,7 +179,7 @@ def variables(frame: FrameType | None, kind: type[object]) -> dict[int, str]:
     """Map the id of each object of this kind to the variable that holds it in ``frame`` or its callers; the innermost wins."""
     found: dict[int, str] = {}
     while frame is not None:
-        for names in (frame.f_locals, frame.f_globals):
+        for names in (locals_of(frame), frame.f_globals):
             for name, value in list(names.items()):
                 # type(), not isinstance(): asking a proxy for its __class__ may run any code.
                 if issubclass(type(value), kind) and id(value) not in found:

@@ -14,6 +14,7 @@ queued on the device, and its result is read only if a step depends on it.
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
 from types import FrameType
 
 from torch import Tensor
@@ -112,6 +113,21 @@ class GradientHistory:
         if self._after is not None:
             self._after.remove()
         self._before = self._after = None
+
+    def take_hooks_off(self, parameter: Tensor) -> Callable[[], None]:
+        """Remove the hooks; return the function that sets them again."""
+        before, after = self._before is not None, self._after is not None
+        self.unhook()
+        if before and parameter._backward_hooks:  # noqa: SLF001 (the script's own: torch would call none that is added)
+            self.lost = "torch.utils.swap_tensors has taken its hooks away"
+
+        def again() -> None:
+            if before:
+                self.hook(parameter)
+            if after:
+                self.hook_after()
+
+        return again
 
     def give_up(self, *arguments: object) -> None:
         """Stop watching this gradient. The hooks stay until the next step: torch may be iterating over them right now."""

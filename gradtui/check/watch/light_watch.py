@@ -100,6 +100,10 @@ class LightWatch:
         """Why watching stopped; empty while it continues."""
         return self._sentinel.lost
 
+    def holders(self) -> list[object]:
+        """What has weak references to tensors among its values."""
+        return [self._applied, self._sentinel]
+
     # Every step
 
     def passes(self, optimizer: Optimizer) -> bool:

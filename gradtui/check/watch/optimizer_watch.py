@@ -7,6 +7,7 @@ gradient has been a new tensor for several steps in a row.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from types import FrameType
 
 from torch import Tensor
@@ -128,6 +129,14 @@ class OptimizerWatch:
         """Number of watched parameters in each group."""
         groups = [history.group for history in self.histories]
         return [groups.count(group) for group in range(max(groups, default=-1) + 1)]
+
+    def holders(self) -> Iterator[object]:
+        """What has weak references to tensors among its values."""
+        yield from self.histories
+        yield from self.dropped.values()
+        yield self.log.finder
+        if self.light is not None:
+            yield from self.light.holders()
 
     def shares_parameters(self, other: Optimizer) -> bool:
         mine = {id(parameter) for parameter in self._all}

@@ -67,6 +67,20 @@ class Sentinel:
             remove_hook(self._handle, self._parameter())
             self._handle = None
 
+    def take_hooks_off(self, parameter: Tensor) -> Callable[[], None]:
+        """Remove the hook; return the function that sets it again."""
+        stood, count = self.stands, self.count
+        self.rest()
+        if stood and parameter._backward_hooks:  # noqa: SLF001 (the script's own: torch would call none that is added)
+            self.lost = "torch.utils.swap_tensors has taken its hooks away"
+
+        def again() -> None:
+            if stood:
+                self.stand()
+                self.count = count
+
+        return again
+
     @property
     def alarmed(self) -> bool:
         return self._follow is not None

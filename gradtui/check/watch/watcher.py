@@ -27,6 +27,7 @@ from gradtui.check.watch.fast_path import Glide
 from gradtui.check.watch.guard import EnoughSteps, guarded, is_the_programs
 from gradtui.check.watch.optimizer_log import OptimizerLog
 from gradtui.check.watch.optimizer_watch import OptimizerWatch
+from gradtui.check.watch.swaps import let_tensors_swap
 from gradtui.script.after_torch import after_import
 
 
@@ -42,6 +43,7 @@ class Watcher:
         self._stepping: list[OptimizerWatch] = []
         self._next_look = 1
         self._handles: list[RemovableHandle] = []
+        self._end_swaps: Callable[[], None] = lambda: None
         self._glides: dict[int, Glide] = {}
         """Glides of the optimizers whose loops glide, by the optimizer's id."""
         self._backwards = Backwards()
@@ -56,15 +58,23 @@ class Watcher:
             register_module_parameter_registration_hook(self._parameters.on_parameter),
             register_optimizer_step_pre_hook(self._step_hook()),
         ]
+        self._end_swaps = let_tensors_swap(self._holders)
 
     def stop(self) -> None:
         """Stop watching."""
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
+        self._end_swaps()
         self._glides.clear()
         for watch in self._all:
             watch.stop()
+
+    def _holders(self) -> Iterator[object]:
+        """What has weak references to tensors among its values."""
+        yield from self._parameters.holders()
+        for watch in self._all:
+            yield from watch.holders()
 
     def give_up(self, subject: object = None, *arguments: object) -> None:
         """Stop watching the optimizer ``subject`` (or the one with that id). If it is unknown, ``lost`` keeps the reason."""
