@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from gradtui.training.rows import Rows, RowsNotWritten
 from tests.conftest import is_alive, wait_until
 from tests.process.misbehaviour import every_process_runs
 from tests.process.test_compare import MODEL, WITH, WITHOUT, Comparison
@@ -52,6 +53,40 @@ def test_a_script_without_pipes_fails_with_a_reason(source: str, tmp_path: Path,
         assert any(words in reason for words in ("replaced itself by", "closed its pipes", "exit code 1", "cannot write")), (
             reason
         )
+
+
+OPENS_OTHERS_INSTEAD = f"""
+import os
+{MODEL}
+for _ in range(20):
+    step()
+os.closerange(3, 256)
+files = [open(f"own-{{os.getpid()}}-{{i}}", "w+") for i in range(20)]
+for _ in range(300):
+    step()
+os.write(2, b"its own words\\n")
+"""
+
+
+def test_no_file_of_the_script_gets_what_gradtui_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    every_process_runs(IMPATIENT, tmp_path, monkeypatch)
+    run = Comparison(tmp_path, OPENS_OTHERS_INSTEAD)
+    run.wait_for_end()
+    own = [*tmp_path.glob("own-*")]
+    assert len(own) == 40
+    assert not any(path.stat().st_size for path in own)
+    assert run.folder.read().status == "failed"
+
+
+def test_rows_are_not_written_to_a_file_that_has_taken_their_descriptor(tmp_path: Path) -> None:
+    rows = Rows(tmp_path / "rows.csv", ("a",))
+    os.close(rows._file._number)
+    with open(tmp_path / "other", "w+") as other:
+        assert other.fileno() == rows._file._number
+        with pytest.raises(RowsNotWritten, match=r"cannot write .*rows.csv \(its descriptor was closed\)"):
+            rows.write(["1\n"])
+        rows._file.close()
+        assert other.read() == ""
 
 
 @pytest.mark.parametrize(("code", "status"), [(0, "finished"), pytest.param(3, "failed", marks=pytest.mark.slow)])
