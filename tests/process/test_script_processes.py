@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from gradtui.runs.processes.worker_process import WITHOUT_PIPES
 from gradtui.training.rows import Rows, RowsNotWritten
 from tests.conftest import is_alive, wait_until
 from tests.process.misbehaviour import every_process_runs
@@ -62,20 +63,20 @@ for _ in range(20):
     step()
 os.closerange(3, 256)
 files = [open(f"own-{{os.getpid()}}-{{i}}", "w+") for i in range(20)]
+os.write(2, b"its own words\\n")
 for _ in range(300):
     step()
-os.write(2, b"its own words\\n")
 """
 
 
-def test_no_file_of_the_script_gets_what_gradtui_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    every_process_runs(IMPATIENT, tmp_path, monkeypatch)
+def test_no_file_of_the_script_gets_what_gradtui_writes(tmp_path: Path) -> None:
     run = Comparison(tmp_path, OPENS_OTHERS_INSTEAD)
     run.wait_for_end()
     own = [*tmp_path.glob("own-*")]
     assert len(own) == 40
     assert not any(path.stat().st_size for path in own)
     assert run.folder.read().status == "failed"
+    assert run.reasons() == [WITHOUT_PIPES] * 2
 
 
 def test_rows_are_not_written_to_a_file_that_has_taken_their_descriptor(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from typing import IO, Any
 
 from gradtui import private
 from gradtui.printing import printable
-from gradtui.runs.processes.last_words import MOST_BYTES, why_it_aborted, why_it_ended
+from gradtui.runs.processes.last_words import MOST_BYTES, has_traceback, why_it_aborted, why_it_ended
 from gradtui.runs.processes.leftovers import end_leftovers
 from gradtui.runs.processes.spawn import SIDE_MARK, command
 from gradtui.runs.safe_open import last_bytes
@@ -30,6 +30,9 @@ ends the script itself and gets more time, because the script may have to clean 
 
 LEAVE_SECONDS = 10.0
 """How long a process may take to end after it closes its pipes: Python's and torch's teardown can take seconds."""
+
+PIPES_SECONDS = 0.05
+"""A process that is there this long after its pipes have closed has closed them itself: at its end, all goes at once."""
 
 UNANNOUNCED = "its process ended before it could say how"
 WITHOUT_PIPES = "its process closed its pipes, or replaced itself by another program: what it did then cannot be recorded"
@@ -83,7 +86,7 @@ class Worker:
         self._turn_began = 0.0
         self._stop_began = 0.0
         self._leaving_since = 0.0
-        self._killed_without_pipes = False
+        self._killed_without_pipes = self._outlived_its_pipes = False
         os.set_blocking(self.stdout.fileno(), False)
 
     @property
@@ -167,7 +170,9 @@ class Worker:
         """Whether its process is still there, though it is leaving. One that is there for LEAVE_SECONDS is killed."""
         if self.exited:
             return False
-        if time.monotonic() - self._leaving_since > LEAVE_SECONDS:
+        left = time.monotonic() - self._leaving_since
+        self._outlived_its_pipes = self._outlived_its_pipes or left > PIPES_SECONDS
+        if left > LEAVE_SECONDS:
             self._signal(signal.SIGKILL)
             self._killed_without_pipes = True
         return True
@@ -224,6 +229,8 @@ class Worker:
             return f"{why} (killed by SIGABRT)"
         if code < 0:
             return f"killed by {signal.Signals(-code).name}"
+        if self._outlived_its_pipes and not has_traceback(words):
+            return WITHOUT_PIPES
         if code == 0:
             return UNANNOUNCED
         return why_it_ended(words) or f"its process ended with exit code {code}"
