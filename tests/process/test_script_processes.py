@@ -186,7 +186,6 @@ def test_also_where_it_is_the_supervisor_that_is_killed(tmp_path: Path) -> None:
     started.assert_all_end()
 
 
-@pytest.mark.slow
 def test_a_script_that_ends_well_leaves_its_processes_alone_as_python_does(tmp_path: Path) -> None:
     source = f"import subprocess, sys\n{MODEL}\nstep()\n"
     source += "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
@@ -197,6 +196,10 @@ def test_a_script_that_ends_well_leaves_its_processes_alone_as_python_does(tmp_p
     pids = [int(word) for word in (tmp_path / "children").read_text().split()]
     try:
         assert [is_alive(pid) for pid in pids] == [True, True]
+        for pid in pids:
+            told = f"still running when it ended: {sys.executable} -c import time; time.sleep(600) (pid {pid})"
+            assert told in run.notes
+            assert told in "".join(run.logs)
     finally:
         for pid in pids:
             os.kill(pid, signal.SIGKILL)
