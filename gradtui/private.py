@@ -66,6 +66,32 @@ def identity(descriptor: int) -> tuple[int, int]:
     return status.st_dev, status.st_ino
 
 
+class Kept:
+    """A descriptor that stays open while a user's script runs.
+
+    The script may close it, as daemons do with all of theirs; then its number may mean one of the script's own files.
+    """
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+        self._identity = identity(number)
+
+    @property
+    def number(self) -> int:
+        """The number, for use at once. Raises OSError if it means another file by now, or none."""
+        try:
+            if identity(self._number) == self._identity:
+                return self._number
+        except OSError:
+            pass
+        raise OSError(errno.EBADF, "its descriptor was closed")
+
+    def close(self) -> None:
+        """Close it, unless it has been closed."""
+        with suppress(OSError):
+            os.close(self.number)
+
+
 def make_folder(path: Path) -> None:
     """Make a folder and its missing parents, all with mode 0700. Raises OSError."""
     missing, above = [], path

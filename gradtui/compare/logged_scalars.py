@@ -7,15 +7,17 @@ import io
 import os
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from pathlib import Path
 
 from gradtui import private
+from gradtui.compare.interruptions import from_a_signal
 from gradtui.printing import printable
 from gradtui.runs.append import append_whole
 from gradtui.runs.folder import EPOCH_COLUMNS, RunFolder
 from gradtui.runs.scalars import SCALAR_COLUMNS
 
+LONGEST_KEPT = 200
+"""Maximum number of characters of a name; the rest is cut."""
 LONGEST_TOLD = 60
 """Maximum number of characters of a name in a note."""
 MOST_TOLD = 20
@@ -36,25 +38,22 @@ class Scalars:
         self._epoch = 0
         self._lock = threading.RLock()  # reentrant, as a signal handler may log too
 
-    def log(self, scalars: Mapping[str, object]) -> None:
-        """Record numbers, or tensors that hold one. Never breaks the script: what cannot be recorded is noted."""
-        try:
-            self._log(scalars)
-        except (KeyboardInterrupt, SystemExit):
-            raise
-        except BaseException as error:  # noqa: BLE001 (recording must never break the user's script)
-            with suppress(Exception):  # python may be shutting down
-                self._tell(f"gradtui.log() failed: {type(error).__name__}: {error}")
+    def log(self, *given: object) -> None:
+        """Record the numbers of mappings, or tensors that hold one number. What cannot be recorded is noted.
 
-    def _log(self, scalars: Mapping[str, object]) -> None:
+        Errors of converting a value or writing a file never reach the script. Any other exception is the script's own, raised
+        by its signal handler say, and passes.
+        """
         numbers = {}
-        for name, value in scalars.items():
+        for name, value in self._items(given):
+            key = "a name that cannot be read"
             try:
-                numbers[printable(name)] = _number(value)
-            except (KeyboardInterrupt, SystemExit):
-                raise
-            except BaseException as error:  # noqa: BLE001 (the value's own code runs here)
-                self._tell(f"gradtui.log({printable(name)[:LONGEST_TOLD]}=...) got {_why_not(value, error)}")
+                key = printable(str(name)[:LONGEST_KEPT])[:LONGEST_KEPT]
+                numbers[key] = _number(value)
+            except BaseException as error:
+                if _passes(error):
+                    raise
+                self._tell(f"gradtui.log({key[:LONGEST_TOLD]}=...) got {_why_not(value, error)}")
         if not numbers:
             return
         with self._lock:
@@ -64,6 +63,20 @@ class Scalars:
                 self._epoch += 1
                 test_loss, accuracy = (repr(numbers[name]) if name in numbers else "" for name in ("test_loss", "accuracy"))
                 self._append(self._epochs, EPOCH_COLUMNS, [(self._epoch, step, test_loss, accuracy)])
+
+    def _items(self, given: tuple[object, ...]) -> list[tuple[object, object]]:
+        """The names and values of mappings; anything else is noted."""
+        items: list[tuple[object, object]] = []
+        for mapping in given:
+            try:
+                if isinstance(mapping, Mapping):
+                    items += [(name, mapping[name]) for name in mapping]
+                    continue
+            except BaseException as error:
+                if _passes(error):
+                    raise
+            self._tell(f"gradtui.log() got {_kind(mapping)}; it takes numbers by name, or a mapping of them")
+        return items
 
     def _append(self, path: Path, columns: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> None:
         text = io.StringIO()
@@ -78,6 +91,8 @@ class Scalars:
             finally:
                 os.close(file)
         except OSError as error:
+            if _passes(error):
+                raise
             self._tell(f"{path.name} lacks numbers that the script has logged ({error.strerror})")
 
     def _tell(self, note: str) -> None:
@@ -88,6 +103,11 @@ class Scalars:
                 self._note("gradtui.log() got more that could not be recorded; it is not told one by one")
 
 
+def _passes(error: BaseException) -> bool:
+    """Whether an exception must reach the script."""
+    return isinstance(error, (KeyboardInterrupt, SystemExit)) or from_a_signal(error)
+
+
 def _number(value: object) -> float:
     """Convert ``value`` to a number. Raises whatever its conversion raises."""
     detach = getattr(value, "detach", None)  # torch warns if a tensor that requires grad is converted
@@ -96,9 +116,14 @@ def _number(value: object) -> float:
 
 def _why_not(value: object, error: BaseException) -> str:
     """Describe what was given instead of a number."""
-    kind = type(value).__name__
+    kind = _kind(value)
     if isinstance(error, OverflowError):
         return f"{kind}; it takes a number that fits a float"
     if isinstance(error, (TypeError, ValueError, RuntimeError)):
         return f"{kind}; it takes a number"
     return f"{kind}, which raised {type(error).__name__}; it takes a number"
+
+
+def _kind(value: object) -> str:
+    """The name of a value's type, whatever its metaclass makes of that."""
+    return printable(type.__dict__["__name__"].__get__(type(value))[:LONGEST_TOLD])

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from pathlib import Path
 
 from gradtui import private
+from gradtui.compare.interruptions import from_a_signal
 from gradtui.printing import printable
 from gradtui.runs.append import append_whole
 
@@ -33,13 +33,16 @@ class Notes:
         """Write the notes still waiting for disk space."""
         if not self._waiting:
             return
-        with suppress(OSError):
+        try:
             file = private.appending(self._path)
             try:
                 while self._waiting:
                     self._write(file, self._waiting.pop(0))  # no lock: a forked child could wait for it forever
             finally:
                 os.close(file)
+        except OSError as error:
+            if from_a_signal(error):
+                raise
 
     def _write(self, file: int, line: str) -> None:
         try:

@@ -17,7 +17,7 @@ class Packing:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._file: int | None = None
+        self._file: private.Kept | None = None
         self._gone_wrong = False
         self._first_step = 1
         self._losses = array("f")
@@ -53,8 +53,9 @@ class Packing:
         data = pack(block_of(self._first_step, self._losses[:ROWS], self._ticks[:ROWS], measured), text)
         try:
             if self._file is None:
-                self._file = private.opener(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND)
-            if os.write(self._file, data) < len(data):
+                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
+                self._file = private.Kept(private.opener(self._path, flags))
+            if os.write(self._file.number, data) < len(data):
                 self._give_up()
         except OSError:
             self._give_up()
@@ -66,6 +67,6 @@ class Packing:
         """Stop packing and delete the file: readers use the CSV file instead, which needs the space on a full disk."""
         self._gone_wrong = True
         if self._file is not None:
-            os.close(self._file)
+            self._file.close()
             with suppress(OSError):
                 os.unlink(self._path)

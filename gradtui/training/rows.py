@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from gradtui import private
 from gradtui.runs.append import append_whole, not_written
 
 
@@ -18,7 +19,7 @@ class Rows:
     def __init__(self, path: Path, columns: tuple[str, ...]) -> None:
         self._path = path
         try:
-            self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+            self._file = private.Kept(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600))
         except OSError as error:
             raise self._not_written(error) from None
         self.write([",".join(columns) + "\n"])
@@ -27,7 +28,7 @@ class Rows:
         """Append whole lines; return the bytes written. Raises RowsNotWritten; rows before the failed one stay in the file."""
         data = "".join(rows).encode("ascii")
         try:
-            append_whole(self._file, data)
+            append_whole(self._file.number, data)
         except OSError as error:
             raise self._not_written(error) from None
         return data

@@ -44,19 +44,19 @@ class Supervisor:
         self.gone = False
         """Whether the supervisor has ended."""
         # Standard output is the pipe; send anything printed from now on to standard error.
-        self._out = os.fdopen(os.dup(1), "w", encoding="utf-8")
+        self._out = private.Kept(os.dup(1))
         os.dup2(2, 1)
         self._lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         # A thread notices the end of the pipe even during the import of torch or a long step.
-        threading.Thread(target=self._listen, args=(os.dup(0),), daemon=True).start()
+        threading.Thread(target=self._listen, args=(private.Kept(os.dup(0)),), daemon=True).start()
         null = os.open(os.devnull, os.O_RDONLY)
         os.dup2(null, 0)  # the experiment must read an empty standard input, not our pipe
         os.close(null)
 
-    def _listen(self, stdin: int) -> None:
+    def _listen(self, stdin: private.Kept) -> None:
         partial = b""
         with suppress(OSError):  # a user's script has closed the pipe
-            while chunk := os.read(stdin, 65_536):
+            while chunk := os.read(stdin.number, 65_536):
                 *lines, partial = (partial + chunk).split(b"\n")
                 for line in lines:
                     self.heard(line)
@@ -83,8 +83,9 @@ class Supervisor:
 
     def send(self, event: str, **details: object) -> None:
         try:
-            self._out.write(json.dumps({"event": event, **details}) + "\n")
-            self._out.flush()
+            message = f"{json.dumps({'event': event, **details})}\n".encode()
+            while message:
+                message = message[os.write(self._out.number, message) :]
         except OSError:  # the supervisor is gone, or a user's script has closed the pipe
             self.gone = True
             raise SystemExit(1) from None

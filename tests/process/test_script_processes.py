@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from gradtui.runs.processes.worker_process import WITHOUT_PIPES
+from gradtui.training.rows import Rows, RowsNotWritten
 from tests.conftest import is_alive, wait_until
 from tests.process.misbehaviour import every_process_runs
 from tests.process.test_compare import MODEL, WITH, WITHOUT, Comparison
@@ -52,6 +54,40 @@ def test_a_script_without_pipes_fails_with_a_reason(source: str, tmp_path: Path,
         assert any(words in reason for words in ("replaced itself by", "closed its pipes", "exit code 1", "cannot write")), (
             reason
         )
+
+
+OPENS_OTHERS_INSTEAD = f"""
+import os
+{MODEL}
+for _ in range(20):
+    step()
+os.closerange(3, 256)
+files = [open(f"own-{{os.getpid()}}-{{i}}", "w+") for i in range(20)]
+os.write(2, b"its own words\\n")
+for _ in range(300):
+    step()
+"""
+
+
+def test_no_file_of_the_script_gets_what_gradtui_writes(tmp_path: Path) -> None:
+    run = Comparison(tmp_path, OPENS_OTHERS_INSTEAD)
+    run.wait_for_end()
+    own = [*tmp_path.glob("own-*")]
+    assert len(own) == 40
+    assert not any(path.stat().st_size for path in own)
+    assert run.folder.read().status == "failed"
+    assert run.reasons() == [WITHOUT_PIPES] * 2
+
+
+def test_rows_are_not_written_to_a_file_that_has_taken_their_descriptor(tmp_path: Path) -> None:
+    rows = Rows(tmp_path / "rows.csv", ("a",))
+    os.close(rows._file._number)
+    with open(tmp_path / "other", "w+") as other:
+        assert other.fileno() == rows._file._number
+        with pytest.raises(RowsNotWritten, match=r"cannot write .*rows.csv \(its descriptor was closed\)"):
+            rows.write(["1\n"])
+        rows._file.close()
+        assert other.read() == ""
 
 
 @pytest.mark.parametrize(("code", "status"), [(0, "finished"), pytest.param(3, "failed", marks=pytest.mark.slow)])
@@ -150,7 +186,6 @@ def test_also_where_it_is_the_supervisor_that_is_killed(tmp_path: Path) -> None:
     started.assert_all_end()
 
 
-@pytest.mark.slow
 def test_a_script_that_ends_well_leaves_its_processes_alone_as_python_does(tmp_path: Path) -> None:
     source = f"import subprocess, sys\n{MODEL}\nstep()\n"
     source += "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
@@ -161,6 +196,10 @@ def test_a_script_that_ends_well_leaves_its_processes_alone_as_python_does(tmp_p
     pids = [int(word) for word in (tmp_path / "children").read_text().split()]
     try:
         assert [is_alive(pid) for pid in pids] == [True, True]
+        for pid in pids:
+            told = f"still running when it ended: {sys.executable} -c import time; time.sleep(600) (pid {pid})"
+            assert told in run.notes
+            assert told in "".join(run.logs)
     finally:
         for pid in pids:
             os.kill(pid, signal.SIGKILL)

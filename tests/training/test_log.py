@@ -5,14 +5,17 @@ from __future__ import annotations
 import csv
 import errno
 import os
+import signal
 import stat
 import threading
+import time
 import warnings
 from pathlib import Path
 
 import pytest
 import torch
 
+import gradtui
 from gradtui import private
 from gradtui.compare.logged_scalars import MOST_TOLD, Scalars
 from gradtui.compare.notes import Notes
@@ -158,7 +161,7 @@ class Odd(str):
 
 def test_a_name_that_is_no_plain_string_does_not_raise(run: Run) -> None:
     run.log(**{Odd("odd"): 1})
-    run.scalars.log({1: 2.0, ("a",): 3.0})  # type: ignore[dict-item]
+    run.scalars.log({1: 2.0, ("a",): 3.0})
     assert run.rows == [("1", "2.0"), ("('a',)", "3.0")]
     assert len(run.told) == 1
 
@@ -242,3 +245,46 @@ def test_notes_are_printable_lines_and_private(run: Run) -> None:
     assert not leaks(run.told[0])
     assert {stat.S_IMODE(path.stat().st_mode) for path in run.folder.path.iterdir()} == {0o600}
     assert private.regular(run.folder.notes("side"), os.O_RDONLY) > 0
+
+
+class Alarm(Exception):
+    pass
+
+
+@pytest.mark.parametrize("kind", [Alarm, TimeoutError, ValueError])
+def test_an_alarm_of_the_script_reaches_the_script(kind: type[Exception], run: Run) -> None:
+    raised = seen = 0
+
+    def ring(*_: object) -> None:
+        nonlocal raised
+        raised += 1
+        raise kind
+
+    before = signal.signal(signal.SIGALRM, ring)
+    try:
+        while raised < 50:
+            deadline = time.monotonic() + 0.05
+            try:
+                signal.setitimer(signal.ITIMER_REAL, 0.0005)
+                while time.monotonic() < deadline:
+                    run.log(lr=1, accuracy=torch.ones(1), bad="x")
+            except kind:
+                seen += 1
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert seen == raised
+    assert not any("failed" in line or "lacks" in line for line in run.told)
+
+
+def test_mappings_are_taken_and_what_is_none_is_noted(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gradtui, "_listener", run.scalars.log)
+    gradtui.log({"loss": 1}, {"lr": 2}, mappings=3)
+    gradtui.log([1], 7)  # type: ignore[arg-type]
+    assert run.rows == [("loss", "1.0"), ("lr", "2.0"), ("mappings", "3.0")]
+    assert run.told == [f"gradtui.log() got {kind}; it takes numbers by name, or a mapping of them" for kind in ("list", "int")]
+
+
+def test_a_huge_name_is_cut(run: Run) -> None:
+    run.log(**{"x" * 10_000_000: 1, "\x07" * 1_000_000: 1})
+    assert [len(name) for name, _ in run.rows] == [200, 200]

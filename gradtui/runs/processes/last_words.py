@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from gradtui.printing import printable
-from gradtui.reasons import aborted_because, explained, reason_of, telling_line
+from gradtui.reasons import TRACEBACK, aborted_because, explained, reason_of, telling_line
 from gradtui.runs.safe_open import last_bytes, printable_lines
 
 LONGEST_REASON = 300
@@ -23,6 +23,11 @@ def why_it_ended(words: bytes) -> str:
 def why_it_aborted(words: bytes) -> str:
     """Why C++, or Python itself, aborted a process. Empty if the log does not say."""
     return aborted_because(_text(words))[:LONGEST_REASON]
+
+
+def has_traceback(words: bytes) -> bool:
+    """Whether a log has the traceback of an exception."""
+    return any(map(TRACEBACK.match, _text(words).splitlines()))
 
 
 def why_it_failed(error: BaseException, log: Path) -> str:

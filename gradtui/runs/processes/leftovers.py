@@ -13,6 +13,8 @@ TERMINATE_SECONDS = 0.5
 KILL_SECONDS = 2.0
 """How long to keep killing: a process that spawns others faster than they can be killed must not block the supervisor."""
 POLL_SECONDS = 0.02
+WIND_UP_SECONDS = 0.3
+"""How long processes that need no ending may take to end after the one that started them."""
 
 
 def find_leftovers(group: int, mark: str) -> dict[int, str]:
@@ -32,6 +34,14 @@ def find_leftovers(group: int, mark: str) -> dict[int, str]:
                 words = (entry / "cmdline").read_bytes().rstrip(b"\0").replace(b"\0", b" ")
                 found[pid] = words.decode(errors="replace") or (entry / "comm").read_text(errors="replace").strip()
     return found
+
+
+def lasting_leftovers(group: int, mark: str) -> dict[int, str]:
+    """Find the processes that :func:`find_leftovers` finds and that do not end by themselves within WIND_UP_SECONDS."""
+    deadline = time.monotonic() + WIND_UP_SECONDS
+    while (left := find_leftovers(group, mark)) and time.monotonic() < deadline:
+        time.sleep(POLL_SECONDS)
+    return left
 
 
 def end_leftovers(group: int, mark: str) -> dict[int, str]:

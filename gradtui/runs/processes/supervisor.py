@@ -125,7 +125,7 @@ class Run:
                 continue
             self._listen_to(worker)  # its last messages
             finished = self.state.variants[name].status == "finished"
-            died = worker.bury(self.folder.log(name), alone=finished)
+            died = worker.bury(self.folder.log(name), self.folder.notes(name), alone=finished)
             if self.state.variants[name].status == "running":
                 self._change(name, status="failed", reason=died)
             self._change(name, pid=None, steps=self.folder.count_steps(name))

@@ -16,8 +16,8 @@ from typing import IO, Any
 
 from gradtui import private
 from gradtui.printing import printable
-from gradtui.runs.processes.last_words import MOST_BYTES, why_it_aborted, why_it_ended
-from gradtui.runs.processes.leftovers import end_leftovers
+from gradtui.runs.processes.last_words import MOST_BYTES, has_traceback, why_it_aborted, why_it_ended
+from gradtui.runs.processes.leftovers import end_leftovers, lasting_leftovers
 from gradtui.runs.processes.spawn import SIDE_MARK, command
 from gradtui.runs.safe_open import last_bytes
 
@@ -30,6 +30,12 @@ ends the script itself and gets more time, because the script may have to clean 
 
 LEAVE_SECONDS = 10.0
 """How long a process may take to end after it closes its pipes: Python's and torch's teardown can take seconds."""
+
+PIPES_SECONDS = 0.05
+"""A process that is there this long after its pipes have closed has closed them itself: at its end, all goes at once."""
+
+LONGEST_NOTE = 900
+"""Maximum number of characters about processes that are left."""
 
 UNANNOUNCED = "its process ended before it could say how"
 WITHOUT_PIPES = "its process closed its pipes, or replaced itself by another program: what it did then cannot be recorded"
@@ -83,7 +89,7 @@ class Worker:
         self._turn_began = 0.0
         self._stop_began = 0.0
         self._leaving_since = 0.0
-        self._killed_without_pipes = False
+        self._killed_without_pipes = self._outlived_its_pipes = False
         os.set_blocking(self.stdout.fileno(), False)
 
     @property
@@ -167,22 +173,28 @@ class Worker:
         """Whether its process is still there, though it is leaving. One that is there for LEAVE_SECONDS is killed."""
         if self.exited:
             return False
-        if time.monotonic() - self._leaving_since > LEAVE_SECONDS:
+        left = time.monotonic() - self._leaving_since
+        self._outlived_its_pipes = self._outlived_its_pipes or left > PIPES_SECONDS
+        if left > LEAVE_SECONDS:
             self._signal(signal.SIGKILL)
             self._killed_without_pipes = True
         return True
 
-    def bury(self, log: Path, *, alone: bool) -> str:
+    def bury(self, log: Path, notes: Path, *, alone: bool) -> str:
         """Reap its process, which has exited; return in one line why it ended, in case it did not report that itself.
 
-        ``log`` contains its last output, or receives it. Unless ``alone``, the processes that it started are ended and listed
-        in the log.
+        ``log`` contains its last output, or receives it. The processes that it started are ended and listed in the log; if
+        they are to be left ``alone``, as python leaves them, the log and the ``notes`` tell of them.
         """
-        if self._mark is not None and not alone:
-            ended = end_leftovers(self.process.pid, self._mark)
-            with suppress(OSError), open(log, "a", encoding="utf-8", errors="replace", opener=private.opener) as file:
-                for pid, words in ended.items():
-                    file.write(f"gradtui: ended process {pid}, which the script had started: {printable(words)[:200]}\n")
+        if self._mark is not None and alone:
+            if left := lasting_leftovers(self.process.pid, self._mark):
+                told = ", ".join(f"{printable(words)[:200]} (pid {pid})" for pid, words in left.items())[:LONGEST_NOTE]
+                line = f"processes that the script started were still running when it ended: {told}\n"
+                _append(log, f"gradtui: {line}")
+                _append(notes, line)
+        elif self._mark is not None:
+            for pid, words in end_leftovers(self.process.pid, self._mark).items():
+                _append(log, f"gradtui: ended process {pid}, which the script had started: {printable(words)[:200]}\n")
         self.ended, self.computing = True, False
         return self._how_it_died(log, self.process.wait())
 
@@ -224,9 +236,17 @@ class Worker:
             return f"{why} (killed by SIGABRT)"
         if code < 0:
             return f"killed by {signal.Signals(-code).name}"
+        if self._outlived_its_pipes and not has_traceback(words):
+            return WITHOUT_PIPES
         if code == 0:
             return UNANNOUNCED
         return why_it_ended(words) or f"its process ended with exit code {code}"
+
+
+def _append(path: Path, line: str) -> None:
+    """Append a line to a log or to notes, if that is possible."""
+    with suppress(OSError), open(path, "a", encoding="utf-8", errors="replace", opener=private.opener) as file:
+        file.write(line)
 
 
 def _scratch() -> IO[bytes]:
