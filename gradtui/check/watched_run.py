@@ -6,8 +6,9 @@ import contextlib
 import os
 import resource
 import threading
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gradtui.check.arguments import Request
 from gradtui.check.facts import Facts
@@ -16,7 +17,7 @@ from gradtui.check.report import UNWATCHED, Report
 from gradtui.check.standard_output import StandardOutput
 from gradtui.printing import printable
 from gradtui.script.after_torch import after_torch
-from gradtui.script.last_words import Ends, LastWords
+from gradtui.script.ends import Ends, LastWords, name_of, run_and_wait
 from gradtui.script.program import INTERRUPTED
 
 if TYPE_CHECKING:
@@ -95,8 +96,11 @@ class WatchedRun:
         finally:
             self._reporting.release()
 
-    def _at_exec(self, name: str) -> LastWords:
-        """The script has put another program in its place."""
+    def _at_exec(self, path: Any, argv: Any, env: Mapping[Any, Any]) -> None:
+        """The script puts another program in its place: it runs, and the command ends with it."""
+        run_and_wait(path, argv, env, lambda: self._last_words(name_of(path)))
+
+    def _last_words(self, name: str) -> LastWords:
         text = ""
         with self._reporting:
             if not self._begun:

@@ -203,7 +203,7 @@ class RunFolder:
         """None where it cannot be told now, as on a network home that is out of reach for a moment."""
         try:
             (self.path / name).lstat()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return False
         except OSError:
             return None

@@ -202,13 +202,12 @@ class Worker:
                     yield message
 
     def _how_it_died(self, log: Path, code: int) -> str:
-        if not os.path.lexists(log):  # it died before it could open it
+        words = last_bytes(log, MOST_BYTES)
+        if not words:  # it ended before it could open its log, or cannot
             self._early_words.seek(0)
             words = self._early_words.read()
             with suppress(OSError), open(log, "xb", opener=private.opener) as file:
                 file.write(words)
-        else:
-            words = last_bytes(log, MOST_BYTES)
         if self._killed_without_pipes:
             return WITHOUT_PIPES
         if code == -signal.SIGABRT and (why := why_it_aborted(words)):

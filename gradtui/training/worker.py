@@ -24,6 +24,7 @@ import time
 import traceback
 import warnings
 from contextlib import suppress
+from os import _exit  # the real one: in a script's process its end by os._exit() is noticed
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,7 @@ class Supervisor:
 
     def end_orphan(self) -> None:
         """The supervisor is gone, and this process still here."""
-        os._exit(1)
+        _exit(1)
 
     def heard(self, line: bytes) -> None:
         """A message has arrived, in a thread of its own; :meth:`receive` will give it."""

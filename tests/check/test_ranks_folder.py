@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
 import pytest
 
+from gradtui import private
 from gradtui.check.facts import Facts
 from gradtui.check.ranks import Ranks
 
@@ -41,9 +43,9 @@ def test_folder_that_is_gone_is_no_error(folder: Path, harm: object, problem: st
     first.done()
 
 
-def test_full_disk_is_no_error_and_is_named(folder: Path) -> None:
+def test_full_disk_is_no_error_and_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = _rank(folder, 0), _rank(folder, 1)
-    (folder / "1.partial").symlink_to("/dev/full")
+    monkeypatch.setattr(private, "opener", lambda path, flags: os.open("/dev/full", os.O_WRONLY))
     assert second.tell(Facts(rank=1)) == "no space left on device"
     assert first.hear(Facts(), wait=False) == ([Facts()], [1])
 

@@ -68,6 +68,7 @@ def test_links_in_a_new_runs_folder_are_told_in_one_line_and_not_followed(tmp_pa
     outside.mkdir()
     folder = create_run(RunSettings.parse({"epochs": 10, "timing_probe": False}))
     for name in ("with_zero_grad.log", "without_zero_grad.csv", "reserve", "seen", "step", "with_zero_grad.timing.csv"):
+        (folder.path / name).unlink(missing_ok=True)
         (folder.path / name).symlink_to(outside / name)
     launch.start_supervisor(folder).wait(timeout=60)
     state = folder.read()

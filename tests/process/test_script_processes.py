@@ -50,7 +50,18 @@ def test_a_script_without_pipes_fails_with_a_reason(source: str, tmp_path: Path,
     assert run.folder.read().status == "failed"
     for reason in run.reasons():
         assert reason is not None
-        assert any(words in reason for words in ("replaced", "closed its pipes", "exit code 1", "cannot write")), reason
+        assert any(words in reason for words in ("replaced itself by", "closed its pipes", "exit code 1", "cannot write")), (
+            reason
+        )
+
+
+@pytest.mark.parametrize(("code", "status"), [(0, "finished"), pytest.param(3, "failed", marks=pytest.mark.slow)])
+def test_a_script_that_ends_by_os_exit_is_recorded(code: int, status: str, tmp_path: Path) -> None:
+    run = Comparison(tmp_path, f"import os\n{MODEL}\nstep()\nstep()\nos._exit({code})\n")
+    run.wait_for_end()
+    assert run.folder.read().status == status
+    assert run.steps == (2, 2)
+    assert run.reasons() == [None if code == 0 else "the script ended with exit code 3"] * 2
 
 
 @pytest.mark.parametrize("source", [EXECS_FOR_EVER, pytest.param(CLOSES_ITS_DESCRIPTORS, marks=pytest.mark.slow)])

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from os import _exit  # the real one: a script's end by os._exit() is noticed
 from typing import TYPE_CHECKING
 
 from gradtui.runs.leftovers import end_leftovers
@@ -63,7 +64,7 @@ class ScriptSupervisor(Supervisor):
         time.sleep(GRACE_SECONDS)  # in which the process ends, whether the script has left or not
         self.last_words()
         _end_children()
-        os._exit(1)
+        _exit(1)
 
 
 def _end_children() -> None:

@@ -21,6 +21,7 @@ from gradtui.runs.folder import RunFolder
 from gradtui.runs.last_words import with_log
 from gradtui.script import program
 from gradtui.script.after_torch import after_torch
+from gradtui.script.ends import Ends, name_of
 from gradtui.script.program import Ending, Program, WrongUsage
 from gradtui.settings import RunSettings
 from gradtui.training.script.notes import Notes
@@ -47,6 +48,7 @@ class Side:
         self._variant = settings.variants[side]
         self._turns = ScriptTurns(supervisor)
         self._process = os.getpid()
+        self._has_ended = False
         self._rows: Rows | None = None
         self._steps: Steps | None = None
         self._applied: AppliedGradients | None = None
@@ -65,10 +67,14 @@ class Side:
         gradtui._listener = scalars.log  # noqa: SLF001 (this is who it is for)
         seed_all(self._settings.seed)
         after_torch(self._torch_is_there)
+        Ends(self._at_exit, self._at_exec).watch()
         self._supervisor.last_words = self._last_words
 
     def end(self, ending: Ending) -> None:
-        """The script has ended: write what is left, and say so."""
+        """The script has ended: write what is left, and say so, once."""
+        if self._has_ended:
+            return
+        self._has_ended = True
         self._supervisor.left.set()
         rows = self._rows
         if rows is not None:
@@ -83,6 +89,19 @@ class Side:
         elif ending.code != 0:
             status, reason = "failed", with_log(ending.reason or "", self._folder.log(self._variant))
         self._supervisor.send("ended", status=status, reason=reason, **self._memory())
+
+    def _at_exit(self, code: int) -> int:
+        """The script calls os._exit()."""
+        self._end_abruptly(Ending(code, f"the script ended with exit code {code}" if code else None))
+        return code
+
+    def _at_exec(self, path: object, argv: object, env: object) -> None:
+        """The script replaces itself by another program, which cannot be recorded; the supervisor ends that."""
+        self._end_abruptly(Ending(1, f"the script replaced itself by {name_of(path)} (os.exec), which cannot be recorded"))
+
+    def _end_abruptly(self, ending: Ending) -> None:
+        with suppress(SystemExit):  # nobody hears it any more
+            self.end(ending)
 
     def _torch_is_there(self) -> None:
         if self.forked:

@@ -1,10 +1,7 @@
 """Notices the ends of a process that python tells nobody of: os._exit(), and exec, which puts another program in its place.
 
-A process whose program is replaced can say nothing more, and its exit code is the new program's. So the new program is
-started as a child, and what is left of this process waits for it (gradtui.script.waiter): it passes signals on, says the
-last words, and ends with the exit code. Nothing of this happens in processes that the script forks.
-
-What leaves through C alone (``exit()`` called by a library, a fatal signal) is not noticed.
+What leaves through C alone (``exit()`` called by a library, a fatal signal) is not noticed. Nothing of this happens in
+processes that the script forks.
 """
 
 from __future__ import annotations
@@ -33,12 +30,12 @@ class LastWords:
 
 
 class Ends:
-    """``at_exit`` is told an exit code and gives the one to end with. ``at_exec`` is told which program takes over.
+    """``at_exit`` is told an exit code and gives the one to end with. ``at_exec`` gets what exec has got; then exec goes on.
 
     Neither may raise anything.
     """
 
-    def __init__(self, at_exit: Callable[[int], int], at_exec: Callable[[str], LastWords]) -> None:
+    def __init__(self, at_exit: Callable[[int], int], at_exec: Callable[[Any, Any, Mapping[Any, Any]], None]) -> None:
         self._at_exit, self._at_exec = at_exit, at_exec
         self._process = os.getpid()
         self._exit, self._execv, self._execve = os._exit, os.execv, os.execve
@@ -53,12 +50,12 @@ class Ends:
 
         def execv(path: Any, argv: Any, /) -> NoReturn:
             if os.getpid() == self._process:
-                self._replace(path, argv, os.environ)
+                self._at_exec(path, argv, os.environ)
             self._execv(path, argv)
 
         def execve(path: Any, argv: Any, env: Any) -> NoReturn:
             if os.getpid() == self._process:
-                self._replace(path, argv, env)
+                self._at_exec(path, argv, env)
             self._execve(path, argv, env)
 
         for mine in (_exit, execv, execve):
@@ -67,25 +64,40 @@ class Ends:
             for module in (os, posix):
                 setattr(module, mine.__name__, mine)
 
-    def _replace(self, path: Any, argv: Any, env: Mapping[Any, Any]) -> None:
-        """Let the program take over. Returns where it cannot be started, and exec is to say why."""
-        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, waiter.SIGNALS)
-        try:
-            program = f"/dev/fd/{path}" if isinstance(path, int) else path
-            child = os.posix_spawn(program, argv, env, setsigmask=blocked)
-        except (OSError, TypeError, ValueError):
-            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
-            return
-        words = self._at_exec(os.fsdecode(path) if isinstance(path, (str, bytes, os.PathLike)) else str(path))
-        out = -1 if words.file is None else words.file
-        text = _inherited_file(words.text)
-        with contextlib.suppress(OSError):
-            if out >= 0:
-                os.set_inheritable(out, True)
-            if sys.executable:  # a small process waits, which holds no model and no GPU
-                numbers = [str(number) for number in (child, words.code, text, out)]
-                self._execve(sys.executable, [sys.executable, "-I", "-S", str(Path(waiter.__file__)), *numbers], os.environ)
-        waiter.wait(child, words.code, text, out)
+
+def name_of(program: Any) -> str:
+    """What exec was told to run, in words."""
+    return os.fsdecode(program) if isinstance(program, (str, bytes, os.PathLike)) else str(program)
+
+
+def run_and_wait(path: Any, argv: Any, env: Mapping[Any, Any], last_words: Callable[[], LastWords]) -> None:
+    """Run the program as a child in place of exec, and let what is left of this process wait for it.
+
+    A process whose program is replaced can say nothing more, and its exit code is the new program's. The small process that
+    waits passes signals on, says the last words, and ends with the exit code. Returns if the program cannot be started:
+    exec is to say why.
+    """
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, waiter.SIGNALS)
+    try:
+        program = f"/dev/fd/{path}" if isinstance(path, int) else path
+        child = os.posix_spawn(program, argv, env, setsigmask=blocked)
+    except (OSError, TypeError, ValueError):
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        return
+    words = last_words()
+    out = -1 if words.file is None else words.file
+    text = _inherited_file(words.text)
+    with contextlib.suppress(OSError):
+        if out >= 0:
+            os.set_inheritable(out, True)
+        if sys.executable:  # a small process waits, which holds no model and no GPU
+            numbers = [str(number) for number in (child, words.code, text, out)]
+            posix_execve(sys.executable, [sys.executable, "-I", "-S", str(Path(waiter.__file__)), *numbers], os.environ)
+    waiter.wait(child, words.code, text, out)
+
+
+posix_execve = os.execve
+"""Exec itself, whoever replaces the name in os."""
 
 
 def _inherited_file(text: bytes) -> int:
