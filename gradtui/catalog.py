@@ -1,8 +1,8 @@
 """What can be trained and with what: the experiments and the optimizers, as data.
 
-Everything that offers a choice (the form, the command line, the error messages) reads these two tables, and none of it
-needs torch. The code of an experiment is the module of the same name in ``gradtui.training.experiments``; the code of
-an optimizer is the class of the same name in ``torch.optim``.
+Everything that offers a choice (the form, the command line, the error messages) reads these two tables, without needing
+torch. The code of an experiment is the module of the same name in ``gradtui.training.experiments``; the code of an optimizer
+is the class of the same name in ``torch.optim``.
 """
 
 from __future__ import annotations
@@ -15,12 +15,11 @@ from dataclasses import dataclass, field
 class Experiment:
     """What is trained.
 
-    ``samples`` are the training samples of one epoch, ``test_samples`` those that the model is tested on after it;
-    ``defaults`` are the settings that this experiment starts from; ``options`` are the settings that only it has, with
-    their defaults; ``notes`` say what must be known with its results, by the setting and value that they belong to.
-    ``many_cores`` is whether a step is so large that more than one core makes it faster. ``title`` is what it is called on
-    the screen, where that is not its name; ``lacks`` are the settings of other runs that it does not have ("optimizer": that
-    and all that optimizers have).
+    ``samples`` is the number of training samples per epoch, ``test_samples`` the number of test samples after each epoch;
+    ``defaults`` are its defaults for common settings; ``options`` are the settings that only it has, with their defaults;
+    ``notes`` are caveats for its results, by the setting and value that they belong to. ``many_cores`` says whether a step is
+    large enough to be faster on more than one core. ``title`` is its name on the screen, if different; ``lacks`` are the
+    settings that other runs have and it does not ("optimizer" includes all settings of optimizers).
     """
 
     help: str
@@ -38,8 +37,8 @@ class Experiment:
 class Optimizer:
     """A class of ``torch.optim``.
 
-    ``options`` are the settings that it takes beside the learning rate, with torch's own defaults. ``lr`` is torch's
-    default learning rate; None means that the experiment's is used.
+    ``options`` are the settings that it takes besides the learning rate, with torch's defaults. ``lr`` is torch's default
+    learning rate; None means that the experiment's is used.
     """
 
     lr: float | None
@@ -90,9 +89,9 @@ EXPERIMENTS: Mapping[str, Experiment] = {
         many_cores=True,
     ),
     "script": Experiment(
-        help="a training script of your own, as it stands",
+        help="your own training script, unchanged",
         title="your script",
-        samples=0,  # it is the script that knows
+        samples=0,  # only the script knows
         test_samples=0,
         defaults={},
         options={"script": "", "arguments": "", "directory": "", "steps": 0},

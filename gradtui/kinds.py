@@ -1,4 +1,4 @@
-"""What the values of settings can be: each kind reads a value, and says what is allowed."""
+"""The kinds of setting values: each kind parses a value and says what is allowed."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ LONGEST_PATH = 4096
 
 @dataclass(frozen=True)
 class Kind:
-    """How the values of a setting are read and checked."""
+    """How the values of a setting are parsed and checked."""
 
     def parse(self, raw: object) -> object:
-        """The value that ``raw`` (typed text, or a value from run.json) stands for; ValueError where it is none."""
+        """Parse ``raw`` (typed text, or a value from run.json). Raises ValueError if it is invalid."""
         raise ValueError
 
     def allowed(self) -> str:
@@ -28,7 +28,7 @@ class Kind:
 
 @dataclass(frozen=True)
 class Choice(Kind):
-    """One of a few names; upper and lower case are not told apart. ``titles`` are those that the screen shows by another."""
+    """One of a few names, case-insensitive. ``titles`` has the display names that differ from the option."""
 
     options: tuple[str, ...]
     titles: Mapping[str, str] = field(default_factory=dict)
@@ -45,7 +45,7 @@ class Choice(Kind):
 
 @dataclass(frozen=True)
 class Integer(Kind):
-    """A whole number from ``minimum`` to ``maximum``, both allowed."""
+    """A whole number from ``minimum`` to ``maximum``, inclusive."""
 
     minimum: int
     maximum: int
@@ -68,7 +68,7 @@ class Integer(Kind):
 
 @dataclass(frozen=True)
 class Real(Kind):
-    """A finite number from ``minimum`` (itself allowed only where ``closed``) to ``maximum``."""
+    """A finite number from ``minimum`` (inclusive only if ``closed``) to ``maximum`` (inclusive)."""
 
     minimum: float
     maximum: float
@@ -113,7 +113,7 @@ class Switch(Kind):
 
 @dataclass(frozen=True)
 class Device(Kind):
-    """The name of a device. Whether this box has it is told by ``gradtui devices``, not here."""
+    """The name of a device. This does not check that the machine has it; ``gradtui devices`` lists those it has."""
 
     def parse(self, raw: object) -> str:
         if isinstance(raw, str):
@@ -129,7 +129,7 @@ class Device(Kind):
 
 @dataclass(frozen=True)
 class Text(Kind):
-    """Any text of one line: a path. Empty stands for none."""
+    """Any text of one line: a path. Empty means none."""
 
     def parse(self, raw: object) -> str:
         if isinstance(raw, str) and len(raw) <= LONGEST_PATH and raw.isprintable():
@@ -142,7 +142,7 @@ class Text(Kind):
 
 @dataclass(frozen=True)
 class Words(Kind):
-    """The arguments of a command as one would type them into a shell."""
+    """The arguments of a command, as typed into a shell."""
 
     def parse(self, raw: object) -> str:
         if isinstance(raw, str) and len(raw) <= 100_000 and "\0" not in raw:

@@ -1,7 +1,7 @@
-"""Why a program failed, in one line: the line that tells, out of all that Python, torch and CUDA print.
+"""Why a program failed, in one line: the telling line among all that Python, torch and CUDA print.
 
-A message of torch's has several lines, and the last ones are general advice ("Compile with `TORCH_USE_CUDA_DSA` ..."). The
-line that tells is the first of the message.
+A torch message has several lines, and the last ones are general advice ("Compile with `TORCH_USE_CUDA_DSA` ..."). The
+telling line is the first one of the message.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import traceback
 
 TRACEBACK = re.compile(r"(?:Original |Exception Group )?Traceback \(most recent call last\):")
 ASIDE = re.compile(r"Exception ignored |Error in atexit\._run_exitfuncs|Exception in thread ")
-"""What stands before a traceback that did not end the program."""
+"""Precedes a traceback that did not end the program."""
 CHAINED = re.compile(r"During handling of the above exception, another|The above exception was the direct cause of")
 GROUP = re.compile(r"^ *(?:\| ?|\+-\+-+ [0-9.]+ -+$|\+-+$|\+ (?=Exception Group))+")
-"""What stands before each line of the traceback of an ExceptionGroup."""
+"""Precedes each line of the traceback of an ExceptionGroup."""
 NO_MESSAGE = re.compile(r"[\w.]+:")
 ENDED_BY_C = re.compile(r" *what\(\): +(?P<what>\S.*)|(?P<fatal>Fatal Python error: .*)|.*(?P<mps>failed assertion [`'].*)")
 
@@ -29,7 +29,7 @@ STICKY = re.compile(
     r"|hardware stack error|invalid program counter|launch timed out|uncorrectable (?:ECC|NVLink) error|GPU is lost"
     r"|fallen off the bus|HSA_STATUS_ERROR"
 )
-"""After such an error whatever uses the GPU fails, too: of several errors it is the first that counts."""
+"""After such an error, everything that uses the GPU fails too, so the first of several errors counts."""
 
 NCCL_SOURCE = re.compile(r"NCCL error in: \S+, ")
 NCCL_LAST = re.compile(r"Last error:\n(?P<why>[^\n]+)")
@@ -46,14 +46,14 @@ ADVICE = (
     (re.compile(r"driver version is insufficient"), "update the GPU's driver, or install a torch built for an older one"),
     (re.compile(r"launch timed out"), "the GPU also drives a screen, whose watchdog ends long kernels"),
 )
-"""What can be done about it, where the message does not say."""
+"""What the user can do about an error, if its message does not say."""
 
 
 def telling_line(text: str) -> str:
-    """The line that says why, out of an exception as Python prints it, or of the end of a log. Empty where there is none.
+    """The line that says why, from an exception as Python prints it, or from the end of a log. Empty if there is none.
 
-    Of a log with tracebacks it is the message of the one that ended the program, whatever was printed after it; else
-    what C++ said as it gave up; else the last line.
+    In a log with tracebacks, it is the message of the one that ended the program, whatever was printed after it; else
+    what C++ printed when it aborted; else the last line.
     """
     lines = _lines(text)
     found = _of_tracebacks(lines) or _of_c(lines) or (lines[-1] if lines else "")
@@ -61,12 +61,12 @@ def telling_line(text: str) -> str:
 
 
 def aborted_because(text: str) -> str:
-    """Why C++, or Python itself, gave up, out of the end of a log. Empty where it does not say."""
+    """Why C++, or Python itself, aborted, from the end of a log. Empty if it does not say."""
     return explained(_of_c(_lines(text)) or "", text)
 
 
 def reason_of(error: BaseException) -> str:
-    """The line that says why, of an exception that ends a program."""
+    """The line that says why, for an exception that ends a program."""
     if isinstance(error, SystemExit):
         try:
             text = str(error.code)
@@ -80,7 +80,7 @@ def reason_of(error: BaseException) -> str:
 
 
 def explained(line: str, printed: str) -> str:
-    """A line with what is known beyond it: the assertion of the kernel that ``printed`` names, what can be done about it."""
+    """Add to a line what else is known: the kernel assertion that ``printed`` names, or what the user can do about it."""
     line = line.strip()
     if "NCCL error in:" in line:
         line = NCCL_SOURCE.sub("NCCL error: ", line)
@@ -135,7 +135,7 @@ def _message(lines: list[str]) -> str:
 
 
 def _of_c(lines: list[str]) -> str | None:
-    """What C++, or Python itself, said as it gave up."""
+    """What C++, or Python itself, printed when it aborted."""
     for line in lines:
         if found := ENDED_BY_C.match(line):
             return found["what"] or found["fatal"] or found["mps"] or line

@@ -1,7 +1,7 @@
 """Every setting of a run, declared once.
 
-The form, the command line, run.json and the error messages are all made from the fields of :class:`RunSettings`; a new
-setting is one field there. This module imports neither torch nor textual.
+The form, the command line, run.json and the error messages are all generated from the fields of :class:`RunSettings`, so a
+new setting is one new field. This module imports neither torch nor textual.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from gradtui.printing import nearest, printable, shown
 
 
 class SettingsError(ValueError):
-    """One or more settings cannot be used. ``errors`` maps the setting's name to what is wrong with it."""
+    """One or more settings are invalid. ``errors`` maps each setting's name to what is wrong with it."""
 
     def __init__(self, errors: Mapping[str, str]) -> None:
         self.errors = dict(errors)
@@ -29,10 +29,10 @@ class SettingsError(ValueError):
 
 @dataclass(frozen=True)
 class Setting:
-    """The declaration of one setting: all that a form, a command line or an error message needs to know of it.
+    """The declaration of one setting: everything a form, a command line or an error message needs to know about it.
 
-    ``owner`` says which runs have it: those of every kind ("run"), or of an experiment, an optimizer or a policy that
-    has it.
+    ``owner`` says which runs have the setting: all of them ("run"), or those whose "experiment", "optimizer" or "policy"
+    takes it.
     """
 
     name: str
@@ -57,7 +57,7 @@ class Setting:
         return True
 
     def lacked_by(self, values: Mapping[str, object]) -> str:
-        """What of a run with these ``values`` it is that does not have this setting."""
+        """Name what in a run with these ``values`` lacks this setting: its policies, its optimizer or its experiment."""
         if self.owner == "policy" and "left" not in EXPERIMENTS[str(values["experiment"])].lacks:
             return f"{values['left']} and {values['right']}"
         if self.owner == "optimizer" and "optimizer" not in EXPERIMENTS[str(values["experiment"])].lacks:
@@ -66,11 +66,11 @@ class Setting:
 
     @property
     def flag(self) -> str:
-        """Its name on the command line."""
+        """The command-line flag."""
         return "--" + self.name.replace("_", "-")
 
     def parse(self, raw: object) -> object:
-        """The value that ``raw`` stands for; ValueError with the whole message where it is none."""
+        """Parse ``raw``. Raises ValueError with the complete message if it is invalid."""
         try:
             return self.kind.parse(raw)
         except ValueError as error:
@@ -83,23 +83,23 @@ def _setting(default: object, label: str, help: str, kind: Kind, *, more: bool =
 
 
 def _option(label: str, help: str, kind: Kind) -> Any:
-    """A setting that only some optimizers have: which ones, and its default, stands in the catalogue."""
+    """Declare a setting that only some optimizers have. The catalog says which ones, and its default."""
     return _setting(None, label, help, kind, more=True, owner="optimizer")
 
 
-UNKNOWN_TOLD = 5  # names that are no settings, in one error
+UNKNOWN_TOLD = 5  # unknown names listed in one error
 
 DECIDING = ("experiment", "optimizer", "left", "right")
-"""The settings that decide which others there are, and what their defaults are."""
+"""The settings that determine which other settings apply, and their defaults."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunSettings:
-    """The settings of a run, each checked. None: the setting does not apply to this experiment and optimizer.
+    """The validated settings of a run. None means that a setting does not apply to this experiment and optimizer.
 
-    Those that every experiment has but a user's own script keep their defaults there, and mean nothing.
+    Settings that every experiment except a user's script has keep their defaults for a script, and mean nothing there.
 
-    Make one with :meth:`parse`, which fills in defaults and checks every value.
+    Create one with :meth:`parse`, which fills in defaults and checks every value.
     """
 
     experiment: str = _setting(
@@ -109,14 +109,18 @@ class RunSettings:
         Choice(tuple(EXPERIMENTS), {name: experiment.title for name, experiment in EXPERIMENTS.items() if experiment.title}),
     )
     script: str | None = _setting(
-        None, "Script", "your training script; it runs as it stands, once for each side", Text(), owner="experiment"
+        None, "Script", "your training script; it runs unchanged, once for each side", Text(), owner="experiment"
     )
     arguments: str | None = _setting(None, "Arguments", "what the script is given", Words(), owner="experiment")
     directory: str | None = _setting(
         None, "Folder", "where the script runs; empty: where gradtui was started", Text(), owner="experiment"
     )
     steps: int | None = _setting(
-        None, "Steps", "end after so many optimizer steps; 0: when the script ends", Integer(0, 10**9), owner="experiment"
+        None,
+        "Steps",
+        "stop after this number of optimizer steps; 0: at the end of the script",
+        Integer(0, 10**9),
+        owner="experiment",
     )
     network: str | None = _setting(
         None,
@@ -169,19 +173,17 @@ class RunSettings:
         Choice(("turns", "parallel")),
         more=True,
     )
-    pace: float = _setting(
-        0.0, "Pace", "at most so many steps a second, to watch; 0: as fast as it goes", Real(0, 1e6), more=True
-    )
+    pace: float = _setting(0.0, "Pace", "at most this many steps per second, to watch; 0: full speed", Real(0, 1e6), more=True)
     timing_probe: bool = _setting(
         True, "Timing probe", "after the training, time both policies against each other", Switch(), more=True
     )
 
     @classmethod
     def parse(cls, given: Mapping[str, object]) -> RunSettings:
-        """Check ``given`` (by setting name; text as typed, or values as in run.json) and fill in the defaults.
+        """Check ``given``, which maps setting names to typed text or run.json values, and fill in the defaults.
 
-        The defaults are the experiment's, else the optimizer's, else the setting's own. Raises SettingsError with
-        every setting that is wrong.
+        A default comes from the experiment, else the optimizer, else the setting itself; for ``lr``, the optimizer comes
+        first. Raises SettingsError listing every invalid setting.
         """
         values: dict[str, object] = {}
         errors: dict[str, str] = {}
@@ -219,14 +221,15 @@ class RunSettings:
         return cls(**cast("dict[str, Any]", values))
 
     def as_dict(self) -> dict[str, object]:
-        """The settings that apply, by name, fit for JSON."""
+        """The settings that apply, by name, ready for JSON."""
         values = dataclasses.asdict(self)
         return {name: value for name, value in values.items() if value is not None and SETTINGS[name].applies(values)}
 
     def anchored(self) -> RunSettings:
-        """The same, for processes of another working directory: the script's is this one's, if it is not named.
+        """Return these settings with the script's directory made absolute, for processes with another working directory.
 
-        Raises SettingsError where this process's own is no folder (any more) that can be named.
+        An empty directory means this process's working directory. Raises SettingsError if that directory is gone or its
+        path cannot be determined.
         """
         if self.script is None:
             return self
@@ -237,24 +240,24 @@ class RunSettings:
         return RunSettings.parse({**self.as_dict(), "directory": directory})
 
     def step_samples(self, side: int) -> int:
-        """The samples of one optimizer step of a side (0 left, 1 right): a batch, or k of them."""
+        """Samples per optimizer step of a side (0 left, 1 right): one batch, or k batches."""
         policy = POLICIES[self.policies[side]]
         return self.batch_size * (self.k or 1) if policy.batches else self.batch_size
 
     def steps_per_epoch(self, side: int) -> int | None:
-        """Optimizer steps of a side in one pass over the training data; None for a script, which alone knows."""
+        """Optimizer steps of a side per epoch; None for a script, since only the script knows."""
         if self.script is not None:
             return None
         return math.ceil(EXPERIMENTS[self.experiment].samples / self.step_samples(side))
 
     def planned_steps(self, side: int) -> int | None:
-        """Optimizer steps that a side takes when nothing stops it; None where that is not known before."""
+        """Optimizer steps that a side takes unless it is stopped; None if that is not known in advance."""
         per_epoch = self.steps_per_epoch(side)
         return self.steps or None if per_epoch is None else self.epochs * per_epoch
 
     @property
     def optimizer_options(self) -> dict[str, object]:
-        """What the optimizer is made with beside the learning rate, as torch spells it."""
+        """Keyword arguments of the optimizer besides the learning rate, as torch names them."""
         options = {name: getattr(self, name) for name in OPTIMIZERS[self.optimizer].options}
         if "beta1" in options:
             options["betas"] = (options.pop("beta1"), options.pop("beta2"))
@@ -271,22 +274,22 @@ class RunSettings:
 
     @property
     def variants(self) -> tuple[str, str]:
-        """The names of the two sides in files and tables, left first. Two sides of one policy are told apart by a 2."""
+        """The names of the two sides in files and tables, left first. If both have one policy, the right one ends in ``_2``."""
         return self._named("variant", "_2")
 
     @property
     def titles(self) -> tuple[str, str]:
-        """The names of the two sides over their charts."""
+        """The chart titles of the two sides."""
         return self._named("title", ", again")
 
     @property
     def shorts(self) -> tuple[str, str]:
-        """The names of the two sides in a table's head and in sentences."""
+        """The names of the two sides in table headers and in sentences."""
         return self._named("short", " 2")
 
     @property
     def notes(self) -> list[str]:
-        """What must be known with the results of such a run."""
+        """Caveats to show with the results of such a run."""
         notes = EXPERIMENTS[self.experiment].notes
         return [note for (name, value), note in notes.items() if getattr(self, name) == value]
 
@@ -300,7 +303,7 @@ class RunSettings:
 
 
 def default_of(name: str, values: Mapping[str, object]) -> object:
-    """The default of a setting, given the experiment and the optimizer that ``values`` holds."""
+    """The default of a setting, given the experiment and the optimizer in ``values``."""
     experiment, optimizer = EXPERIMENTS[str(values["experiment"])], OPTIMIZERS[str(values["optimizer"])]
     if name == "lr" and optimizer.lr is not None:
         return optimizer.lr

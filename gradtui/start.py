@@ -1,14 +1,15 @@
 """The entry point of every process that gradtui starts for itself: ``python .../gradtui/start.py MODULE [ARGUMENTS]``.
 
-It calls MODULE's ``main()``. ``python -m MODULE`` would put the working directory first on ``sys.path``, where a ``random.py``
-or ``torch.py`` of the user's would be imported in place of the real one. Here nothing is imported before that entry is gone.
+It calls MODULE's ``main()``. ``python -m MODULE`` would put the working directory first on ``sys.path``, so a user's
+``random.py`` or ``torch.py`` there would be imported instead of the real one. Here nothing is imported until the first entry
+is removed.
 """
 
 import sys
 
 
 def _start() -> None:
-    """Import gradtui from where this file is, whatever else is installed, and everything else as python would."""
+    """Import gradtui from this file's folder, whatever else is installed, and everything else as python would."""
     package = __file__.rpartition("/")[0]
     parent = package.rpartition("/")[0] or "/"
     if not getattr(sys.flags, "safe_path", False):  # python -P adds no entry

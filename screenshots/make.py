@@ -19,10 +19,10 @@ HERE = Path(__file__).parent
 async def main() -> None:
     from textual.pilot import Pilot
 
+    from gradtui.runs.export.svg import export_svg
     from gradtui.runs.folder import find_run
-    from gradtui.runs.picture import export_svg
     from gradtui.tui.app import GradtuiApp
-    from gradtui.tui.screens.run import RunScreen
+    from gradtui.tui.screens.run_screen import RunScreen
 
     def save(app: GradtuiApp, name: str) -> None:
         svg = app.export_screenshot(title="gradtui")

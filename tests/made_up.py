@@ -7,8 +7,8 @@ from array import array
 from dataclasses import replace
 
 from gradtui.runs.folder import RunFolder, create_run
+from gradtui.runs.results.times import TICKS
 from gradtui.runs.state import with_variant
-from gradtui.runs.times import TICKS
 from gradtui.settings import RunSettings
 from gradtui.training.packing import Packing
 

@@ -1,12 +1,12 @@
-"""``gradtui check train.py``: runs a training script as python would, and says whether it forgets zero_grad().
+"""``gradtui check train.py``: runs a training script as python would, and reports missing zero_grad() calls.
 
-- ``command``: the command; ``arguments`` reads its options, ``gradtui.script`` runs the script, ``watched_run`` sees to it that
+- ``command``: the command; ``arguments`` reads its options, ``gradtui.script`` runs the script, ``watched_run`` makes sure that
   the run ends in a report;
-- ``watcher``, ``optimizer_watch``, ``gradient_history``, ``sentinel``: what happens to every gradient, seen through hooks;
-  ``sharded_history`` to those of DTensors; ``guard`` keeps their errors out of the script;
-- ``backwards``, ``losses``, ``lines``, ``clearing_lines``, ``parameters``: which backward(), which loss, which source line,
-  whose parameter;
-- ``facts``: what was seen, plain data; ``verdict`` judges it, ``report`` words it, ``ranks`` brings it together under torchrun.
+- ``watch``: what happens to every gradient, seen through hooks: ``watcher``, ``optimizer_watch``, ``gradient_history``,
+  ``light_watch``, ``sentinel``; ``sharded_history`` does the same for DTensors; ``guard`` keeps their errors out of the script;
+- ``torch``: ``backwards``, ``loss_values``, ``clearing_lines``, ``parameters`` tell which backward(), which loss, which
+  clearing line, whose parameter; ``source_lines`` tells which line of the user's code is running;
+- ``facts``: what was seen, as plain data; ``verdict`` judges it, ``report`` words it, ``ranks`` collects it under torchrun.
 
-Only what watches imports torch, and only once the script has.
+Only the code that watches imports torch, and only after the script has.
 """

@@ -1,4 +1,4 @@
-"""The options of ``gradtui check``. They end where the script begins; what follows the script is the script's own."""
+"""The options of ``gradtui check``. They end where the script begins; everything after the script belongs to it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Request(Program):
 
 
 def parse(arguments: Sequence[str]) -> Request:
-    """The request that the words after ``check`` make. Raises WrongUsage."""
+    """Parse the words after ``check``. Raises WrongUsage if they are not allowed."""
     rest = list(arguments)
     steps: int | None = None
     as_json = False
@@ -79,5 +79,5 @@ def _steps(text: str) -> int:
 
 
 def _shown(text: str) -> str:
-    """What was typed, quoted, short, without control characters."""
+    """The text that was typed, quoted and shortened, without control characters."""
     return ascii(text) if len(text) <= 60 else ascii(text[:57]) + "..."

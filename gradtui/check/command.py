@@ -1,4 +1,4 @@
-"""The command ``gradtui check``: run the script, watch it, say what was seen."""
+"""The command ``gradtui check``: run the script, watch it, report what was seen."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ WRONG_USAGE = 2
 
 
 def check(arguments: Sequence[str]) -> int:
-    """Run ``gradtui check`` with these words after it; its exit code.
+    """Run ``gradtui check`` with these arguments and return the exit code.
 
-    0 clean, 1 a finding, 2 wrong usage, 3 where something was not watched, else what the script itself ended with. The
-    script runs in this process, as ``__main__``, and leaves it as a script does: with its modules, its handlers and its
-    threads behind it.
+    0 clean, 1 a finding, 2 wrong usage, 3 if something was not watched or nothing stepped; a script that fails keeps its own.
+    The script runs in this process as ``__main__``, and when it ends it leaves its modules, handlers and threads behind, as any
+    script does.
     """
     try:
         request = parse(arguments)
@@ -42,7 +42,7 @@ def _check(request: Request) -> int:
     except WrongUsage:
         run.forget()
         raise
-    if os.getpid() != process:  # a child that the script has forked ends as it would without us
+    if os.getpid() != process:  # a child that the script forked ends as it would without us
         return code
     program.wind_up()
     return run.end(code)

@@ -1,4 +1,4 @@
-"""What was seen of one process, as plain data: it travels between the ranks of a distributed run, and is judged at the end."""
+"""What was seen in one process, as plain data: exchanged between the ranks of a distributed run, judged at the end."""
 
 from __future__ import annotations
 
@@ -6,37 +6,37 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from gradtui.check.lines import Place
+from gradtui.check.source_lines import Place
 
 
 @dataclass(frozen=True)
 class OptimizerFacts:
-    """One optimizer. Steps count from 1; lines are in the order of how often they were seen."""
+    """One optimizer. Steps count from 1; source lines are sorted by how often they were seen."""
 
     class_name: str
     steps: int
     parameters: list[str]
-    """The name of each, in the order of the parameter groups."""
+    """Names, in the order of the parameter groups."""
     group_sizes: list[int]
     stale_steps: int = 0
-    """Steps that applied what an earlier step had already applied."""
+    """Steps that applied gradients that an earlier step had already applied."""
     first_stale: int = 0
     stale_parameters: list[int] = field(default_factory=list)
-    """Which of ``parameters`` those steps did it with: places, as two parameters may have the same name."""
+    """Indices in ``parameters`` of those that had stale gradients; indices, because names need not be unique."""
     unchanged_steps: int = 0
-    """Stale steps without any backward() since the step before."""
+    """Stale steps without any backward() since the previous step."""
     piled_steps: int = 0
-    """Steps whose closure added to the gradient that it had left when it was called before."""
+    """Steps whose closure added to the gradient that its previous call had left."""
     wiped_steps: int = 0
-    """Steps before which the gradients of a backward() had been cleared, so that nothing was applied."""
+    """Steps that applied nothing because the gradients had been cleared after backward()."""
     empty_steps: list[int] = field(default_factory=list)
-    """Steps that had nothing to apply, without any backward() since the step before."""
+    """Steps with nothing to apply and no backward() since the previous step."""
     not_watched: list[str] = field(default_factory=list)
-    """What of it could not be looked at, each with the reason."""
+    """What could not be watched, each with the reason."""
     no_gradient: list[str] = field(default_factory=list)
     """Trainable parameters that never had a gradient."""
     backwards_per_step: dict[int, int] = field(default_factory=dict)
-    """How many steps came after so many calls of backward()."""
+    """Number of steps, by the number of backward() calls before each."""
     cleared_at: list[Place] = field(default_factory=list)
     wiped_at: list[Place] = field(default_factory=list)
     backward_at: list[Place] = field(default_factory=list)
@@ -46,33 +46,33 @@ class OptimizerFacts:
     first_not_finite: int = 0
     last_not_finite: int = 0
     not_finite_unseen: int = 0
-    """So many losses before the first that was not finite were not looked at."""
+    """Number of losses before the first non-finite one that were not looked at."""
     not_finite_value: str = ""
     not_finite_at: Place | None = None
 
 
 @dataclass(frozen=True)
 class Facts:
-    """One process: its optimizers in the order of their first steps."""
+    """One process. The optimizers are in the order of their first steps."""
 
     optimizers: list[OptimizerFacts] = field(default_factory=list)
     orphans: list[tuple[str, str]] = field(default_factory=list)
-    """(class of the model, name in it) of each parameter that got gradients and belongs to no optimizer."""
+    """(model class, name in the model) of each parameter that got gradients but belongs to no optimizer."""
     backward_elsewhere: bool = False
-    """A backward() was seen that reached parameters of no optimizer."""
+    """A backward() reached parameters that belong to no optimizer."""
     not_watched: list[str] = field(default_factory=list)
-    """What else could not be looked at, each with the reason."""
+    """What else could not be watched, each with the reason."""
     idle_optimizers: list[str] = field(default_factory=list)
-    """Where nothing stepped: the classes of the optimizers that there are."""
+    """Classes of the existing optimizers, if none of them stepped."""
     asked_for_help: bool = False
-    """The script was given --help or the like."""
+    """The script was given --help or a similar option."""
     started_others: bool = False
     """The script has started other processes."""
     torch_imported: bool = False
     script_code: int = 0
-    """The exit code that the script ended with."""
+    """The script's exit code."""
     ended_early: bool = False
-    """The script was ended after as many steps as were asked for."""
+    """The script was ended after the requested number of steps."""
     rank: int = 0
 
     @property
@@ -88,7 +88,7 @@ class Facts:
 
     @classmethod
     def from_json(cls, text: str) -> Facts:
-        """What :meth:`to_json` wrote."""
+        """Read what :meth:`to_json` wrote."""
         document = json.loads(text)
         optimizers = [_optimizer(each) for each in document.pop("optimizers")]
         orphans = [(model, name) for model, name in document.pop("orphans")]

@@ -1,4 +1,4 @@
-"""What a look at a gradient can come to."""
+"""The possible results of a look at a gradient."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import enum
 
 
 class Applied(enum.Enum):
-    """What a step applies of one parameter's gradient."""
+    """What a step applies of a parameter's gradient."""
 
     NOTHING = "no gradient"
     FRESH = "only contributions that no step has applied"
@@ -15,7 +15,7 @@ class Applied(enum.Enum):
 
 
 class Written(enum.Enum):
-    """When something other than a backward() wrote to a gradient that had been applied."""
+    """When something other than a backward() wrote to an applied gradient."""
 
     BEFORE = "before the first contribution"
     BETWEEN = "between two contributions"

@@ -1,8 +1,8 @@
-"""The ranks of a run under torchrun tell each other what they saw, through files in a private folder.
+"""Shares what each rank of a torchrun run saw, through files in a private folder.
 
-Each rank holds a lock on a file of its own for as long as it lives, so nobody waits for one that is gone. Rank 0 waits
-for the others, as torchrun itself does, and reports. A rank with a finding waits until that is done, as torchrun ends
-all ranks once one has ended with an error.
+Each rank holds a lock on its own file while it lives, so nobody waits for a rank that is gone. Rank 0 waits for the others, as
+torchrun itself does, and reports. A rank with a finding waits for that report, because torchrun ends all ranks once one exits
+with an error.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from gradtui import private
 from gradtui.check.facts import Facts
 
 APPEAR_SECONDS = 20.0
-"""How long after rank 0's end a rank may take to begin."""
+"""How many seconds after rank 0's end another rank may still start."""
 _POLL_SECONDS = 0.02
 
 
 class Ranks:
-    """This process as one of the ranks that torchrun has started on this machine."""
+    """This process as one of the ranks that torchrun started on this machine."""
 
     def __init__(self, environment: Mapping[str, str], folder: Path) -> None:
         self.rank = int(environment["RANK"])
@@ -36,19 +36,19 @@ class Ranks:
         """The ranks on this machine."""
         self.world = int(environment["WORLD_SIZE"])
         self._folder = folder
-        # Not flock(): a lock of this kind is not inherited by the script's own child processes.
+        # Not flock(): the script's child processes must not inherit the lock, and they do not inherit this kind.
         self._lock = open(self._alive(self.rank), "w", opener=private.opener)  # noqa: SIM115 (held until this process ends)
         fcntl.lockf(self._lock, fcntl.LOCK_EX)
 
     @property
     def reports(self) -> bool:
-        """Whether this rank speaks for its machine; on the first machine that is rank 0."""
+        """Whether this rank reports for its machine; on the first machine that is rank 0."""
         return self.rank == self.here[0]
 
     def tell(self, facts: Facts) -> str:
-        """Let the reporting rank know what this one saw. Why that is not possible, or nothing.
+        """Tell the reporting rank what this one saw. Return the reason if that fails, else an empty string.
 
-        The folder may be gone: the reporting rank has failed, say, and did not wait.
+        The folder may be gone, for example because the reporting rank failed and did not wait.
         """
         partial = self._folder / f"{self.rank}.partial"
         try:
@@ -60,7 +60,7 @@ class Ranks:
         return ""
 
     def hear(self, mine: Facts, wait: bool) -> tuple[list[Facts], list[int]]:
-        """What all ranks of this machine saw, and the ranks that were not heard. May wait until each has told or is gone."""
+        """What all ranks of this machine saw, and the ranks not heard from. ``wait``: wait until each has told or is gone."""
         heard, missing = [mine], [rank for rank in range(self.world) if rank not in self.here]
         limit = time.monotonic() + APPEAR_SECONDS
         for rank in self.here:
@@ -70,12 +70,12 @@ class Ranks:
                 time.sleep(_POLL_SECONDS)
             try:
                 heard.append(Facts.from_json(self._told(rank).read_text(encoding="utf-8")))
-            except (OSError, ValueError, TypeError, KeyError):  # nothing was told, or what was told cannot be read
+            except (OSError, ValueError, TypeError, KeyError):  # the rank told nothing, or nothing readable
                 missing.append(rank)
         return heard, sorted(missing)
 
     def done(self) -> None:
-        """The report is out. Whoever waits for that may go."""
+        """Remove the folder, which releases the ranks that wait for the report."""
         with contextlib.suppress(OSError):
             for path in list(self._folder.glob("*")):
                 path.unlink(missing_ok=True)
@@ -93,7 +93,7 @@ class Ranks:
 
     def _is_alive(self, rank: int) -> bool:
         try:
-            file = open(self._alive(rank), "r+")  # noqa: SIM115 (what its opening and its locking raise means different things)
+            file = open(self._alive(rank), "r+")  # noqa: SIM115 (errors from opening and from locking mean different things)
         except OSError:  # it is gone, or cannot be reached
             return False
         with file:
@@ -113,11 +113,11 @@ class Ranks:
 
 
 def join(environment: Mapping[str, str]) -> Ranks | None:
-    """This process's place among the ranks; None where it is the only one, or not torchrun's, or they cannot meet."""
+    """This process's place among the ranks; None if it is the only one, or not torchrun's, or they cannot meet."""
     try:
         if int(environment["LOCAL_WORLD_SIZE"]) < 2 or int(environment["WORLD_SIZE"]) < 2:
             return None
-        # What only the ranks of this very start have in common: the launcher's process, and its rendezvous.
+        # Only the ranks of this launch share these: the launcher's process and its rendezvous.
         names = ("TORCHELASTIC_RUN_ID", "TORCHELASTIC_RESTART_COUNT", "MASTER_ADDR", "MASTER_PORT", "GROUP_RANK")
         parts = [str(os.getppid()), str(os.getuid()), *(environment.get(name, "") for name in names)]
         digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
@@ -129,12 +129,12 @@ def join(environment: Mapping[str, str]) -> Ranks | None:
 def _exists(path: Path) -> bool:
     try:
         return path.exists()
-    except OSError:  # a folder above it that may not be looked into
+    except OSError:  # no permission to look into a parent folder
         return False
 
 
 def _private(folder: Path) -> Path:
-    """The folder, made where it is missing; OSError where it is not this user's alone."""
+    """Return the folder, created if missing. Raises OSError unless it is private to this user."""
     try:
         folder.mkdir(mode=0o700)
     except FileExistsError:

@@ -1,4 +1,4 @@
-"""The report: a few lines for a person, or one line of JSON."""
+"""The report: a few lines of text, or one line of JSON."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from gradtui.check.facts import Facts, OptimizerFacts
-from gradtui.check.lines import Place
+from gradtui.check.source_lines import Place
 from gradtui.check.verdict import CLEAN, NOT_WATCHED, NOTHING, Finding, findings, optimizer_verdict, some, verdict, why_nothing
 from gradtui.printing import printable
 
 UNWATCHED = 3
-"""The exit code where there is nothing to judge, or not all that there is could be looked at."""
+"""Exit code if there is nothing to judge, or if not everything could be watched."""
 WIDTH = 100
-"""Quoted source lines end here."""
+"""Quoted source lines are cut to this many characters."""
 _BOLD, _RED, _GREEN, _DIM, _PLAIN = "\x1b[1m", "\x1b[1;31m", "\x1b[1;32m", "\x1b[2m", "\x1b[0m"
 
 
 class Report:
-    """What is to be said about one process, or about the ranks of a distributed run (``facts`` of each, rank 0 first).
+    """The report on one process, or on the ranks of a distributed run (``facts`` of each, rank 0 first).
 
-    ``missing``: the ranks that were not heard; ``missing_here``: one of them was to be heard on this machine.
+    ``missing``: the ranks that were not heard from; ``missing_here``: one of them should have reported on this machine.
     """
 
     def __init__(self, facts: Sequence[Facts], missing: Sequence[int] = (), missing_here: bool = False) -> None:
         self._all = facts
         self._missing = list(missing)
         self._judged = [(each, findings(each)) for each in facts]
-        # Those of rank 0, then what only others have.
+        # Rank 0's findings first, then those that only other ranks have.
         self.findings = list(self._judged[0][1])
         known = {(finding.kind, finding.optimizer) for finding in self.findings}
         for facts_, found in self._judged[1:]:
@@ -40,13 +40,13 @@ class Report:
         self.notes = [*_notes(facts), *((NOT_WATCHED, f"rank {rank} was not heard from") for rank in missing if missing_here)]
         self.verdict = next((verdict(found, each) for each, found in self._judged if found), "")
         if not self.verdict:
-            # Of ranks that took no step it is enough that others did.
+            # A rank may take no step as long as another one does.
             unseen = missing_here or any(each.all_not_watched for each in facts)
             self.verdict = NOT_WATCHED if unseen else (CLEAN if any(each.steps for each in facts) else NOTHING)
 
     @property
     def exit_code(self) -> int:
-        """1 with a finding, else 3 where something was not watched, or nothing stepped; else 0."""
+        """1 with a finding; else 3 if something was not watched or nothing stepped; else 0."""
         if self.findings:
             return 1
         return 0 if self.verdict == CLEAN else UNWATCHED
@@ -54,7 +54,7 @@ class Report:
     # JSON
 
     def as_json(self) -> str:
-        """One line."""
+        """The report as one line of JSON."""
         facts, found = self._judged[0]
         document: dict[str, Any] = {
             "verdict": self.verdict,
@@ -76,10 +76,10 @@ class Report:
             document["ranks_not_heard_from"] = self._missing
         return json.dumps(document)
 
-    # For a person
+    # Text
 
     def as_text(self, color: bool) -> str:
-        """Several lines. No control characters but line ends, and colour where asked for."""
+        """The report as several lines, with no control characters except newlines, and color codes if ``color``."""
         facts, found = self._judged[0]
         lines = [self._head(), ""]
         for place, one in enumerate(_grouped(facts, found)):
@@ -121,7 +121,7 @@ class Report:
 
 
 def _summary(facts: Facts, found: list[Finding]) -> str:
-    """A rank in one line."""
+    """Summarize one rank in one line."""
     each = [
         f"{one.class_name} {optimizer_verdict(place, found, facts)} in {_count(one.steps, 'step')}"
         + (f", {one.stale_steps:,} stale" if one.stale_steps else "")
@@ -132,7 +132,7 @@ def _summary(facts: Facts, found: list[Finding]) -> str:
 
 
 def _notes(all_facts: Sequence[Facts]) -> list[tuple[str, str]]:
-    """What is no finding, and still is to be known: kinds and messages."""
+    """Kinds and messages of what is not a finding but must be reported."""
     notes = [
         (NOT_WATCHED, note if facts is all_facts[0] else f"rank {facts.rank}: {note}")
         for facts in all_facts
@@ -144,7 +144,7 @@ def _notes(all_facts: Sequence[Facts]) -> list[tuple[str, str]]:
 
 
 def _grouped(facts: Facts, found: list[Finding]) -> list[tuple[int, OptimizerFacts, list[Finding]]]:
-    """The optimizers with their findings; of those that look alike the first, and how many they are."""
+    """The optimizers with their findings. Lookalikes are grouped: their number, and the first of them."""
     alike: dict[object, tuple[int, OptimizerFacts, list[Finding]]] = {}
     for place, one in enumerate(facts.optimizers):
         mine = [finding for finding in found if finding.optimizer == place]
@@ -228,7 +228,7 @@ def _count(count: int, what: str) -> str:
     return f"{count:,} {what}{'s' if count != 1 else ''}"
 
 
-# Marks in the text, for colours: \x00 plain, \x01 bold, \x02 good, \x03 bad, \x04 dim.
+# Color marks in the text: \x00 plain, \x01 bold, \x02 good, \x03 bad, \x04 dim.
 _MARKS = {0: _PLAIN, 1: _BOLD, 2: _GREEN, 3: _RED, 4: _DIM}
 _NO_MARKS = dict.fromkeys(_MARKS)
 
@@ -238,5 +238,5 @@ def _colored(text: str) -> str:
 
 
 def _harmless(line: str) -> str:
-    """The line, its marks and what is printable: whatever a forgotten call lets through ends here."""
+    """Make everything printable except the marks, in case a caller has forgotten to."""
     return "".join(c if ord(c) in _MARKS else printable(c) for c in line)

@@ -1,4 +1,4 @@
-"""Where the report goes."""
+"""Writes the report to standard output."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ class StandardOutput:
     def __init__(self) -> None:
         try:
             self.file: int | None = os.dup(1)
-        except OSError:  # there is none
+        except OSError:  # there is no standard output
             self.file = None
         self._encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
         terminal = self.file is not None and os.isatty(self.file)
         self.takes_color = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
     def flush_streams(self) -> None:
-        """Let all that the script has printed come before the report, and end on a line of its own."""
+        """Flush what the script has printed, so that it comes before the report."""
         for stream in (sys.stdout, sys.__stdout__):
-            # It may be closed, or nobody reads any more, or it is an object of the script's.
+            # The stream may be closed, have no reader, or be an object of the script's.
             with contextlib.suppress(Exception):
                 if stream is not None:
                     stream.flush()
 
     def encoded(self, text: str) -> bytes:
-        """The text as this output takes it."""
+        """The text in this output's encoding."""
         return text.encode(self._encoding, "backslashreplace")
 
     def write(self, text: str) -> None:
-        """Write the text."""
+        """Write the text, if there is a standard output."""
         if self.file is None:
             return
         left = memoryview(self.encoded(text))
@@ -40,4 +40,4 @@ class StandardOutput:
             while left:
                 left = left[os.write(self.file, left) :]
         except OSError:
-            pass  # nobody reads any more; the exit code still tells
+            pass  # the reader is gone; the exit code still tells

@@ -1,4 +1,4 @@
-"""What the facts mean: findings, each with its line, and one verdict."""
+"""Turns facts into findings, each with its source line, and one verdict."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gradtui.check.facts import Facts, OptimizerFacts
-from gradtui.check.lines import Place
+from gradtui.check.source_lines import Place
 
 CLEAN = "clean"
 STALE = "stale gradients"
@@ -16,17 +16,17 @@ NO_OPTIMIZER = "parameters in no optimizer"
 NO_GRADIENT = "parameters without a gradient"
 NOT_FINITE = "loss not finite"
 NOT_WATCHED = "not watched"
-"""Not a finding: no finding was made, but not all could be looked at, so it may be anything."""
+"""Not a finding: nothing was found, but not everything could be watched, so a problem may have been missed."""
 NOTHING = "no steps"
-"""Not a finding: no optimizer has stepped, so there is nothing to judge."""
+"""Not a finding: no optimizer stepped, so there is nothing to judge."""
 
 ORDER = (STALE, CLEARED, NO_BACKWARD, NO_OPTIMIZER, NO_GRADIENT, NOT_FINITE)
-"""All kinds of findings; the verdict is the first of those that were made."""
+"""All kinds of findings, most serious first; the verdict is the first kind that was found."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """``optimizer`` is its place in the facts, None where it is about no optimizer; ``fix`` says what to do."""
+    """One problem. ``optimizer``: index in the facts, None if no optimizer is concerned; ``fix``: what to do."""
 
     kind: str
     message: str
@@ -36,14 +36,14 @@ class Finding:
 
 
 def findings(facts: Facts) -> list[Finding]:
-    """All findings, the gravest first."""
+    """All findings, most serious first."""
     found = [finding for place, one in enumerate(facts.optimizers) for finding in _of_optimizer(place, one, facts)]
     found.extend(_orphans(facts))
     return sorted(found, key=lambda finding: ORDER.index(finding.kind))
 
 
 def verdict(found: list[Finding], facts: Facts) -> str:
-    """One word or two for the whole."""
+    """The overall verdict, in a word or two."""
     if found:
         return found[0].kind
     if facts.all_not_watched:
@@ -68,7 +68,7 @@ def why_nothing(facts: Facts) -> str:
 
 
 def optimizer_verdict(place: int, found: list[Finding], facts: Facts) -> str:
-    """The same for the optimizer at that place in the facts."""
+    """The verdict on the optimizer at index ``place`` in the facts."""
     otherwise = NOT_WATCHED if facts.optimizers[place].not_watched else CLEAN
     return next((finding.kind for finding in found if finding.optimizer == place), otherwise)
 
@@ -118,9 +118,9 @@ def _of_optimizer(place: int, one: OptimizerFacts, facts: Facts) -> Iterator[Fin
 
 
 def _often_empty(one: OptimizerFacts) -> bool:
-    """Whether empty steps are the rule, and not the flush of a window that happened to be full.
+    """Whether empty steps are the rule, not just the occasional flush of an accumulation window that was already complete.
 
-    A first step can have no backward() "since the one before", but where no step had any, none is missing either.
+    The first step has no step before it, so it counts only if every step is empty.
     """
     if len(one.empty_steps) == one.steps:
         return True
@@ -136,7 +136,7 @@ def _stale_message(one: OptimizerFacts) -> str:
 
 
 def stale_parameters(one: OptimizerFacts) -> str:
-    """Which parameters: all, whole groups, or by their names."""
+    """Which parameters are stale: all, whole groups, or single names."""
     stale = set(one.stale_parameters)
     if len(one.stale_parameters) == len(one.parameters):
         count = len(one.parameters)
@@ -167,7 +167,7 @@ def _stale_fix(one: OptimizerFacts) -> str:
 
 
 def _name(place: Place | None) -> str:
-    """What the optimizer is called in a line that steps it, or nothing."""
+    """The optimizer's name in a line that steps it, or an empty string."""
     source = place.source if place else ""
     head, call, _ = source.partition(".step(")
     name = head.split()[-1] if call and head.split() else ""
@@ -215,7 +215,7 @@ def _orphans(facts: Facts) -> Iterator[Finding]:
 
 
 def some(names: list[str], limit: int = 4) -> str:
-    """The first few, and how many more."""
+    """The first few names, and how many more there are."""
     more = len(names) - limit
     return ", ".join(names) if more <= 1 else ", ".join(names[:limit]) + f" and {more} more"
 

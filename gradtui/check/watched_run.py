@@ -1,4 +1,4 @@
-"""One run of a script under ``gradtui check``: from its first line to the report, however it ends."""
+"""One run of a script under ``gradtui check``, from its first line to the report, however it ends."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from gradtui.check.arguments import Request
 from gradtui.check.facts import Facts
-from gradtui.check.guard import why
 from gradtui.check.report import UNWATCHED, Report
 from gradtui.check.standard_output import StandardOutput
+from gradtui.check.watch.guard import why
 from gradtui.printing import printable
 from gradtui.script.after_torch import after_torch
 from gradtui.script.ends import Ends, LastWords, name_of, run_and_wait
@@ -22,15 +22,15 @@ from gradtui.script.program import INTERRUPTED
 
 if TYPE_CHECKING:
     from gradtui.check.ranks import Ranks
-    from gradtui.check.watcher import Watcher
+    from gradtui.check.watch.watcher import Watcher
 
 LONGEST_WAIT = 2.0
-"""So many seconds os._exit() waits for a report that is being made."""
+"""How long os._exit() waits for a report that is being made, in seconds."""
 ASKS_FOR_HELP = frozenset(("-h", "--help", "--version"))
 
 
 class WatchedRun:
-    """The script runs in this process, and the run ends in one report."""
+    """Runs the script in this process and ends the run with one report."""
 
     def __init__(self, request: Request) -> None:
         self._request = request
@@ -42,19 +42,19 @@ class WatchedRun:
         self._reporting = threading.RLock()
         self._begun = False
         self._code = UNWATCHED
-        """What the report comes to; until it is there, that nothing was seen."""
+        """The report's exit code; UNWATCHED until there is a report."""
 
     def watch(self) -> None:
-        """Watch what the script does, once it has imported torch, and notice its end where python does not tell of it."""
+        """Watch the script once it has imported torch, and catch the exits that python does not report."""
         after_torch(self._start)
         Ends(self._at_exit, self._at_exec).watch()
 
     def forget(self) -> None:
-        """There is no such script: nothing is to be reported."""
+        """Report nothing: there is no such script."""
         self._begun, self._code = True, 0
 
     def end(self, code: int, flush: bool = True) -> int:
-        """The script has ended with this code. Report; the exit code of the command."""
+        """Report on a script that has ended with this code, and return the command's exit code."""
         with self._reporting:
             if not self._begun:
                 self._begun = True
@@ -66,7 +66,7 @@ class WatchedRun:
                     self._done()
                 except KeyboardInterrupt:
                     return INTERRUPTED
-                except Exception as error:  # noqa: BLE001 (the user's program has run; nothing of ours may end it)
+                except Exception as error:  # noqa: BLE001 (the user's program has run; our errors must not end it)
                     _complain(f"no report, as it cannot be made ({why(error)})")
             return code or self._code
 
@@ -76,7 +76,7 @@ class WatchedRun:
         if os.getpid() != self._process:
             return
         try:
-            from gradtui.check.watcher import Watcher
+            from gradtui.check.watch.watcher import Watcher
 
             watcher = Watcher(self._request.steps)
             watcher.start()
@@ -85,9 +85,9 @@ class WatchedRun:
             self._unwatchable = f"this torch: {why(error)}"
 
     def _at_exit(self, code: int) -> int:
-        """The script calls os._exit(). What it has printed and python still buffers is lost, as without us.
+        """Report when the script calls os._exit(). Output that python still buffers is lost, as it would be without us.
 
-        It may be a watchdog's way out, so a report that another thread is making is not waited for at any length.
+        The call may be a watchdog's way out, so wait only briefly for a report that another thread is making.
         """
         if not self._reporting.acquire(timeout=LONGEST_WAIT):
             return code or UNWATCHED
@@ -97,7 +97,7 @@ class WatchedRun:
             self._reporting.release()
 
     def _at_exec(self, path: Any, argv: Any, env: Mapping[Any, Any]) -> None:
-        """The script puts another program in its place: it runs, and the command ends with it."""
+        """Run the program that the script's exec starts, and end the command with it."""
         run_and_wait(path, argv, env, lambda: self._last_words(name_of(path)))
 
     def _last_words(self, name: str) -> LastWords:
@@ -128,7 +128,7 @@ class WatchedRun:
         )
 
     def _report(self, facts: Facts, wait: bool) -> tuple[str, int]:
-        """The report, and the exit code that it comes to. Empty where another rank reports."""
+        """The report's text and its exit code. The text is empty if another rank reports."""
         ranks, heard, missing = self._ranks, [facts], list[int]()
         if ranks is not None:
             problem = ranks.tell(facts)
@@ -147,7 +147,7 @@ class WatchedRun:
             return UNWATCHED
         code = 1 if Report([facts]).findings else 0
         if code:
-            ranks.wait_for_report()  # torchrun ends all ranks as soon as one has ended so
+            ranks.wait_for_report()  # torchrun ends all ranks as soon as one exits with an error
         return code
 
     def _done(self) -> None:

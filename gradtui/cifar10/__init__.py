@@ -1,7 +1,7 @@
-"""CIFAR-10 on disk: what its files are called and hold. No numpy, no torch, and nothing in a file is run.
+"""CIFAR-10 on disk: the names and contents of its files. Needs neither numpy nor torch, and runs nothing in a file.
 
-Two layouts are known, both of six batches: ``cifar-10-batches-bin`` (rows of one label and 3,072 pixels) and
-``cifar-10-batches-py`` (pickled by Python 2 and numpy; what torchvision downloads). Their description:
+Two layouts are supported, each with six batches: ``cifar-10-batches-bin`` (rows of one label and 3,072 pixels) and
+``cifar-10-batches-py`` (pickled by Python 2 and numpy; what torchvision downloads). They are described at
 https://www.cs.toronto.edu/~kriz/cifar.html
 """
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 BINARY = "cifar-10-batches-bin"
 PICKLED = "cifar-10-batches-py"
 LAYOUTS = {BINARY: ".bin", PICKLED: ""}
-"""The folder of each layout and the suffix of its files; the first that is there is read."""
+"""The folder of each layout and the suffix of its files; the first one found is read."""
 TRAIN_BATCHES = tuple(f"data_batch_{number}" for number in range(1, 6))
 TEST_BATCHES = ("test_batch",)
 
@@ -21,23 +21,23 @@ PIXELS_PER_ROW = 3 * 32 * 32
 CLASSES = 10
 
 MAX_FILE_BYTES = 64 << 20
-"""A true file has 31 MB; a pickle that spells its pixels as text has up to half as much again."""
+"""A real file has 31 MB; a pickle that stores its pixels as text has up to 1.5 times that."""
 
 
 class DataMissing(ValueError):
-    """Files are not there and could not be fetched; the message says which, where, and what to do."""
+    """Files are missing or could not be downloaded; the message says which, where, and what to do."""
 
 
 class DataDamaged(ValueError):
-    """A file is not what it should be; the message names it, and says what was found and what was expected."""
+    """A file is not as expected; the message names it, and says what was found and what was expected."""
 
 
 @dataclass(frozen=True)
 class Pixels:
-    """Pictures and what is on them.
+    """Pictures and their labels.
 
-    ``images`` has 3,072 bytes a picture, 0 to 255: 32 rows of 32 of red, then green, then blue ([n, 3, 32, 32] in C
-    order). ``labels`` has one byte a picture, 0 to 9.
+    ``images`` has 3,072 bytes per picture, 0 to 255: 32 rows of 32 for red, then green, then blue ([n, 3, 32, 32] in C
+    order). ``labels`` has one byte per picture, 0 to 9.
     """
 
     images: bytearray

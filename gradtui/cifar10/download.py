@@ -1,4 +1,4 @@
-"""Fetch CIFAR-10 and check it."""
+"""Download CIFAR-10 and verify it."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ def download(
     size: int = ARCHIVE_SIZE,
     member_size: int = ROWS_PER_FILE * (1 + PIXELS_PER_ROW),
 ) -> Path:
-    """Fetch the binary layout into ``to``; its folder there. Where it is there, nothing is done.
+    """Download the binary layout into ``to``, unless it is already there; return its folder.
 
-    ``progress`` is called with the number of bytes that have come and of all, where the server tells it. The folder gets
-    its name when it is whole; raises DataMissing, and leaves nothing behind, where it does not get there.
+    ``progress`` is called with the number of bytes received and the total, None if the server does not send it. The folder
+    gets its name once it is complete. Raises DataMissing, and leaves nothing behind, if it fails.
     """
     target = to / BINARY
     if os.path.lexists(target):
@@ -91,7 +91,7 @@ def _opened(url: str) -> Any:
 
 
 def _extract(archive: Path, folder: Path, member_size: int) -> None:
-    """The batches of an archive, and nothing else of it, under names of our own."""
+    """Extract the batches of an archive, and nothing else, under our own names."""
     folder.mkdir(mode=0o700)
     missing = {f"{name}.bin" for name in (*TRAIN_BATCHES, *TEST_BATCHES)}
     with tarfile.open(archive, "r:gz") as tar:
@@ -110,7 +110,7 @@ def _extract(archive: Path, folder: Path, member_size: int) -> None:
 
 
 def _reason(error: BaseException) -> str:
-    """Why something failed, in the system's words where it has some."""
+    """Why something failed, in the system's words if it has any."""
     if isinstance(error, urllib.error.HTTPError):
         return f"the server answered {error.code}"
     if isinstance(error, urllib.error.URLError) and isinstance(error.reason, OSError):

@@ -28,20 +28,20 @@ from gradtui.printing import printable
 
 
 def home_data_dir() -> Path:
-    """Where gradtui keeps data that it fetched."""
+    """The folder for data that gradtui downloads."""
     named = os.environ.get("GRADTUI_HOME")
     return (Path(named) if named else platformdirs.user_data_path("gradtui")) / "data"
 
 
 def download_place(data_dir: str | None) -> Path:
-    """Where a download belongs: where :func:`find` will look for it."""
+    """The folder to download to, so that :func:`find` finds the data."""
     return Path(data_dir) if data_dir else home_data_dir()
 
 
 def find(data_dir: str | None) -> Path:
-    """A folder that :func:`read` can read: one that holds a folder of either layout, or is one itself.
+    """Find a folder that :func:`read` can read: one that contains a folder of either layout, or is one itself.
 
-    Without ``data_dir``, the first such place of ./data, ../data and :func:`home_data_dir`. Raises DataMissing.
+    Without ``data_dir``, tries ./data, ../data and :func:`home_data_dir`. Raises DataMissing.
     """
     places = [data_dir] if data_dir else ["./data", "../data", str(home_data_dir())]
     for place in places:
@@ -52,11 +52,11 @@ def find(data_dir: str | None) -> Path:
 
 
 def read(folder: Path, *, rows_per_file: int = ROWS_PER_FILE) -> tuple[Pixels, Pixels]:
-    """The training pictures (five files) and the test pictures (one), in the order of the files.
+    """Read the training pictures (five files) and the test pictures (one), in the order of the files.
 
-    ``folder`` is one that :func:`find` found, or the folder of the batches. Where both layouts are there, the binary one
-    is read. Raises DataMissing where a file is not there or cannot be opened, DataDamaged where one is not what it
-    should be: whatever a file holds, it costs little time and memory, and nothing in it is run.
+    ``folder`` is one that :func:`find` found, or the folder of the batches. If both layouts are there, the binary one is
+    read. Raises DataMissing if a file is missing or cannot be opened, DataDamaged if a file is not as expected. Whatever a
+    file contains, reading it costs little time and memory, and nothing in it is run.
     """
     found = _batches(folder)
     if not found:
@@ -76,7 +76,7 @@ def read(folder: Path, *, rows_per_file: int = ROWS_PER_FILE) -> tuple[Pixels, P
 
 
 def _batches(folder: Path) -> tuple[Path, str] | None:
-    """The folder of the batches that is in ``folder`` or is it, and the suffix of its files."""
+    """The folder of the batches (``folder`` or a folder in it) and the suffix of its files; None if there is none."""
     for name, suffix in LAYOUTS.items():
         if os.path.isdir(folder / name):
             return folder / name, suffix
@@ -89,7 +89,7 @@ def _batches(folder: Path) -> tuple[Path, str] | None:
 def _content(path: Path) -> bytes:
     name = printable(path)
     try:
-        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would never end, or never begin
+        if not stat.S_ISREG(path.stat().st_mode):  # reading a pipe might block forever
             raise DataDamaged(f"{name}: not a regular file; a batch of CIFAR-10 was expected")
         with open(path, "rb", opener=private.regular) as file:
             content = file.read(MAX_FILE_BYTES + 1)
@@ -105,7 +105,7 @@ def _content(path: Path) -> bytes:
 
 
 def _parse_rows(name: str, content: bytes, rows: int) -> tuple[bytes, bytes]:
-    """The pixels and the labels of a file of the binary layout. ``name`` is for messages."""
+    """Parse a file of the binary layout into pixels and labels. ``name`` is for messages."""
     width = 1 + PIXELS_PER_ROW
     if len(content) != rows * width:
         raise DataDamaged(f"{name}: {len(content):,} bytes; {rows * width:,} were expected ({rows:,} rows of {width:,})")
@@ -115,7 +115,7 @@ def _parse_rows(name: str, content: bytes, rows: int) -> tuple[bytes, bytes]:
 
 
 def _parse_pickle(name: str, content: bytes, rows: int) -> tuple[bytes | bytearray, bytes]:
-    """The pixels and the labels of a file of the pickled layout. ``name`` is for messages."""
+    """Parse a file of the pickled layout into pixels and labels. ``name`` is for messages."""
     expected = f"{rows:,} x {PIXELS_PER_ROW:,}"
     batch = unpickle(name, content)
     fields = {as_text(key): value for key, value in batch.items()}
@@ -147,7 +147,7 @@ def _check_labels(name: str, labels: bytes | list[int]) -> None:
 
 
 def _transposed(pixels: bytes, rows: int) -> bytearray:
-    """From columns to rows: numpy writes an array as it lies in memory, and says so."""
+    """Convert from column order to row order: numpy saves an array in its memory order, with a flag that says which."""
     turned = bytearray(len(pixels))
     for column in range(PIXELS_PER_ROW):
         turned[column::PIXELS_PER_ROW] = pixels[column * rows : (column + 1) * rows]

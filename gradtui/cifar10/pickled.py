@@ -15,17 +15,17 @@ from gradtui.cifar10 import MAX_FILE_BYTES, DataDamaged
 from gradtui.printing import printable
 
 MAX_OPCODES = 200_000
-"""A true file has 30,000: a label takes one, a file name and its place in the memo two."""
+"""A real file has 30,000: one per label, two per file name, with its place in the memo."""
 MAX_KEY_LENGTH = 40
 
 
 def as_text(value: object) -> object:
-    """``value``; as text where it is bytes, which is what a text of Python 2 becomes."""
+    """Decode ``value`` if it is bytes, as text from Python 2 is; return anything else unchanged."""
     return value.decode("latin-1") if isinstance(value, bytes) else value
 
 
 class Name(Enum):
-    """What a batch may name. Nothing is behind a name: it cannot be called and holds no state that a file could change."""
+    """A name that a batch may use. It is only a marker: it cannot be called and has no state that a file could change."""
 
     RECONSTRUCT = auto()
     NDARRAY = auto()
@@ -44,7 +44,7 @@ _NAMES = {
 
 @dataclass(eq=False)
 class Made:
-    """A call and a state that a file asks for, written down instead of carried out."""
+    """A call and a state that a file asks for, recorded instead of executed."""
 
     __slots__ = ("arguments", "maker", "state")
     __match_args__ = ("maker", "arguments", "state")
@@ -55,7 +55,7 @@ class Made:
 
 
 def unpickle(name: str, content: bytes) -> dict[bytes | str, Any]:
-    """The dict that ``content`` holds: of numbers, text, lists, tuples, dicts and :class:`Made`."""
+    """Unpickle the dict in ``content``, of numbers, text, lists, tuples, dicts and :class:`Made`. Raises DataDamaged."""
     expected = "a pickled batch of CIFAR-10 was expected"
     if not content.startswith(pickle.PROTO):
         raise DataDamaged(f"{name}: not a pickle of protocol 2 or later; {expected}")
@@ -66,7 +66,7 @@ def unpickle(name: str, content: bytes) -> dict[bytes | str, Any]:
         raise DataDamaged(f"{name}: {printable(error)}; {expected}") from None
     except EOFError:
         raise DataDamaged(f"{name}: it ends too early; {expected}") from None
-    except KeyError as error:  # of the table of opcodes
+    except KeyError as error:  # from the table of opcodes
         raise DataDamaged(f"{name}: an opcode that no batch has ({error}); {expected}") from None
     except (
         AttributeError,
@@ -100,11 +100,11 @@ def _counted(handler: Callable[[Any], None]) -> Callable[[Any], None]:
 class _BatchUnpickler(_Unpickler):
     """Builds plain data and calls nothing.
 
-    It derives from the unpickler in Python, not from the one in C. The memo of that one is an array as long as the
-    largest index in the file, so that six bytes ask for gigabytes; the memo of this one is a dict. And this one's table
-    of opcodes can be cut down: what is not in ``dispatch`` below is an error. Left out are, above all, EXT1 to EXT4 (a
-    cache that is shared by all unpicklers stands before find_class), BYTEARRAY8 (allocates what the file says before
-    it looks whether so much is there), INST, OBJ, NEWOBJ (they call) and DUP, sets and protocol 0 (nobody needs them).
+    It derives from the Python unpickler, not from the C one. The memo of the C unpickler is an array as long as the largest
+    index in the file, so six bytes can request gigabytes; the memo here is a dict. The Python unpickler's table of opcodes
+    can also be reduced: an opcode that is not in ``dispatch`` below is an error. The main ones left out are EXT1 to EXT4 (a
+    cache shared by all unpicklers comes before find_class), BYTEARRAY8 (allocates the size that the file states before it
+    checks that the data is there), INST, OBJ, NEWOBJ (they make calls), and DUP, sets and protocol 0 (not needed).
     """
 
     stack: list[Any]
@@ -125,7 +125,7 @@ class _BatchUnpickler(_Unpickler):
         maker = self.stack[-1]
         if not isinstance(maker, Name) or not isinstance(arguments, tuple):
             raise pickle.UnpicklingError("it calls what cannot be called")
-        if maker is Name.ENCODE:  # how Python 3 writes bytes for Python 2; done here, for the keys are written so too
+        if maker is Name.ENCODE:  # how Python 3 writes bytes for Python 2; encoded here, because keys are written this way too
             self.stack[-1] = self._encoded(*arguments)
         else:
             self.stack[-1] = Made(maker, arguments, None)
@@ -154,7 +154,7 @@ class _BatchUnpickler(_Unpickler):
         _HANDLERS[pickle.SETITEMS[0]](self)
 
     def _check_keys(self, keys: list[Any]) -> None:
-        """Only short text: the hash of a tuple of twice the same tuple of twice the same tuple ... takes for ever."""
+        """Allow only short text: hashing a tuple of twice the same tuple, itself of twice the same tuple, ... takes forever."""
         if not all(isinstance(key, (bytes, str)) and len(key) <= MAX_KEY_LENGTH for key in keys):
             raise pickle.UnpicklingError("a key that is not a short text")
 

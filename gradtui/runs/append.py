@@ -1,4 +1,4 @@
-"""Append to a file so that its rows stay whole, also when the disk is full."""
+"""Append to a file so that its rows stay whole, even if the disk is full."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gradtui.runs.atomic import NO_SPACE, reason
 
 
 def append_whole(descriptor: int, data: bytes) -> None:
-    """Append whole lines. Raises OSError; the lines before the one that did not fit are then in the file."""
+    """Append complete lines. Raises OSError; the file then has all lines before the first one that did not fit."""
     written = 0
     try:
         while written < len(data):

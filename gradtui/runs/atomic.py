@@ -1,4 +1,4 @@
-"""Files that are whole or not there."""
+"""Write files atomically: complete or not at all."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from typing import IO, Any, TextIO
 from gradtui import private
 
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-"""A full disk, a used-up quota, a file that may not grow any more."""
+"""A full disk, an exhausted quota, a file at its size limit."""
 NO_SYNC = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
-"""How file systems say that they do not know fsync."""
+"""Errors of file systems that do not support fsync."""
 
 
 def reason(error: OSError, path: Path | str | None = None) -> str:
-    """What the system says of an error; a disk that has space but no inodes left, where ``path`` lies, is told as such."""
+    """The system's message for an error; points out if the disk of ``path`` is out of inodes rather than of space."""
     words = error.strerror or str(error)
     return f"{words}: no free inodes" if error.errno == errno.ENOSPC and path is not None and _no_inodes(path) else words
 
 
 def _no_inodes(path: Path | str) -> bool:
-    """Whether the file system of ``path``, which need not exist, has used up its inodes."""
+    """Whether the file system of ``path``, which need not exist, has no free inodes."""
     for place in (path, os.path.dirname(path)):
         with suppress(OSError):
             disk = os.statvfs(place)
@@ -36,7 +36,7 @@ def _no_inodes(path: Path | str) -> bool:
 
 
 def sync(file: IO[Any]) -> None:
-    """Have the file on the disk, where the file system can say when it is. Raises OSError where it cannot be written."""
+    """Flush a file to disk, if the file system supports that. Raises OSError if it cannot be written."""
     try:
         os.fsync(file.fileno())
     except OSError as error:
@@ -46,10 +46,9 @@ def sync(file: IO[Any]) -> None:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[TextIO]:
-    """A text file, its user's alone, that takes the place of ``path`` when the block ends well; until then ``path`` is
-    untouched.
+    """Yield a text file, private to its user, that replaces ``path`` if the block succeeds; until then ``path`` is untouched.
 
-    Where the file system allows it, the file has no name before it is whole: a process that is killed leaves nothing behind.
+    If the file system allows it, the file has no name until it is complete, so that a killed process leaves nothing behind.
     """
     descriptor, temporary = _nameless_file(path.parent), None
     if descriptor is None:
@@ -63,7 +62,7 @@ def replacing(path: Path) -> Iterator[TextIO]:
                 temporary = str(path.with_name(f".{path.name[:80]}.{secrets.token_hex(4)}"))
                 _give_name(file.fileno(), temporary)
         os.replace(temporary, path)
-    except BaseException:  # also when interrupted: no half-written file is left, and the error goes on
+    except BaseException:  # also on an interrupt: leave no half-written file
         if temporary is not None:
             with suppress(OSError):
                 os.unlink(temporary)
@@ -71,7 +70,7 @@ def replacing(path: Path) -> Iterator[TextIO]:
 
 
 def _nameless_file(folder: Path) -> int | None:
-    """A new file without a name, which goes with its descriptor; None where the system has no such files."""
+    """Create a file without a name, which vanishes with its descriptor; None if the system has no such files."""
     flag = getattr(os, "O_TMPFILE", None)
     if flag is None or not os.path.exists("/proc/self/fd"):
         return None
@@ -82,11 +81,11 @@ def _nameless_file(folder: Path) -> int | None:
 
 
 def _give_name(descriptor: int, name: str) -> None:
-    """Name a nameless file that is whole, for the moment before it takes another's place."""
+    """Give a complete nameless file a name, just before it replaces another file."""
     try:
-        # os.link follows the link to the file only where it is given a folder, which an absolute path does without.
+        # os.link follows the link to the file only if it gets a src_dir_fd, which an absolute path ignores.
         os.link(f"/proc/self/fd/{descriptor}", name, src_dir_fd=descriptor, follow_symlinks=True)
-    except OSError:  # a file system that has such files and cannot name them
+    except OSError:  # the file system has nameless files but cannot name them
         with open(name, "xb", opener=private.opener) as copy, open(f"/proc/self/fd/{descriptor}", "rb") as whole:
             shutil.copyfileobj(whole, copy)
             copy.flush()

@@ -1,18 +1,18 @@
-"""The run folder: the one place where a run lives, written by its processes and read by everybody else.
+"""The run folder: the only place that stores a run, written by its processes and read by everything else.
 
-``$GRADTUI_HOME/runs/<id>/`` holds
+``$GRADTUI_HOME/runs/<id>/`` contains
 
-- ``run.json``: the settings, the status, how each variant ended (:class:`RunState`); always whole;
-- ``<variant>.csv``: a row per optimizer step; ``<variant>.epochs.csv``: a row per epoch, where there is test data;
-- ``<variant>.packed``: what a long ``<variant>.csv`` says, packed, for who reads all of it: see packed.py;
+- ``run.json``: the settings, the status, and how each variant ended (:class:`RunState`); always complete;
+- ``<variant>.csv``: a row per optimizer step; ``<variant>.epochs.csv``: a row per epoch, if there is test data;
+- ``<variant>.packed``: a packed copy of a long ``<variant>.csv``, for readers that need all of it: see packed.py;
 - ``<variant>.log`` and ``supervisor.log``: what the processes printed;
 - ``<variant>.timing.csv``: the slices of the timing probe;
-- ``<variant>.scalars.csv``: what a script has logged with ``gradtui.log``; ``<variant>.notes``: what must be known of how a
-  script ran, a line each;
+- ``<variant>.scalars.csv``: values that a script logged with ``gradtui.log``; ``<variant>.notes``: caveats about how a script
+  ran, one per line;
 - ``stop``, ``pause`` and ``step``: requests to the supervisor, empty files;
-- ``seen``: the end of the run was shown to somebody, an empty file;
-- ``alive``: locked, and touched every two seconds, for as long as the supervisor lives; ``starting``: locked before that;
-- ``reserve``: room on the disk for the last run.json, from the start of the run to its end.
+- ``seen``: an empty file that says that the end of the run was shown to the user;
+- ``alive``: locked, and touched every two seconds, while the supervisor is alive; ``starting``: locked before that;
+- ``reserve``: disk space for the last run.json, from the start of the run to its end.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import itertools
 import os
 import platform
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -35,8 +36,8 @@ from gradtui.runs.atomic import reason, replacing
 from gradtui.runs.home import HomeError, runs_directory, runs_path, telling_of_the_home
 from gradtui.runs.liveness import beat, boot_id, held, in_use, lives
 from gradtui.runs.nameless import nameless_folder
-from gradtui.runs.regular import last_bytes, open_regular, printable_lines
 from gradtui.runs.reserve import release, reserve
+from gradtui.runs.safe_open import last_bytes, open_regular, printable_lines
 from gradtui.runs.state import DamagedRun, DeletedRun, RunState, VariantState
 from gradtui.settings import RunSettings
 
@@ -47,19 +48,22 @@ EPOCH_COLUMNS = ("epoch", "step", "test_loss", "accuracy")
 TIMING_COLUMNS = ("slice", "block", "side", "seconds_per_batch")
 
 STAMP_LENGTH = len("20261231-235959-999")
-LARGEST_STATE = 1_000_000  # bytes of a run.json that is read; ours have some 2,000
+LARGEST_STATE = 1_000_000  # most bytes of run.json to read; ours have about 2,000
 LONGEST_NOTE = 300  # characters
+PASSING = (errno.ESTALE, errno.EIO, errno.ETIMEDOUT, errno.EAGAIN)
+"""Errors of a network file system that may be gone a moment later."""
+RETRY_SECONDS = 0.05
 RUN_ID = re.compile(r"[0-9A-Za-z_.-]{1,100}")
-"""What the name of a run's folder looks like: it stands in file names, in CSV rows and on the screen as it is."""
+"""The pattern of a run folder's name, which appears unescaped in file names, in CSV rows and on the screen."""
 
 
 class UnknownRun(LookupError):
-    """No run, or more than one, is meant by a name; the message says which."""
+    """A name matches no run, or several; the message says which."""
 
 
 @dataclass(frozen=True)
 class RunFolder:
-    """A run on disk. Whoever has its path can read it; only its supervisor and its workers write to it."""
+    """A run on disk. Anyone with its path can read it; only its supervisor and its workers write to it."""
 
     path: Path
 
@@ -69,7 +73,7 @@ class RunFolder:
 
     @property
     def label(self) -> str:
-        """Its id as it may be shown: also a damaged folder's, whose name can be anything."""
+        """The id in printable form, since a damaged folder can have any name."""
         return self.id if RUN_ID.fullmatch(self.id) else shown(self.id)
 
     def steps_csv(self, variant: str) -> Path:
@@ -98,7 +102,7 @@ class RunFolder:
         return self.path / "supervisor.log"
 
     def read(self) -> RunState:
-        """The state as last written; raises DamagedRun, or DeletedRun if the folder is gone."""
+        """Read the state as last written. Raises DamagedRun, or DeletedRun if the folder is gone."""
         try:
             return self._read()
         except DamagedRun as error:
@@ -110,9 +114,7 @@ class RunFolder:
         if not RUN_ID.fullmatch(self.id):
             raise DamagedRun("no run has such a name")
         try:
-            with open_regular(self.path / "run.json") as file:
-                size = os.fstat(file.fileno()).st_size  # asked for no more than there is, Python takes no more memory
-                text = file.read(min(size, LARGEST_STATE) + 1).decode()
+            text = self._text_of_state()
         except (OSError, UnicodeDecodeError) as error:
             if self._is_gone(error):
                 raise FileNotFoundError from None
@@ -125,18 +127,31 @@ class RunFolder:
         return state
 
     def _is_gone(self, error: Exception) -> bool:
-        """Whether ``error`` came about because the whole folder is gone."""
+        """Whether ``error`` occurred because the whole folder is gone."""
         return isinstance(error, (FileNotFoundError, NotADirectoryError)) and self.is_gone
 
-    def observe(self) -> RunState:
-        """The state as it is: ``lost`` where run.json says that the run goes on and no supervisor lives. Raises DamagedRun.
+    def _text_of_state(self) -> str:
+        """Try again what fails for a moment, as on a network home. Raises OSError, UnicodeDecodeError."""
+        for last_try in (False, False, False, True):
+            try:
+                with open_regular(self.path / "run.json") as file:
+                    size = os.fstat(file.fileno()).st_size  # asked for no more than there is, Python takes no more memory
+                    return file.read(min(size, LARGEST_STATE) + 1).decode()
+            except OSError as error:
+                if last_try or error.errno not in PASSING:
+                    raise
+                time.sleep(RETRY_SECONDS)
+        raise AssertionError
 
-        The ``note`` of a lost run is what its supervisor said last.
+    def observe(self) -> RunState:
+        """Read the actual state: ``lost`` if run.json says that the run is live but its supervisor is dead. Raises DamagedRun.
+
+        The ``note`` of a lost run is the last line of its supervisor's log.
         """
         state = self.read()
         if not state.live or lives(self.path / "alive", self.path / "starting", state.boot, state.host):
             return state
-        state = self.read()  # a supervisor writes the end, then lets go: it may have done both in between
+        state = self.read()  # the supervisor may have written the end and released its lock in between
         if not state.live:
             return state
         said = printable_lines(last_bytes(self.supervisor_log))
@@ -147,19 +162,19 @@ class RunFolder:
             file.write(state.to_json())
 
     def reserve(self) -> None:
-        """Take room on the disk now, and an inode, so that how the run ends can be written when there are none left."""
+        """Reserve disk space and an inode now, so that the last run.json can be written even on a full disk."""
         reserve(self.path)
 
     def release(self) -> None:
-        """Give the room back."""
+        """Free the reserved space."""
         release(self.path)
 
-    # Requests: whoever may write to the folder may ask; the supervisor looks for these files. Anything of such a name is
-    # a request, a dangling link and a folder too: only the name counts, and nothing is read or written through it.
+    # Requests: anyone who can write to the folder can make one; the supervisor polls for these files. Only the name counts,
+    # so a dangling link or a folder is a request too, and nothing is read or written through it.
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """What cannot be written to the folder is told as DeletedRun or HomeError."""
+        """Raise DeletedRun or HomeError instead of any OSError while writing to the folder."""
         with telling_of_the_home(self.path):
             try:
                 yield
@@ -188,19 +203,19 @@ class RunFolder:
                     raise
 
     def request_step(self) -> None:
-        """One step of both variants, while the run is paused."""
+        """Request one step of both variants while the run is paused."""
         self._request("step")
 
     def take_step_request(self) -> bool:
-        """Whether a step was asked for; asked once, it is answered once. One that cannot be read now is answered later."""
+        """Consume a step request; return whether there was one. A request that is unreachable now is handled later."""
         try:
             (self.path / "step").unlink()
-        except OSError:  # there is none, or a folder, which is asked for nothing as it would be for ever
+        except OSError:  # no request, or a folder of that name: ignored, since it would be a request forever
             return False
         return True
 
     def _requested(self, name: str) -> bool | None:
-        """None where it cannot be told now, as on a network home that is out of reach for a moment."""
+        """Whether there is such a request; None if that is unknown for now, e.g. on an unreachable network home."""
         try:
             (self.path / name).lstat()
         except (FileNotFoundError, NotADirectoryError):
@@ -219,7 +234,7 @@ class RunFolder:
 
     @property
     def is_gone(self) -> bool:
-        """Whether the folder was deleted, rather than out of reach for a moment."""
+        """Whether the folder was deleted, rather than temporarily unreachable."""
         try:
             self.path.lstat()
         except (FileNotFoundError, NotADirectoryError):
@@ -229,7 +244,7 @@ class RunFolder:
         return False
 
     def mark_seen(self) -> None:
-        """Its end was shown to somebody."""
+        """Record that the end of the run was shown to the user."""
         with suppress(OSError):
             private.touch(self.path / "seen")
 
@@ -239,15 +254,16 @@ class RunFolder:
 
     @contextmanager
     def alive(self) -> Iterator[None]:
-        """Supervise the run: nobody else does so meanwhile."""
+        """Hold the supervisor's lock, so that no other process supervises the run."""
         with held(self.path / "alive"):
             yield
 
     @contextmanager
     def starting(self) -> Iterator[int]:
-        """Start its supervisor: at no moment does the run look lost. The file descriptor may be handed down to it.
+        """Hold the ``starting`` lock while starting the supervisor, so that the run never looks lost.
 
-        Raises OSError, also where the supervisor could not use the files that are its own.
+        Yields the file descriptor, which the supervisor may inherit. Raises OSError, also if the supervisor would be unable
+        to use its own files.
         """
         self._prepare_start()
         with held(self.path / "starting") as descriptor:
@@ -255,7 +271,7 @@ class RunFolder:
 
     @property
     def in_use(self) -> bool:
-        """Whether somebody supervises the run or starts it, whatever its run.json says, if anything."""
+        """Whether a process supervises or starts the run, regardless of run.json."""
         return in_use(self.path / "alive", self.path / "starting")
 
     def _prepare_start(self) -> None:
@@ -263,36 +279,33 @@ class RunFolder:
             os.close(private.appending(own))
 
     def adopt_starting(self, lock: Path) -> None:
-        """Say with ``lock``, a file in the home that a process holds, that this process is starting the run's supervisor.
-
-        Raises OSError.
-        """
+        """Make ``lock``, a file in the home that a process holds, the ``starting`` lock of this run. Raises OSError."""
         self._prepare_start()
         beat(lock)
         lock.rename(self.path / "starting")
 
     def beat(self) -> None:
-        """Show other machines that the supervisor lives."""
+        """Show other machines that the supervisor is alive."""
         beat(self.path / "alive")
 
     def last_row(self, variant: str) -> list[str] | None:
-        """The fields of the variant's last whole row, found from the end of the file; None where there is none."""
+        """The fields of the variant's last complete row, read from the end of the file; None if there is none."""
         whole, _, _ = last_bytes(self.steps_csv(variant), 4096).rpartition(b"\n")
         fields = whole.rpartition(b"\n")[2].decode("ascii", "replace").split(",")
         return fields if len(fields) >= len(STEP_COLUMNS) and re.fullmatch("[0-9]{1,16}", fields[0]) else None
 
     def count_steps(self, variant: str) -> int:
-        """How many steps the variant's file holds."""
+        """The number of steps in the variant's file."""
         row = self.last_row(variant)
         return int(row[0]) if row else 0
 
     def last_log_lines(self, variant: str, count: int = 12) -> list[str]:
-        """The last lines that a variant's process printed, fit for a screen: no control characters, no blank lines."""
+        """The last lines that a variant's process printed, ready to display: no control characters, no blank lines."""
         return printable_lines(last_bytes(self.log(variant)))[-count:]
 
 
 def create_run(settings: RunSettings) -> RunFolder:
-    """A new run folder, its run.json written before it gets its name. Raises HomeError, SettingsError."""
+    """Create a run folder; its run.json is written before it gets its name. Raises HomeError, SettingsError."""
     settings = settings.anchored()
     runs = runs_directory()
     stem = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S-%f")[:STAMP_LENGTH] + "-" + settings.experiment
@@ -316,7 +329,7 @@ def create_run(settings: RunSettings) -> RunFolder:
 
 
 def all_runs() -> list[RunFolder]:
-    """Every folder in the home, newest first."""
+    """All run folders in the home, newest first. Raises HomeError."""
     runs = runs_path()
     try:
         names = sorted(
@@ -324,7 +337,7 @@ def all_runs() -> list[RunFolder]:
             key=by_age,
             reverse=True,
         )
-    except FileNotFoundError:  # no run was made yet
+    except FileNotFoundError:  # no run has been created yet
         return []
     except OSError as error:
         raise HomeError(f"GRADTUI_HOME: the runs in {runs.parent} cannot be listed ({reason(error)})") from None
@@ -332,13 +345,13 @@ def all_runs() -> list[RunFolder]:
 
 
 def by_age(name: str) -> tuple[str, int, str]:
-    """A sort key. Names begin with their time, to the millisecond; of several made in one, the one counted higher is newer."""
+    """A sort key. Names begin with a time in milliseconds; within one millisecond, a higher counter means newer."""
     count = name.rpartition("-")[2]
     return name[:STAMP_LENGTH], int(count) if re.fullmatch("[0-9]{1,5}", count) and len(name) > STAMP_LENGTH else 1, name
 
 
 def find_run(name: str) -> RunFolder:
-    """The run that ``name`` means: an id, a unique beginning of one, or ``last``. Raises UnknownRun, HomeError."""
+    """Find the run that ``name`` means: an id, a unique prefix of one, or ``last``. Raises UnknownRun, HomeError."""
     runs = all_runs()
     if name == "last":
         if not runs:

@@ -1,4 +1,4 @@
-"""The saved runs: what a list of them says, and what of them is news."""
+"""The saved runs: their summaries in a list, and the one to point out when the app opens."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from gradtui.runs.state import DamagedRun, DeletedRun, RunState
 
 @dataclass(frozen=True)
 class Summary:
-    """One run in a list; of a damaged one only what is wrong with it. The losses are the last ones written.
+    """One run in a list; a damaged run has only a ``problem``. The losses are the last ones written.
 
-    One that was not read yet has neither a state nor a problem.
+    A run that was not read yet has neither a state nor a problem.
     """
 
     folder: RunFolder
@@ -30,12 +30,12 @@ class Summary:
 
     @property
     def words(self) -> str:
-        """What was run, or what is wrong."""
+        """The settings in a few words, or what is wrong."""
         return self.state.settings.summary() if self.state else self.problem
 
 
 def summarize(folder: RunFolder) -> Summary:
-    """What a list says of a run. Raises DeletedRun."""
+    """Summarize a run for a list. Raises DeletedRun."""
     try:
         state = folder.observe()
     except DeletedRun:
@@ -56,7 +56,7 @@ def _last_loss(folder: RunFolder, variant: str) -> float | None:
 
 @dataclass(frozen=True)
 class Offer:
-    """A run that somebody who opens the app wants to know of."""
+    """A run to point out to a user who opens the app."""
 
     folder: RunFolder
     words: str
@@ -64,7 +64,7 @@ class Offer:
 
 
 def news() -> Offer | None:
-    """The newest run, where it goes on, or where it ended and its end was shown to nobody."""
+    """The newest run if it is live, or if it has ended and its end was not shown yet; else None."""
     try:
         newest = next(iter(all_runs()), None)
         state = newest.observe() if newest is not None else None
@@ -72,28 +72,28 @@ def news() -> Offer | None:
         return None
     if newest is None or state is None or (newest.seen and not state.live):
         return None
-    words = f"is {state.status}" if state.live else f"ended meanwhile: {state.status}"
+    words = f"is {state.status}" if state.live else f"has ended: {state.status}"
     return Offer(newest, f"{newest.label} {words}", state.live)
 
 
 def delete(folder: RunFolder) -> None:
-    """Remove a run and nothing else. Raises HomeError, DeletedRun if it is gone already; ValueError if it is live.
+    """Delete a run and nothing else. Raises HomeError; DeletedRun if it is already gone; ValueError if it is live.
 
-    Once it is renamed the run is gone. What is left of it, as after a crash, goes with the next run that is deleted, or made.
+    The rename deletes the run. What a crash leaves of it is removed when a later run is deleted or created.
     """
     try:
         if folder.observe().live:
-            raise ValueError(f"{folder.id} goes on; stop it first")
+            raise ValueError(f"{folder.id} is in progress; stop it first")
     except DeletedRun:
         raise
     except DamagedRun:
         if folder.in_use:
             raise ValueError(f"{folder.label} is in use: its supervisor still runs") from None
     with folder.writing():
-        if folder.path.is_symlink():  # what it points to is not ours
+        if folder.path.is_symlink():  # its target is not ours
             folder.path.unlink()
             return
         runs = folder.path.parent
-        folder.path.rename(runs / f"{CONDEMNED}{secrets.token_hex(8)}")  # gone at once, or not at all
+        folder.path.rename(runs / f"{CONDEMNED}{secrets.token_hex(8)}")  # atomic: the run is deleted or intact
     for condemned in runs.glob(f"{CONDEMNED}*"):
         shutil.rmtree(condemned, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""The home: where runs are read, and where new ones are made. It may be read-only, or not exist yet."""
+"""The home: the folder that contains all runs. It may be read-only, or not exist yet."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def _home() -> Path:
 
 
 def runs_path() -> Path:
-    """Where runs are read. It may not exist."""
+    """The folder to read runs from. It may not exist."""
     return _home() / "runs"
 
 
 def runs_directory() -> Path:
-    """Where runs are made. Creates it if necessary. Raises HomeError if no run can be made there."""
+    """The folder to create runs in; created if necessary. Raises HomeError if no run can be created there."""
     runs = runs_path()
     try:
         private.make_folder(runs)
@@ -43,7 +43,7 @@ def runs_directory() -> Path:
 
 
 def check_home() -> None:
-    """Raises HomeError if runs can be neither made nor read."""
+    """Raise HomeError if runs can be neither created nor read."""
     try:
         runs_directory()
     except HomeError:

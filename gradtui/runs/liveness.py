@@ -1,11 +1,11 @@
-"""Whether the supervisor of a run lives.
+"""Find out whether the supervisor of a run is alive.
 
-Under one kernel a lock tells: whoever holds it lives, as the kernel takes it from a process that ends, in whatever way, and
-from all of them at a reboot. Process numbers tell nothing: they are used again.
+Under one kernel a lock tells: its holder is alive, because the kernel releases the lock when the process ends, however it
+ends, and at a reboot. PIDs prove nothing, because they are reused.
 
-Another machine that shares the home may not see the lock: many network file systems keep it to themselves. So the
-supervisor also touches the file every few seconds, and how long ago that was is read off the file server's clock, by
-touching another file now. No machine's own clock counts, nor does it matter when one jumps.
+Another machine that shares the home may not see the lock, because many network file systems do not propagate locks. So the
+supervisor also touches the file every few seconds. How long ago that was is measured by the file server's clock, by touching
+another file now. No machine's own clock is used, so it does not matter if one jumps.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from functools import lru_cache
 from pathlib import Path
 
 from gradtui.private import opener
-from gradtui.runs.regular import open_regular
+from gradtui.runs.safe_open import open_regular
 
 STALE_SECONDS = 30.0
-"""A supervisor of another machine that has not touched its file for so long is taken for dead. It does so every 2 s."""
+"""A supervisor on another machine counts as dead if it has not touched its file for this long; it does so every 2 s."""
 LOCK_SECONDS = 10.0
-"""How long to wait for readers, who hold the lock for microseconds when they look."""
+"""How long to wait for readers, which hold the lock for microseconds when they check it."""
 
 
 class Locked(OSError):
@@ -37,7 +37,7 @@ class Locked(OSError):
 
 @lru_cache(maxsize=1)
 def boot_id() -> str | None:
-    """This start of this kernel, by the name that the kernel gives it; all containers on it share it."""
+    """The kernel's id of its current boot, which all its containers share; None if it is not known."""
     with suppress(OSError):
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     with suppress(OSError):
@@ -48,9 +48,9 @@ def boot_id() -> str | None:
 
 @contextmanager
 def held(path: Path) -> Iterator[int]:
-    """Be alive; the file descriptor that holds the lock can be handed down to a process that outlives this one.
+    """Hold the lock. Yields its file descriptor, which a process that outlives this one can inherit.
 
-    Raises Locked where another process holds it.
+    Raises Locked if another process holds it.
     """
     with open(path, "a+", opener=opener) as file:
         if not _locked(file.fileno(), path):
@@ -61,7 +61,7 @@ def held(path: Path) -> Iterator[int]:
 
 @contextmanager
 def held_alone(path: Path) -> Iterator[int | None]:
-    """Be alive, unless somebody else holds the lock: then None. The file descriptor can be handed down, as :func:`held`'s."""
+    """Hold the lock, or yield None if another process does. Its file descriptor can be inherited, as in :func:`held`."""
     with open(path, "a+", opener=opener) as file:
         if _locked(file.fileno(), path):
             beat(path)
@@ -71,7 +71,7 @@ def held_alone(path: Path) -> Iterator[int | None]:
 
 
 def _locked(descriptor: int, path: Path) -> bool:
-    """Whether the lock could be taken, or there are none on this file system: then the heartbeat must do."""
+    """Take the lock. Also True if this file system has no locks: then the heartbeat has to do."""
     deadline = time.monotonic() + LOCK_SECONDS
     while True:
         try:
@@ -79,7 +79,7 @@ def _locked(descriptor: int, path: Path) -> bool:
         except BlockingIOError:
             if is_held(path) or time.monotonic() > deadline:
                 return False
-            time.sleep(0.001)  # it was only a reader that looked
+            time.sleep(0.001)  # only a reader was checking it
         except OSError:
             return True
         else:
@@ -87,13 +87,13 @@ def _locked(descriptor: int, path: Path) -> bool:
 
 
 def beat(path: Path) -> None:
-    """Still alive. Takes no room on the disk."""
+    """Touch the file as a heartbeat. Takes no disk space."""
     with suppress(OSError):
         os.utime(path, follow_symlinks=False)
 
 
 def lives(path: Path, started_by: Path, boot: str | None, host: str | None) -> bool:
-    """Whether the supervisor lives whose file ``path`` is, or whoever is starting it, under that boot of that host."""
+    """Whether the supervisor (it holds ``path``) or its starter (``started_by``) is alive, under that boot of that host."""
     same_kernel = boot == boot_id() if boot and boot_id() else host == platform.node()
     held = is_held(path) if same_kernel else None
     if held is not None:
@@ -103,13 +103,13 @@ def lives(path: Path, started_by: Path, boot: str | None, host: str | None) -> b
 
 
 def in_use(path: Path, started_by: Path) -> bool:
-    """Whether somebody holds one of the two locks; without locks, whether ``path`` beats. For a run of an unknown machine."""
+    """Whether a process holds one of the two locks; without locks, whether ``path`` beats. For a run of an unknown machine."""
     held = [is_held(lock) for lock in (path, started_by)]
     return any(held) or (held[0] is None and _beats(path, STALE_SECONDS))
 
 
 def is_held(path: Path) -> bool | None:
-    """Whether somebody holds the lock; None where that cannot be told. Readers do not get into each other's way."""
+    """Whether a process holds the lock; None if that is unknown. Readers do not block each other."""
     try:
         with open(path, "rb", opener=opener) as file:  # not for writing: the home may be read-only
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -118,19 +118,19 @@ def is_held(path: Path) -> bool | None:
     except BlockingIOError:
         return True
     except OSError as error:
-        return False if error.errno == errno.ELOOP else None  # a link is no supervisor's
+        return False if error.errno == errno.ELOOP else None  # supervisors do not make links
     return False
 
 
 def _uptime() -> float:
-    """Seconds since this machine was booted: who has not beaten since then, here, did not outlive it."""
+    """Seconds since this machine booted: a supervisor on it with no later heartbeat did not survive the reboot."""
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 def _beats(path: Path, stale_seconds: float) -> bool:
-    """Whether the file was touched less than so long ago."""
+    """Whether the file was touched less than ``stale_seconds`` ago."""
     try:
-        with open_regular(path) as file:  # to open it asks the server; a look at it may be answered from memory
+        with open_regular(path) as file:  # open() asks the server; stat() may be answered from a cache
             last = os.fstat(file.fileno()).st_mtime
     except OSError:
         return False
@@ -139,5 +139,5 @@ def _beats(path: Path, stale_seconds: float) -> bool:
             os.utime(file.fileno())
             now = os.fstat(file.fileno()).st_mtime
     except OSError:
-        return True  # a home that one may only read: what run.json says stands
-    return abs(now - last) < stale_seconds  # also where the server's clock was set back
+        return True  # a read-only home: trust run.json
+    return abs(now - last) < stale_seconds  # also if the server's clock was set back

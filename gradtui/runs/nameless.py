@@ -1,4 +1,4 @@
-"""What has no run's name in the home: a folder that is being laid out, and what killed processes have left behind."""
+"""Entries in the home that are not runs: folders being created or deleted, and what killed processes left behind."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from pathlib import Path
 from gradtui.runs.liveness import is_held
 
 NEW, WARM, CONDEMNED = ".new-", ".warm-", ".deleted-"
-"""How the names begin of a folder that is being laid out, of a warm supervisor's lock, and of a run that is being removed."""
+"""Name prefixes of a run folder being created, of a warm supervisor's lock, and of a run being deleted."""
 
 LEFT_SECONDS = 3600.0
-"""A folder that is older was left behind: to lay one out or remove it takes milliseconds. So was a lock that nobody holds."""
+"""An older folder was left behind: creating or deleting one takes milliseconds. So was an older lock that is not held."""
 
 
 @contextmanager
 def nameless_folder(runs: Path) -> Iterator[Path]:
-    """A new folder that no reader sees; it is removed unless it gets a name. So is what was left behind long ago."""
+    """Create a folder that no reader sees; it is removed unless it is renamed. Also removes old leftovers."""
     nameless = Path(tempfile.mkdtemp(prefix=NEW, dir=runs))
     try:
         _remove_leftovers(runs, now=nameless.stat().st_mtime)  # by the file server's clock
@@ -31,7 +31,7 @@ def nameless_folder(runs: Path) -> Iterator[Path]:
 
 
 def _remove_leftovers(runs: Path, now: float) -> None:
-    """Remove what processes have left that were killed, by name and age; what cannot be removed stays."""
+    """Remove what killed processes left behind, by name and age; what cannot be removed stays."""
     hidden: list[os.DirEntry[str]] = []
     with suppress(OSError), os.scandir(runs) as entries:
         hidden += (entry for entry in entries if entry.name.startswith((NEW, WARM, CONDEMNED)))

@@ -1,13 +1,13 @@
-"""The rows of a step file once more, packed, so that ten million of them are read in a second or two.
+"""A packed copy of the rows of a step file, so that ten million of them can be read in a second or two.
 
-``<variant>.packed`` is written beside ``<variant>.csv``, ROWS rows at a time. The CSV file is the truth: a block is believed
-only where the text that stands in the CSV file at the same place has the checksum that the block names, and some of its
-rows, the first and the last among them, say what the block says. From the first block on that is missing, torn or not
-believed, rows are read from the CSV file.
+``<variant>.packed`` is written next to ``<variant>.csv``, ROWS rows at a time. The CSV file is the truth: a block is believed
+only if the corresponding text in the CSV file has the checksum that the block names, and some of its rows, including the
+first and the last, match the block. From the first block that is missing, torn or not believed, rows are read from the CSV
+file.
 
-A block is a HEAD and then, in the byte order of the machine, its parts: the losses (float32 or float64), the times (uint32,
-in ticks of 0.1 microseconds), what the losses of each BLOCK rows and the times of each STRETCH of rows come to, how many
-rows took how long, and of the rows whose gradients were measured their places and their GRADIENTS.
+A block is a HEAD followed by its parts in the byte order of the machine: the losses (float32 or float64), the times (uint32,
+in ticks of 0.1 microseconds), summaries of the losses of each BLOCK rows and of the times of each STRETCH of rows, how many
+rows took each time, and the places and GRADIENTS of the rows whose gradients were measured.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from struct import Struct
 from typing import Any, BinaryIO
 
 from gradtui.runs.folder import GRADIENT_COLUMNS, STEP_COLUMNS
-from gradtui.runs.regular import open_regular
-from gradtui.runs.spans import BLOCK, Span, extremes, total
-from gradtui.runs.times import STRETCH, TICKS, Ticks
+from gradtui.runs.results.spans import BLOCK, Span, extremes, total
+from gradtui.runs.results.times import STRETCH, TICKS, Ticks
+from gradtui.runs.safe_open import open_regular
 
 ROWS = 16 * BLOCK
 COLUMNS = (*STEP_COLUMNS, *GRADIENT_COLUMNS)
@@ -38,7 +38,7 @@ HEAD = Struct("=16s c I I Q I I I")
 """MAGIC, type of the losses, distinct times, measured rows, first step, bytes of CSV text, its CRC, the CRC of the parts."""
 
 MOST_ROW_BYTES = 200
-"""No row that a worker writes takes more text."""
+"""Upper bound on the text of a row that a worker writes."""
 CHECKED_MEASURED_ROWS = 2
 
 
@@ -49,18 +49,18 @@ class Block:
     first_step: int
     losses: array[float]
     ticks: array[int]
-    """The time of each row."""
+    """The time of each row, in ticks."""
     measured: Mapping[int, Sequence[float]]
     """The GRADIENTS of the rows that have them, by place."""
     lows: array[float]
     highs: array[float]
     finite: array[int]
     totals: array[float]
-    """What the losses of each BLOCK rows come to."""
+    """The sum of the losses of each BLOCK rows."""
     stretches: array[int]
     """The sum of the times of each STRETCH rows."""
     counts: Mapping[int, int]
-    """How many rows took so many ticks."""
+    """The number of rows by time in ticks."""
 
     @property
     def steps(self) -> range:
@@ -68,7 +68,7 @@ class Block:
 
     @property
     def values(self) -> dict[str, Sequence[float]]:
-        """By column; all but the epoch."""
+        """The rows by column, without the epoch."""
         ticks = Ticks(self.ticks, self.counts, self.stretches)
         columns: dict[str, Sequence[float]] = {"step": self.steps, "loss": self.losses, "seconds": ticks}
         for i, name in enumerate(GRADIENTS):
@@ -85,14 +85,14 @@ class Block:
 
     @property
     def spans(self) -> list[Span]:
-        """What the losses come to."""
+        """Summaries of the losses, one per BLOCK rows."""
         places = range(0, ROWS, BLOCK)
         found = zip(places, self.lows, self.highs, map(bool, self.finite), self.totals, strict=True)
         return [Span(self.losses, at, at + BLOCK, low, high, finite, total) for at, low, high, finite, total in found]
 
 
 def block_of(first_step: int, losses: array[float], ticks: array[int], measured: Mapping[int, Sequence[float]]) -> Block:
-    """A block of these ROWS rows."""
+    """Build a block from ROWS rows."""
     found: list[array[Any]] = [array("d"), array("d"), array("B"), array("d")]
     for at in range(0, ROWS, BLOCK):
         for numbers, number in zip(found, block_sums(losses[at : at + BLOCK]), strict=True):
@@ -103,14 +103,14 @@ def block_of(first_step: int, losses: array[float], ticks: array[int], measured:
 
 
 def block_sums(losses: array[float]) -> tuple[float, float, int, float]:
-    """What BLOCK losses come to: the lowest, the highest, whether all are finite, their sum."""
+    """Summarize BLOCK losses: the lowest, the highest, whether all are finite, their sum."""
     values = losses.tolist()
     low, high, finite = extremes(values)
     return low, high, int(finite), total(values)
 
 
 def pack(block: Block, text: bytes) -> bytes:
-    """A block as it stands in the file; its rows stand in the CSV file as ``text``."""
+    """Encode a block for the file; ``text`` is its rows in the CSV file."""
     gradients = array("d", [number for row in block.measured.values() for number in row])
     times, counts = array("I", block.counts), array("I", block.counts.values())
     found = block.lows, block.highs, block.finite, block.totals, block.stretches
@@ -121,11 +121,11 @@ def pack(block: Block, text: bytes) -> bytes:
 
 
 class NotBelieved(Exception):
-    """A block does not agree with the CSV file, or is no whole block."""
+    """A block does not match the CSV file, or is incomplete."""
 
 
 class PackedRows:
-    """Gives the blocks from the beginning of a file on, up to the first one that cannot be believed."""
+    """Reads the blocks of a file from the beginning, up to the first one that cannot be believed."""
 
     def __init__(self, csv: Path, packed: Path) -> None:
         self._csv = csv
@@ -133,10 +133,10 @@ class PackedRows:
         self._at = 0
         self._step = 1
         self.csv_at = len(HEADER)
-        """Where in the CSV file the rows begin that were not given yet."""
+        """Offset in the CSV file of the first row not returned yet."""
 
     def read(self) -> Block | None:
-        """The next rows; None where there are no more that can be believed."""
+        """The next block; None if no more can be believed."""
         try:
             with open_regular(self._packed) as packed, open_regular(self._csv) as csv:
                 _believe(csv.read(len(HEADER)) == HEADER)
@@ -147,7 +147,7 @@ class PackedRows:
             return None
 
     def _next(self, csv: BinaryIO, packed: BinaryIO) -> Block:
-        """The block where the files stand. Raises NotBelieved."""
+        """Read the block at the current position of the files. Raises NotBelieved."""
         head = packed.read(HEAD.size)
         _believe(len(head) == HEAD.size)
         magic, kind, distinct, measured, first, text_bytes, text_crc, body_crc = HEAD.unpack(head)
@@ -180,7 +180,7 @@ class PackedRows:
 
 
 def _check_sums(block: Block) -> None:
-    """Raises NotBelieved unless the first rows come to what the block says."""
+    """Raise NotBelieved unless the first rows match the sums in the block."""
     said = block.lows[0], block.highs[0], block.finite[0], block.totals[0], block.stretches[0]
     expected = *block_sums(block.losses[:BLOCK]), sum(block.ticks[:STRETCH])
     _believe([*map(repr, said)] == [*map(repr, expected)])
@@ -188,7 +188,7 @@ def _check_sums(block: Block) -> None:
 
 
 def _check_rows(block: Block, text: bytes) -> None:
-    """Raises NotBelieved unless some rows of the text say what the block says."""
+    """Raise NotBelieved unless some rows of the text match the block."""
     _believe(text.endswith(b"\n") and list(block.measured) == sorted(block.measured))
     for place in [0, ROWS - 1, *block.measured][: 2 + CHECKED_MEASURED_ROWS]:
         begins = b"%d," % block.steps[place]

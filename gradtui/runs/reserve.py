@@ -1,4 +1,4 @@
-"""Room on the disk, kept free so that an end can be written when the disk is full."""
+"""Reserve disk space, so that the end of a run or a sweep can be written even if the disk is full."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ RESERVE = 16_384  # bytes
 
 
 def reserve(folder: Path) -> None:
-    """Take the room, in a file of ``folder``."""
+    """Reserve the space in a file in ``folder``."""
     path = folder / "reserve"
     with suppress(OSError):
-        path.unlink(missing_ok=True)  # it may be a name of some other file
+        path.unlink(missing_ok=True)  # it may be a link to another file
         with open(path, "xb", opener=private.opener) as file:
-            file.write(os.urandom(RESERVE))  # nothing that a file system can leave out or compress
+            file.write(os.urandom(RESERVE))  # random: no file system can compress it or leave it sparse
 
 
 def release(folder: Path) -> None:
-    """Give the room back."""
+    """Free the space."""
     with suppress(OSError):
         (folder / "reserve").unlink()

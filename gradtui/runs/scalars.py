@@ -1,4 +1,4 @@
-"""What a script has logged with ``gradtui.log``, read while it is written."""
+"""Read what a script logs with ``gradtui.log``, while it is being written."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MOST_NAMES = 50
 
 @dataclass(frozen=True)
 class Scalar:
-    """A number that was logged after so many steps."""
+    """A number logged after ``step`` steps."""
 
     step: int
     name: str
@@ -24,7 +24,7 @@ class Scalar:
 
 
 class ScalarsTail:
-    """Gives the scalars that were added since it was last asked; lines that are none are left out."""
+    """Reads the scalars added since the last read; other lines are skipped."""
 
     def __init__(self, path: Path) -> None:
         self._lines = NewLines(path)
@@ -32,7 +32,7 @@ class ScalarsTail:
         self._names: set[str] = set()
 
     def read(self) -> list[Scalar]:
-        """The next ones; none where there are none yet."""
+        """The next scalars; empty if there are none yet."""
         lines = (self._lines.read() or b"").decode("utf-8", "replace")
         return [scalar for line in lines.split("\n") if (scalar := self._parse(line)) is not None]
 
@@ -40,7 +40,7 @@ class ScalarsTail:
         try:
             step, name, value = next(csv.reader([line], strict=True))
             scalar = Scalar(int(step), name, float(value))
-        except (ValueError, StopIteration, csv.Error):  # the header among them
+        except (ValueError, StopIteration, csv.Error):  # including the header
             return None
         fit = name == printable(name) and 0 < len(name) <= LONGEST_NAME and self._last <= scalar.step <= LARGEST_COUNT
         if not fit or (name not in self._names and len(self._names) == MOST_NAMES):

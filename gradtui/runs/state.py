@@ -1,4 +1,4 @@
-"""The state of a run and of its two sides, and how run.json holds it."""
+"""The state of a run and of its two sides, and its format in run.json."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from gradtui.settings import RunSettings, SettingsError
 RUN_STATUSES = ("running", "paused", "finished", "stopped", "failed")
 LIVE_STATUSES = ("running", "paused")
 DELETED = "deleted"
-"""The status of a run that was followed and whose folder is gone; like ``lost`` it stands in no run.json."""
+"""The status of a followed run whose folder is gone; like ``lost``, it is never in run.json."""
 VARIANT_STATUSES = ("running", "finished", "stopped", "failed")
 Time: TypeAlias = str
 """ISO 8601, UTC, with a Z."""
 FORMAT = 1
-"""The version of this layout; a folder of a newer one is not guessed at."""
+"""The version of this layout; a run.json of another version is rejected."""
 
-LONGEST_TEXT = 10_000  # characters of one of its texts
+LONGEST_TEXT = 10_000  # characters of one text in run.json
 
 
 class DamagedRun(ValueError):
-    """The folder's run.json is missing or cannot be understood; the message says why, in one printable line."""
+    """The folder's run.json is missing or invalid; the message says why, in one printable line."""
 
 
 class DeletedRun(DamagedRun):
@@ -33,15 +33,15 @@ class DeletedRun(DamagedRun):
 
 
 def now() -> str:
-    """The time as it is written to run.json: ISO 8601, UTC."""
+    """The current time in the format of run.json: ISO 8601, UTC."""
     return datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 @dataclass(frozen=True)
 class VariantState:
-    """One side of a run: its policy, how far it is, and how it ended (``reason`` says why it failed).
+    """One side of a run: its policy, its progress, and how it ended (``reason`` says why it failed).
 
-    ``memory_first_mb`` and ``memory_last_mb`` are what it held when its first and its last turn ended, in 10**6 bytes.
+    ``memory_first_mb`` and ``memory_last_mb`` are its memory at the end of its first and its last turn, in 10**6 bytes.
     """
 
     policy: str
@@ -56,9 +56,9 @@ class VariantState:
 
 @dataclass(frozen=True)
 class RunState:
-    """What run.json holds. ``device`` is the one that the training runs on, ``device_name`` the hardware's name.
+    """The contents of run.json. ``device`` is the one that the training runs on, ``device_name`` the hardware's name.
 
-    ``host`` is the machine's name, ``boot`` the start of its kernel; ``note`` says what is odd about a run under way.
+    ``host`` is the machine's name, ``boot`` the id of its kernel's boot; ``note`` says what is odd about a run in progress.
     """
 
     id: str
@@ -86,7 +86,7 @@ class RunState:
 
     @classmethod
     def from_json(cls, text: str) -> RunState:
-        """The state that ``text`` holds; raises DamagedRun where it holds none."""
+        """Parse ``text``. Raises DamagedRun if it is not a valid state."""
         try:
             document = json.loads(text)
         except (ValueError, RecursionError) as error:
@@ -147,7 +147,7 @@ _KINDS: Mapping[str, Callable[[object], bool]] = {
 
 
 def _typed(cls: type, document: dict[str, Any]) -> dict[str, Any]:
-    """``document``, its texts fit for a screen; TypeError where a value is not of the kind that the field declares."""
+    """Return ``document`` with printable texts. Raises TypeError if a value is not of the type that its field declares."""
     annotations = cls.__annotations__
     for name, value in document.items():
         kind, _, optional = annotations.get(name, "").partition(" | ")

@@ -12,15 +12,15 @@ from operator import eq
 from pathlib import Path
 
 from gradtui.runs.packed import HEADER, Block, PackedRows
-from gradtui.runs.regular import open_regular
-from gradtui.runs.spans import Span, spans_of
-from gradtui.runs.times import NotWhole, Ticks, tick_of
+from gradtui.runs.results.spans import Span, spans_of
+from gradtui.runs.results.times import NotWhole, Ticks, tick_of
+from gradtui.runs.safe_open import open_regular
 
 CHUNK_BYTES = 1 << 16
-"""So much is read at a time; about 1,500 steps, a few milliseconds of work, between which an app answers its keys."""
+"""Bytes to read at a time: about 1,500 steps, a few milliseconds of work, so that the app stays responsive."""
 
 GLANCES, GLANCE_BYTES = 256, 1024
-"""A glance at a long file looks at so many places of it, and reads so much at each."""
+"""A glance at a long file samples this many places and reads this many bytes at each."""
 
 COUNTS = ("step", "epoch", "slice", "block", "side")
 TIMES = ("seconds", "seconds_per_batch")
@@ -29,20 +29,20 @@ MOST_SECONDS = 1e12
 COUNT = "[1-9][0-9]{0,14}"
 LARGEST_COUNT = 10**15 - 1
 NUMBER = "[-+]?(?:(?:[0-9]+[.]?[0-9]*|[.][0-9]+)(?:e[-+]?[0-9]+)?|nan|inf)"
-"""How a count and any other number are written. Of the characters in NUMBER_CHARACTERS it is what float() reads."""
+"""The formats of a count and of any other number. Given only NUMBER_CHARACTERS, float() accepts exactly a NUMBER."""
 NUMBER_CHARACTERS = b"0123456789.,-+einfa\n"
 LAST_DIGITS = tuple(f"{number:03}" for number in range(1000))
 
 
 @dataclass(frozen=True)
 class Columns:
-    """Rows by column. An empty field reads as nan; rows that are damaged are left out and counted."""
+    """Rows by column. Empty fields read as nan; damaged rows are skipped and counted."""
 
     names: tuple[str, ...]
     values: Mapping[str, Sequence[float]]
     damaged: int = 0
     before: int = 0
-    """How many rows were read before these."""
+    """The number of rows read before these."""
     _filled: dict[str, list[int]] = field(default_factory=dict)
     _spans: dict[str, list[Span]] = field(default_factory=dict)
 
@@ -53,18 +53,18 @@ class Columns:
         """The rows in which a column has a number."""
         if name not in self._filled:
             values = self.values[name]
-            self._filled[name] = [*compress(range(len(values)), map(eq, values, values))]  # nan is not itself
+            self._filled[name] = [*compress(range(len(values)), map(eq, values, values))]  # nan != nan
         return self._filled[name]
 
     def spans(self, name: str) -> list[Span]:
-        """A column's stretches, each in one block of all rows; looked through once for all who ask."""
+        """A column's spans, each within one block of all rows; computed once and cached."""
         if name not in self._spans:
             self._spans[name] = spans_of(self.values[name], self.before)
         return self._spans[name]
 
 
 class NewLines:
-    """The lines that were added to a file since it was last asked; a torn last one is read again when it is whole."""
+    """Reads the lines added to a file since the last read; a torn last line is read once it is complete."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -72,7 +72,7 @@ class NewLines:
         self._torn = False
 
     def read(self) -> bytes | None:
-        """The next whole lines, at most CHUNK_BYTES, without the end of the last one; None where there are none yet."""
+        """The next complete lines, at most CHUNK_BYTES, without the last line end; None if there are none yet."""
         while True:
             try:
                 with open_regular(self._path) as file:
@@ -84,7 +84,7 @@ class NewLines:
             if end == 0 and len(chunk) < CHUNK_BYTES:
                 return None
             self._offset += end or CHUNK_BYTES
-            torn, self._torn = self._torn, end == 0  # a line as long as a chunk is no row of ours, nor is its rest
+            torn, self._torn = self._torn, end == 0  # a line longer than a chunk is not one of ours, nor is its rest
             lines = chunk[:end]
             if torn:
                 lines = lines.partition(b"\n")[2]
@@ -92,32 +92,32 @@ class NewLines:
                 return lines[:-1]
 
     def skip_to(self, offset: int) -> None:
-        """Leave out the lines before: they were read elsewhere."""
+        """Skip the lines before ``offset``, which were read elsewhere."""
         self._offset = offset
 
 
 class CsvTail:
-    """Gives the rows that were added since it was last asked.
+    """Reads the rows added to a CSV file since the last read.
 
-    Every field is a COUNT or a NUMBER; the first column's ascend, and times are finite. A file that is not there
-    yet has no rows; one that lacks one of ``columns`` is not read; of ``extra`` columns it may lack any.
+    Every field is a COUNT or a NUMBER; the first column ascends, and times are finite. A file that does not exist yet has
+    no rows; a file that lacks one of ``columns`` is not read; ``extra`` columns may be missing.
     """
 
     def __init__(self, path: Path, columns: tuple[str, ...], extra: tuple[str, ...] = (), packed: Path | None = None) -> None:
-        """``packed``: the file that has these columns once more, packed; where the two agree, it is read instead."""
+        """``packed`` is the file with a packed copy of these columns; it is read instead as long as the two agree."""
         self._path = path
         self._packed = PackedRows(path, packed) if packed is not None else None
         self._lines = NewLines(path)
         self._columns = (*columns, *extra)
         self._needed = len(columns)
-        self._places: list[int] | None = None  # where the wanted columns stand in the file, from its header
+        self._places: list[int] | None = None  # positions of the wanted columns, from the file's header
         self._width = 0
         self._last = 0.0
         self._known_times = _Known()
         self._count = 0
 
     def read(self) -> Columns | None:
-        """The next rows, a few milliseconds of work; None where there are none yet."""
+        """The next rows, a few milliseconds of work; None if there are none yet."""
         rows = self._read()
         if rows is None:
             return None
@@ -150,8 +150,9 @@ class CsvTail:
         return Columns(self._columns, values, _filled={"grad_norm": block.filled}, _spans={"loss": block.spans})
 
     def glance(self) -> Columns | None:
-        """Some rows from all over the file, from its end too; None where there are none. It is read as if for the first time
-        afterwards."""
+        """Sample rows from the whole file, including its end; None if there are none.
+
+        Afterwards, :meth:`read` still starts at the first row."""
         parts = []
         try:
             with open_regular(self._path) as file:
@@ -169,7 +170,7 @@ class CsvTail:
         return Columns(self._columns, values) if any(map(len, parts)) else None
 
     def _places_in(self, header: bytes) -> list[int]:
-        """Where the wanted columns stand; -1 for one that is missing."""
+        """Positions of the wanted columns; -1 for a missing one."""
         names = header.decode("ascii", "replace").strip().split(",")
         self._width = len(names)
         return [names.index(name) if name in names else -1 for name in self._columns]
@@ -180,7 +181,7 @@ class CsvTail:
         return (self._parse(lines) if plain else None) or self._parse_each(lines)
 
     def _parse(self, lines: str) -> Columns | None:
-        """All rows at once, which is ten times as fast; None where not all are sound."""
+        """Parse all rows at once, which is ten times as fast; None if any row is damaged."""
         assert self._places is not None
         width = self._width
         fields = lines.replace("\n", ",").split(",")
@@ -197,7 +198,7 @@ class CsvTail:
         return Columns(self._columns, values, _filled=empties)
 
     def _numbers(self, name: str, texts: list[str]) -> Sequence[float]:
-        """A column's numbers; each kind of column in the way that is quickest for it. Raises ValueError."""
+        """Parse a column in the fastest way for its kind. Raises ValueError."""
         if name == self._columns[0]:
             return self._counted_up(texts)
         if name in COUNTS:
@@ -223,7 +224,7 @@ class CsvTail:
             return _finite_times([*map(float, texts)])
 
     def _counted_up(self, texts: list[str]) -> range:
-        """Whole numbers that count up by one, from any number on above the last one read."""
+        """Parse whole numbers that count up by one, starting above the last one read. Raises ValueError."""
         if not (texts[0].isdecimal() and len(texts[-1]) < 16 and int(texts[0]) > self._last):
             raise ValueError
         numbers = range(int(texts[0]), int(texts[0]) + len(texts))
@@ -255,7 +256,7 @@ class CsvTail:
 
 
 def _number(name: str, text: str) -> float:
-    """What a field of this column stands for; nan where it is empty. Raises ValueError."""
+    """Parse a field of this column; nan if it is empty. Raises ValueError."""
     if name in COUNTS:
         if not (re.fullmatch(COUNT, text) or (name == "side" and text == "0")):
             raise ValueError
@@ -267,15 +268,15 @@ def _number(name: str, text: str) -> float:
 
 
 def _finite_times(times: list[float]) -> list[float]:
-    """These, where each can be a time in seconds; raises ValueError."""
-    different = {*times}  # few
+    """Return ``times`` if each can be a time in seconds. Raises ValueError otherwise."""
+    different = {*times}  # usually few
     if not math.isfinite(sum(different)) or min(different) < 0 or max(different) > MOST_SECONDS:
         raise ValueError
     return times
 
 
 class _Known(dict[str, int]):
-    """The ticks that texts stand for: mostly few different ones, found in a fraction of the time of reading them."""
+    """A cache of ticks by text. Distinct texts are usually few, and a lookup takes a fraction of the time of parsing."""
 
     def __missing__(self, text: str) -> int:
         self[text] = tick = tick_of(float(text))
@@ -283,7 +284,7 @@ class _Known(dict[str, int]):
 
 
 def _lines_of(numbers: range) -> str:
-    """Numbers that count up by one, each on a line: a thousand at once, which takes a tenth of the time of one by one."""
+    """The numbers of a range, one per line. Built a thousand at a time, which is ten times as fast as one by one."""
     parts = []
     at = numbers.start
     while at < numbers.stop:

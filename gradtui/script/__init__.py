@@ -1,1 +1,1 @@
-"""A user's own training script: running it as python would, and being told when it has imported torch."""
+"""Runs the user's training script as python would, and calls back once it has imported torch."""

@@ -1,7 +1,7 @@
-"""Calls back as soon as the script has imported torch, or some other module.
+"""Calls back as soon as the script has imported torch, or another module.
 
-Not before: a script may set environment variables that torch reads when it is imported, and one that never imports it
-should not wait for it.
+Torch is not imported earlier: a script may set environment variables that torch reads at import, and a script that never
+imports torch should not wait for it.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from types import ModuleType
 
 
 def after_torch(call: Callable[[], None]) -> None:
-    """Call once torch is imported; now, if it is."""
+    """Call ``call`` once torch is imported; now, if it already is."""
     after_import("torch", call)
 
 
 def after_import(name: str, call: Callable[[], None]) -> None:
-    """Call once the module of this name is imported; now, if it is."""
+    """Call ``call`` once the module of this name is imported; now, if it already is."""
     if name in sys.modules:
         call()
     else:
@@ -35,7 +35,7 @@ class _Finder(MetaPathFinder):
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
         if name != self._name:
             return None
-        with contextlib.suppress(ValueError):  # somebody has replaced the list
+        with contextlib.suppress(ValueError):  # something has replaced the list
             sys.meta_path.remove(self)
         spec = find_spec(name)
         if spec is not None and spec.loader is not None:
@@ -44,7 +44,7 @@ class _Finder(MetaPathFinder):
 
 
 class _ThenCall(Loader):
-    """Loads a module with its own loader, which the module then shows as its loader."""
+    """Loads a module with its own loader, which the module then shows as its loader, and calls back."""
 
     def __init__(self, loader: Loader, call: Callable[[], None]) -> None:
         self._loader, self._call = loader, call

@@ -1,7 +1,7 @@
-"""Notices the ends of a process that python tells nobody of: os._exit(), and exec, which puts another program in its place.
+"""Notices the exits that python reports to nobody: os._exit(), and exec, which replaces the program.
 
-What leaves through C alone (``exit()`` called by a library, a fatal signal) is not noticed. Nothing of this happens in
-processes that the script forks.
+An exit through C alone (a library calls ``exit()``, a fatal signal) goes unnoticed. Processes that the script forks are not
+affected.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from gradtui.script import waiter
 
 @dataclass(frozen=True)
 class LastWords:
-    """What is to be said once the new program has ended: to which file, and the exit code if that program's is 0."""
+    """What to print once the new program has ended, to which file, and the exit code if that program's is 0."""
 
     text: bytes
     file: int | None
@@ -30,9 +30,9 @@ class LastWords:
 
 
 class Ends:
-    """``at_exit`` is told an exit code and gives the one to end with. ``at_exec`` gets what exec has got; then exec goes on.
+    """Intercepts these exits. ``at_exit`` gets an exit code and returns the one to use; ``at_exec`` gets exec's arguments.
 
-    Neither may raise anything.
+    Neither may raise anything. After ``at_exec`` returns, exec proceeds.
     """
 
     def __init__(self, at_exit: Callable[[int], int], at_exec: Callable[[Any, Any, Mapping[Any, Any]], None]) -> None:
@@ -41,7 +41,7 @@ class Ends:
         self._exit, self._execv, self._execve = os._exit, os.execv, os.execve
 
     def watch(self) -> None:
-        """Notice these ends from now on. (All of os.exec* end up in these two.)"""
+        """Intercept exits from now on. (All os.exec* functions end up in execv or execve.)"""
 
         def _exit(status: int) -> NoReturn:
             if os.getpid() == self._process and isinstance(status, int) and abs(status) < 2**31:
@@ -49,12 +49,12 @@ class Ends:
             self._exit(status)
 
         def execv(path: Any, argv: Any, /) -> NoReturn:
-            if os.getpid() == self._process:
+            if os.getpid() == self._process and _can_be_run(path):
                 self._at_exec(path, argv, os.environ)
             self._execv(path, argv)
 
         def execve(path: Any, argv: Any, env: Any) -> NoReturn:
-            if os.getpid() == self._process:
+            if os.getpid() == self._process and _can_be_run(path):
                 self._at_exec(path, argv, env)
             self._execve(path, argv, env)
 
@@ -65,17 +65,27 @@ class Ends:
                 setattr(module, mine.__name__, mine)
 
 
+def _can_be_run(program: Any) -> bool:
+    """Whether exec can be expected to succeed; os.execvp() tries one folder after the other."""
+    if isinstance(program, int):
+        return True
+    try:
+        return os.path.isfile(program) and os.access(program, os.X_OK)
+    except (TypeError, ValueError):
+        return False
+
+
 def name_of(program: Any) -> str:
-    """What exec was told to run, in words."""
+    """The program that exec was given, as text."""
     return os.fsdecode(program) if isinstance(program, (str, bytes, os.PathLike)) else str(program)
 
 
 def run_and_wait(path: Any, argv: Any, env: Mapping[Any, Any], last_words: Callable[[], LastWords]) -> None:
     """Run the program as a child in place of exec, and let what is left of this process wait for it.
 
-    A process whose program is replaced can say nothing more, and its exit code is the new program's. The small process that
-    waits passes signals on, says the last words, and ends with the exit code. Returns if the program cannot be started:
-    exec is to say why.
+    A process whose program is replaced cannot print anything more, and its exit code is the new program's. The small process
+    that waits passes signals on, prints the last words, and exits with the exit code. Returns if the program cannot be started,
+    so that exec reports why.
     """
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, waiter.SIGNALS)
     try:
@@ -90,18 +100,18 @@ def run_and_wait(path: Any, argv: Any, env: Mapping[Any, Any], last_words: Calla
     with contextlib.suppress(OSError):
         if out >= 0:
             os.set_inheritable(out, True)
-        if sys.executable:  # a small process waits, which holds no model and no GPU
+        if sys.executable:  # wait in a small process, which holds no model and no GPU
             numbers = [str(number) for number in (child, words.code, text, out)]
             posix_execve(sys.executable, [sys.executable, "-I", "-S", str(Path(waiter.__file__)), *numbers], os.environ)
     waiter.wait(child, words.code, text, out)
 
 
 posix_execve = os.execve
-"""Exec itself, whoever replaces the name in os."""
+"""The original execve, even if something replaces the name in os."""
 
 
 def _inherited_file(text: bytes) -> int:
-    """A file without a name that holds the text and outlives exec; -1 where there is no room for one."""
+    """Descriptor of an unnamed file that holds the text and survives exec; -1 if there is no room for one."""
     try:
         with tempfile.TemporaryFile() as file:
             file.write(text)

@@ -1,4 +1,4 @@
-"""Runs the user's script as python would: its arguments, its folder first on the path, ``__main__``, its end."""
+"""Runs the user's script as python would: its arguments, its folder first on the path, ``__main__``, its exit."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _FROZEN_IMPORT = "<frozen importlib"
 
 
 class WrongUsage(ValueError):
-    """What was asked for cannot be done; the message says what it got and what is allowed."""
+    """The request cannot be carried out; the message says what was given and what is allowed."""
 
 
 @dataclass(frozen=True)
 class Program:
-    """What to run: ``target``, a script's path or a module's name, with ``arguments``."""
+    """What to run: ``target``, a script's path or a module's name, and its ``arguments``."""
 
     target: str = ""
     is_module: bool = False
@@ -37,14 +37,14 @@ class Program:
 
 @dataclass(frozen=True)
 class Ending:
-    """How a program ended: its exit code, and in one line why that is not 0."""
+    """How a program ended: its exit code, and a one-line reason if that is not 0."""
 
     code: int
     reason: str | None = None
 
 
 def run(program: Program) -> Ending:
-    """Run it to its end. Raises WrongUsage where there is no such program."""
+    """Run the program to its end. Raises WrongUsage if it does not exist."""
     _kept.append(sys.modules["__main__"])
     _show_as_started(program)
     try:
@@ -53,32 +53,32 @@ def run(program: Program) -> Ending:
         exec(code, module.__dict__)
     except WrongUsage:
         raise
-    except BaseException as error:  # noqa: BLE001 (whatever ends a script is shown as python shows it)
+    except BaseException as error:  # noqa: BLE001 (show whatever ends a script, as python does)
         return Ending(_exit_code(error), _reason(error))
     return Ending(0)
 
 
 def _show_as_started(program: Program) -> None:
-    """Let sys.orig_argv be what it is under python: a script may start itself anew with it."""
+    """Set sys.orig_argv as python would: a script may use it to restart itself."""
     flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # noqa: SLF001 (no public name)
     words = ["-m", program.target] if program.is_module else [program.target]
     sys.orig_argv = [*sys.orig_argv[:1], *flags, *words, *program.arguments]
 
 
 _kept: list[ModuleType] = []
-"""The __main__ that ours replaced: a module that is dropped has its globals cleared, and its frames still run."""
+"""The original __main__: dropping a module clears its globals, and this one's frames are still running."""
 
 
 def wind_up() -> None:
-    """Do what python does after a script's last line: wait for its threads, and call what it registered with atexit.
+    """Do what python does after a script's last line: join its threads and call its atexit handlers.
 
-    It is done early, so that what the script prints at its very end comes before the report; doing it twice is harmless.
+    This happens early so that the script's last output comes before the report. Doing it twice is harmless.
     """
     for each in (getattr(threading, "_shutdown", None), getattr(atexit, "_run_exitfuncs", None)):
         if each is not None:
             try:
                 each()
-            except BaseException as error:  # noqa: BLE001 (a handler of the script's: python shows it and goes on)
+            except BaseException as error:  # noqa: BLE001 (the script's own handler: python shows the error and continues)
                 _show(error)
 
 
@@ -129,12 +129,12 @@ def _module(program: Program) -> tuple[CodeType, ModuleType]:
 
 def _find(name: str, asked: str) -> ModuleSpec | None:
     try:
-        return importlib.util.find_spec(name)  # imports the packages that it is in
+        return importlib.util.find_spec(name)  # imports the parent packages
     except ModuleNotFoundError as error:
         if error.name is not None and (asked == error.name or asked.startswith(error.name + ".")):
             return None
         raise
-    except ValueError:  # no module can have this name
+    except ValueError:  # not a valid module name
         return None
 
 
@@ -160,7 +160,7 @@ def _exit_code(error: BaseException) -> int:
     if isinstance(error, SystemExit):
         if error.code is None or isinstance(error.code, int):
             return int(error.code or 0) & 0xFF
-        with contextlib.suppress(Exception):  # its own code makes it a string; standard error may be closed
+        with contextlib.suppress(Exception):  # str() runs the script's code; standard error may be closed
             print(error.code, file=sys.stderr)
         return 1
     _show(error)
@@ -168,7 +168,7 @@ def _exit_code(error: BaseException) -> int:
 
 
 def _reason(error: BaseException) -> str | None:
-    """In one line why it ended; None where nothing went wrong."""
+    """A one-line reason for the ending; None if nothing went wrong."""
     if isinstance(error, SystemExit):
         if error.code is None or error.code == 0:
             return None
@@ -178,13 +178,13 @@ def _reason(error: BaseException) -> str | None:
 
 
 def _show(error: BaseException) -> None:
-    """Show the error as python does: from the user's first frame on, and without the frames that are ours."""
+    """Show the error as python does: from the user's first frame on, without our frames."""
     trace = error.__traceback__ = _without_ours(error.__traceback__)
     with contextlib.suppress(Exception):  # closed, or replaced by something else
         sys.stdout.flush()
     try:
         sys.excepthook(type(error), error, trace)
-    except BaseException as another:  # noqa: BLE001 (the script's own hook; python goes on too)
+    except BaseException as another:  # noqa: BLE001 (the script's own hook; python continues too)
         another.__traceback__ = _without_ours(another.__traceback__)
         with contextlib.suppress(Exception):
             print("Error in sys.excepthook:", file=sys.stderr)

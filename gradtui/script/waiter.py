@@ -1,8 +1,8 @@
-"""What is left of a process whose script has put another program in its place: it waits for that program.
+"""What is left of a process whose script has called exec: it waits for the new program.
 
-It runs as a file of its own, without gradtui: ``python waiter.py PROCESS CODE TEXT OUT``. PROCESS is the program's, CODE the
-exit code where the program's own is 0, TEXT and OUT are open files (-1: none): once the program has ended, the one is
-copied to the other.
+It runs as a separate file, without gradtui: ``python waiter.py PROCESS CODE TEXT OUT``. PROCESS is the program's process ID,
+CODE the exit code to use if the program's own is 0, TEXT and OUT are file descriptors (-1: none): once the program has ended,
+TEXT is copied to OUT.
 """
 
 import contextlib
@@ -20,17 +20,17 @@ SIGNALS = (
     signal.SIGUSR1,
     signal.SIGUSR2,
 )
-"""Those that are passed on, and the one that tells of the end. They are blocked when this begins, so that none is lost."""
+"""The signals to pass on, plus SIGCHLD, which reports the end. They are blocked before this starts, so none is lost."""
 
 
 def wait(child: int, code: int, text: int, out: int) -> None:
-    """Wait for the program, say what is to be said, and end as it has ended."""
+    """Wait for the program, print the last words, and exit as the program did."""
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     status = None
     while status is None:
         try:
             ended, ending = os.waitpid(child, os.WNOHANG)
-        except ChildProcessError:  # its parent was told to ignore how children end
+        except ChildProcessError:  # this process ignores SIGCHLD, so the status is lost
             status = 0
         else:
             status = ending if ended else None
@@ -49,20 +49,20 @@ def _pass_on_next_signal(child: int) -> None:
     else:
         number = signal.sigwait(SIGNALS)
         by_terminal = number in (signal.SIGINT, signal.SIGQUIT)
-    if number != signal.SIGCHLD and not by_terminal:  # the terminal, as with ctrl+c, has told the program too
+    if number != signal.SIGCHLD and not by_terminal:  # the terminal signals the program too, as with ctrl+c
         with contextlib.suppress(ProcessLookupError):
             os.kill(child, number)
 
 
 def _copy(text: int, out: int) -> None:
-    with contextlib.suppress(OSError):  # nobody reads any more; the exit code still tells
+    with contextlib.suppress(OSError):  # the reader is gone; the exit code still tells
         while block := memoryview(os.read(text, 65536)):
             while block:
                 block = block[os.write(out, block) :]
 
 
 def _die_of(number: int) -> None:
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # the program has left its own
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # the program has already left its own core dump
     if number != signal.SIGKILL:
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [number])
@@ -71,9 +71,9 @@ def _die_of(number: int) -> None:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGCHLD, lambda number, frame: None)  # one that is ignored is not waited for
+    signal.signal(signal.SIGCHLD, lambda number, frame: None)  # an ignored signal cannot be waited for
     process, exit_code, text_file, out_file = map(int, sys.argv[1:])
-    with contextlib.suppress(OSError):  # others of the script's open files are not to be held open
+    with contextlib.suppress(OSError):  # do not hold the script's other files open
         for name in os.listdir("/dev/fd"):
             if int(name) > 2 and int(name) not in (text_file, out_file):
                 with contextlib.suppress(OSError):

@@ -1,1 +1,1 @@
-"""What trains: the only part of gradtui that imports torch, always in a process of its own."""
+"""Training: imports torch, so it always runs in a separate process."""

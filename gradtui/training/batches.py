@@ -1,4 +1,4 @@
-"""Batches, drawn on the device: no loader processes, the same order for both variants."""
+"""Batches, gathered without loader processes and in the same order for both variants."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from torch import Tensor
 from gradtui.training.experiments import Split
 
 WINDOW_BYTES = 32 * 1024 * 1024
-"""Shuffled samples are gathered so much at a time: one gather for many small batches, little memory for large ones."""
+"""Shuffled samples are gathered in windows of this size: one gather for many small batches, little memory for large ones."""
 
 
 def as_inputs(inputs: Tensor) -> Tensor:
-    """What the model sees: pixels as numbers from 0 to 1, everything else as it is."""
+    """Convert inputs to what the model sees: pixels become numbers from 0 to 1, everything else is unchanged."""
     return inputs.float() / 255 if inputs.dtype == torch.uint8 else inputs
 
 
 class Batches:
-    """The batches of a split, ``(inputs, targets)``; each time it is gone through is an epoch, in a new order.
+    """The batches of a split, ``(inputs, targets)``; each iteration is an epoch, in a new order.
 
     The order is drawn from ``shuffle``, on the CPU, so that it is the same on every device. The last batch may be
-    smaller. Where one batch holds all samples there is no order to draw.
+    smaller. If one batch holds all samples, no order is drawn.
     """
 
     def __init__(self, split: Split, batch_size: int, shuffle: torch.Generator, device: torch.device) -> None:

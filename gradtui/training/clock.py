@@ -1,4 +1,4 @@
-"""How long each step took, without making a GPU wait for the clock."""
+"""Time each step without making a GPU wait for the clock."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ class Clock(Protocol):
     """Times laps. ``lap`` is called once per step and must cost next to nothing."""
 
     def start(self) -> None:
-        """The next lap begins now."""
+        """Begin the next lap."""
 
     def lap(self) -> float:
-        """A lap ends and the next begins; the host's time in seconds, as ``time.perf_counter`` gives it."""
+        """End a lap and begin the next; return the host's ``time.perf_counter`` time, in seconds."""
 
     def drain(self) -> list[float]:
-        """The laps since the last drain, in seconds. Waits for the device; :meth:`start` begins the next lap."""
+        """Return the laps since the last drain, in seconds. Waits for the device; call :meth:`start` for the next lap."""
 
 
 class HostClock:
-    """For a device that has done its work when the call returns: a CPU."""
+    """For a CPU, which has done its work when a call returns."""
 
     def __init__(self) -> None:
         self._laps: list[float] = []
@@ -46,7 +46,7 @@ class HostClock:
 
 
 class CudaClock:
-    """Marks between the kernels, set by the GPU itself; read only when it is drained."""
+    """Uses events that the GPU itself records between kernels; they are read only when drained."""
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
@@ -75,7 +75,7 @@ class CudaClock:
 
 
 class SharedClock:
-    """For a device that works behind the host's back and sets no marks (mps): its laps share their time evenly."""
+    """For an asynchronous device without timing events (mps): splits the elapsed time evenly among the laps."""
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
@@ -83,7 +83,7 @@ class SharedClock:
         self._began = self._before = 0.0
 
     def start(self) -> None:
-        if self._count:  # laps were driven before this start: keep what they took
+        if self._count:  # keep the time of the laps before this start
             synchronize(self._device)
             self._before += time.perf_counter() - self._began
         self._began = time.perf_counter()
@@ -100,7 +100,7 @@ class SharedClock:
 
 
 def clock_for(device: torch.device) -> Clock:
-    """The clock that tells the truth on this device."""
+    """The clock that is accurate on this device."""
     if device.type == "cuda":
         return CudaClock(device)
     return HostClock() if device.type == "cpu" else SharedClock(device)

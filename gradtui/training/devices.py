@@ -1,6 +1,6 @@
-"""What can be trained on here.
+"""The devices of this machine.
 
-``gradtui.training.devices`` prints it as JSON and ends, so that the app and the command line can know it
+``gradtui.training.devices`` prints them as JSON and exits, so that the app and the command line can list them
 without importing torch.
 """
 
@@ -14,11 +14,11 @@ import torch
 
 
 class DeviceMissing(ValueError):
-    """This box does not have the device; the message says what it has."""
+    """This machine lacks the device; the message says which ones it has."""
 
 
 def found() -> dict[str, str]:
-    """The devices of this box by their names in torch, the one that ``auto`` means first, each with its hardware's name."""
+    """This machine's devices, torch name to hardware name; the first is the one that ``auto`` picks."""
     devices = {}
     for index in range(torch.cuda.device_count() if torch.cuda.is_available() else 0):
         devices[f"cuda:{index}"] = torch.cuda.get_device_name(index)
@@ -29,7 +29,7 @@ def found() -> dict[str, str]:
 
 
 def cpu_name() -> str:
-    """The processor's name as its maker gives it, where the system tells."""
+    """The processor's model name, if the system provides it."""
     try:
         with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
             for line in file:
@@ -41,7 +41,7 @@ def cpu_name() -> str:
 
 
 def resolve(name: str) -> tuple[torch.device, str]:
-    """The device that a setting means, and its hardware's name. Raises DeviceMissing."""
+    """Resolve a device setting to the device and its hardware name. Raises DeviceMissing."""
     devices = found()
     if name == "auto":
         name = next(iter(devices))
@@ -55,18 +55,18 @@ NO_MEMORY = (
     "can't allocate memory", "not enough memory", "out of memory", "std::bad_alloc", "_STATUS_ALLOC_FAILED",
     "cudaErrorMemoryAllocation", "hipErrorOutOfMemory",
 )  # fmt: skip
-"""What torch says when an allocation fails and it has no class for it: its CPU allocator, MPS, C++, cuBLAS and cuDNN."""
+"""Messages of failed allocations that have no error class in torch: its CPU allocator, MPS, C++, cuBLAS and cuDNN."""
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that the memory of a device, or of this machine, did not suffice."""
+    """Whether an error means that a device, or this machine, ran out of memory."""
     if isinstance(error, RuntimeError):
         return isinstance(error, torch.OutOfMemoryError) or any(words in str(error) for words in NO_MEMORY)
     return isinstance(error, MemoryError)
 
 
 def synchronize(device: torch.device) -> None:
-    """Wait until the device has done all that was asked of it."""
+    """Wait until the device has finished all work submitted to it."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     elif device.type == "mps":

@@ -1,10 +1,10 @@
-"""What a step did to the gradients: the picture that explains training without zero_grad().
+"""Measure each step's gradients: the numbers that explain training without zero_grad().
 
-Three numbers a step: the norm of the gradient that the optimizer applies (what has piled up in ``.grad``), the norm of
-the fresh gradient (what this step's backward passes added), and the cosine between the two: 1 where the step goes down
-the slope it stands on, below 0 where old gradients drag it uphill.
+There are three per step: the norm of the gradient that the optimizer applies (accumulated in ``.grad``), the norm of the
+fresh gradient (added by this step's backward passes), and the cosine between the two: 1 if the step follows the current
+slope downhill, below 0 if old gradients drag it uphill.
 
-They cost a pass over the gradients, so they are taken on some steps only; see :func:`measured_steps`.
+They cost a pass over the gradients, so only some steps are measured; see :func:`measured_steps`.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 PIECE = 1 << 20
-"""Gradients are measured so many numbers at a time, so that measuring a large model takes little memory."""
+"""Large gradients are measured this many elements at a time, so that measuring a large model takes little memory."""
 
 
 def measured_steps(planned_steps: int | None) -> Iterator[int]:
-    """The steps whose gradients are measured, ascending, then 0 for ever.
+    """Yield the steps whose gradients are measured, in ascending order, then 0 forever.
 
-    All of a short run, else the first 5, every n-th, and the last.
+    All steps of a short run, else the first 5, every n-th, and the last.
 
-    Measuring takes about as long as a small model's step, so n is at least 40, and grows with the run to about 200
-    measured steps: more than a chart can show. Where nobody knows how long the run is: the first 100, and every 40th.
+    Measuring takes about as long as a small model's step, so n is at least 40; it grows with the run so that about 200
+    steps are measured, more than a chart can show. If the length is unknown: the first 100, then every 40th.
     """
     if planned_steps is None:
         yield from range(1, 101)
@@ -46,10 +46,10 @@ def measured_steps(planned_steps: int | None) -> Iterator[int]:
 
 
 class GradientProbe:
-    """Measures the gradients of the steps that are taken inside ``with probe:``; other steps it costs nothing.
+    """Measures the gradients of steps taken inside ``with probe:``; costs other steps nothing.
 
-    ``reading`` is the last one, still on the device, so that nothing waits for it; :func:`norms` reads it. None where
-    the optimizer's tensors got no gradient. A gradient that was cleared before the step counts as 0.
+    ``reading`` is the last reading, left on the device so that nothing waits for it; :func:`norms` decodes it. It is None
+    if the optimizer's tensors got no gradient. A gradient that was cleared before the step counts as 0.
     """
 
     def __init__(self, optimizer: Optimizer) -> None:
@@ -73,7 +73,7 @@ class GradientProbe:
 
     def _add_fresh(self, parameter: Tensor, fresh: Tensor) -> None:
         before = self._fresh.get(parameter)
-        # A copy, as autograd may make this very tensor .grad and later write to it.
+        # A copy, as autograd may use this very tensor as .grad and write to it later.
         self._fresh[parameter] = fresh.clone() if before is None else before + fresh
 
     def _before_step(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -86,9 +86,9 @@ class GradientProbe:
 
 
 def _products(gradients: list[tuple[Tensor, Tensor]]) -> Tensor:
-    """Shape (2, 2): the inner products of the applied and the fresh gradient, each as one long vector, with each other.
+    """All inner products of the applied and the fresh gradient, each taken as one long vector; shape (2, 2).
 
-    In double precision, as the square of a gradient overflows long before the gradient does.
+    Computed in double precision, as the square of a gradient overflows long before the gradient does.
     """
     exact = torch.float32 if gradients[0][0].device.type == "mps" else torch.float64  # mps has no float64
     total: Tensor | None = None
@@ -100,7 +100,7 @@ def _products(gradients: list[tuple[Tensor, Tensor]]) -> Tensor:
 
 
 def _in_pieces(gradients: list[tuple[Tensor, Tensor]]) -> Iterator[tuple[Tensor, Tensor]]:
-    """The gradients as flat vectors of at most PIECE numbers: small ones joined, large ones split."""
+    """The gradients as flat vectors: small ones joined into one, large ones split into at most PIECE elements."""
     small = [pair for pair in gradients if pair[0].numel() < PIECE // 16]
     if small:
         yield torch.cat([applied.reshape(-1) for applied, _ in small]), torch.cat([fresh.reshape(-1) for _, fresh in small])
@@ -110,7 +110,7 @@ def _in_pieces(gradients: list[tuple[Tensor, Tensor]]) -> Iterator[tuple[Tensor,
 
 
 def norms(products: list[list[float]]) -> tuple[float, float, float]:
-    """The applied norm, the fresh norm and their cosine (nan where one of them is 0) from a reading of the probe."""
+    """The applied norm, the fresh norm and their cosine (nan if either norm is 0) from a reading of the probe."""
     (applied, between), (_, fresh) = products
     size = math.sqrt(applied) * math.sqrt(fresh)
     return math.sqrt(applied), math.sqrt(fresh), max(-1.0, min(1.0, between / size)) if size else math.nan

@@ -1,7 +1,7 @@
-"""What training hands to the outside: its rows to the run folder, and its turn to the other variant.
+"""The training loop's link to the outside: it writes rows to the run folder and passes the turn to the other variant.
 
-The loop calls one method per step. It costs about a microsecond: losses stay on the device until the turn ends, and
-only then are fetched, all at once, and written with one write.
+The loop calls one method per step, which costs about a microsecond: losses stay on the device until the turn ends, then
+are fetched all at once and written with one write.
 """
 
 from __future__ import annotations
@@ -19,44 +19,44 @@ import torch
 from torch import Tensor
 
 from gradtui.runs.folder import EPOCH_COLUMNS, GRADIENT_COLUMNS, STEP_COLUMNS, TIMING_COLUMNS, RunFolder
-from gradtui.runs.times import TICKS
+from gradtui.runs.results.times import TICKS
 from gradtui.training.clock import clock_for
 from gradtui.training.gradients import norms
 from gradtui.training.packing import Packing
 from gradtui.training.rows import Rows
 
-CPU_STEPS = 1_000_000  # a CPU is never ahead of its clock: only the time ends its turn
-QUEUE_SECONDS = 0.05  # how much work a GPU's queue may hold: as much as a turn lasts
+CPU_STEPS = 1_000_000  # a CPU never runs ahead of its clock, so only time ends its turn
+QUEUE_SECONDS = 0.05  # how much work a GPU's queue may hold: as much as fits into a turn
 
 
 class Stopped(Exception):
-    """The run was stopped; raised out of the loop by the journal, after all rows were written."""
+    """The run was stopped; the journal raises this to leave the loop, after writing all rows."""
 
 
 @dataclass(frozen=True)
 class Memory:
-    """Memory in MB (10**6 bytes): the most held so far, and what is held now."""
+    """Memory in MB (10**6 bytes): the peak so far and the current use."""
 
     peak_mb: float
     now_mb: float
 
 
 class Turns(Protocol):
-    """Who may compute: asked at the start and whenever a turn has ended."""
+    """Grants turns: asked at the start and at the end of every turn."""
 
     def wait(self, step: int, memory: Memory) -> tuple[float, int]:
-        """Say how far we are and what we hold, wait for the next turn: its ``time.perf_counter`` end and its most steps.
+        """Report the step and the memory held, then wait for the next turn.
 
-        Raises Stopped.
+        Returns the turn's deadline, as ``time.perf_counter`` time, and its maximum number of steps. Raises Stopped.
         """
 
 
 class Journal:
-    """The rows of one variant, appended to its files as its turns end."""
+    """Appends one variant's rows to its files at the end of each turn."""
 
     columns: tuple[str, ...] = (*STEP_COLUMNS, *GRADIENT_COLUMNS)
     packs = True
-    """Whether the rows are also packed; only these columns can be."""
+    """Whether rows are also packed; only exactly these columns can be."""
 
     def __init__(self, folder: RunFolder, variant: str, device: torch.device, turns: Turns) -> None:
         self._device = device
@@ -81,11 +81,11 @@ class Journal:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None) -> None:
-        """Write what is left: after the last epoch, and also when training fails."""
+        """Write the remaining rows, after the last epoch and also if training fails."""
         if kind is None or issubclass(kind, Stopped):
             self._write_steps()
         else:
-            with suppress(RuntimeError, MemoryError):  # a device that has failed may not give its last losses
+            with suppress(RuntimeError, MemoryError):  # a failed device may not return its last losses
                 self._write_steps()
 
     def begin(self) -> None:
@@ -93,7 +93,7 @@ class Journal:
         self._next_turn()
 
     def step(self, epoch: int, loss: Tensor, gradients: Tensor | None = None) -> None:
-        """A step was taken; ``gradients`` is the reading of a GradientProbe. Raises Stopped."""
+        """Record a step; ``gradients`` is the reading of a GradientProbe. Raises Stopped."""
         self._losses.append(loss.detach())
         self._epochs.append(epoch)
         if gradients is not None:
@@ -103,27 +103,27 @@ class Journal:
             self._next_turn()
 
     def epoch(self, epoch: int, test_loss: float, accuracy: float) -> None:
-        """An epoch ended and the model was tested. The time since the last step does not count as training."""
+        """Record an epoch's test results. The time since the last step does not count as training."""
         if self._epochs_file is None:
             self._epochs_file = Rows(self._epochs_path, EPOCH_COLUMNS)
         self._epochs_file.write([f"{epoch},{self._step + len(self._losses)},{test_loss!r},{accuracy!r}\n"])
         self._clock.start()
 
     def time_slice(self, block: int, side: int, seconds_per_batch: float) -> None:
-        """A slice of the timing probe."""
+        """Record a slice of the timing probe."""
         if self._timing_file is None:
             self._timing_file = Rows(self._timing_path, TIMING_COLUMNS)
         self._slices += 1
         self._timing_file.write([f"{self._slices},{block},{side},{seconds_per_batch!r}\n"])
 
     def breathe(self) -> None:
-        """To be called between pieces of work that are not steps: lets the other variant have its turn. Raises Stopped."""
+        """Pass the turn on if it is over; to be called between pieces of work that are not steps. Raises Stopped."""
         if time.perf_counter() >= self._deadline:
             self._write_steps()
             self._next_turn()
 
     def row_end(self, i: int) -> str:
-        """What the i-th row that is written has in ``columns`` of its own."""
+        """Extra fields of row i, for subclasses with more columns."""
         return ""
 
     def _next_turn(self) -> None:
@@ -139,7 +139,7 @@ class Journal:
         losses = stacked.tolist()
         readings = torch.stack(list(self._gradients.values())).tolist() if self._gradients else []
         gradients = dict(zip(self._gradients, readings, strict=True))
-        self._losses, self._epochs, self._gradients = [], [], {}  # written once, also where that fails
+        self._losses, self._epochs, self._gradients = [], [], {}  # cleared first: never written twice, even if writing fails
         rows, ticks, measured = [], [round(lap * TICKS) for lap in seconds], {}
         for i, (epoch, loss, tick) in enumerate(zip(epochs, losses, ticks, strict=True)):
             if i in gradients:
@@ -155,13 +155,13 @@ class Journal:
             self._packing.add(array(kind, losses), ticks, measured, text)
         self._step += len(rows)
         if self._device.type != "cpu":
-            # The host runs ahead of a GPU: what fits into a turn is known from how long the last steps took there.
+            # The host runs ahead of a GPU, so estimate how many steps fit into a turn from how long the last ones took.
             fitting = int(QUEUE_SECONDS * len(seconds) / max(sum(seconds), 1e-9))
             self._device_steps = max(1, min(fitting, self._device_steps * 4, CPU_STEPS))
 
 
 def memory(device: torch.device) -> Memory:
-    """By the allocator on a CUDA GPU, else by this process."""
+    """Memory held by torch's allocator on a CUDA GPU, else by this process."""
     if device.type == "cuda":
         return Memory(torch.cuda.max_memory_allocated(device) / 1e6, torch.cuda.memory_allocated(device) / 1e6)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -1,4 +1,4 @@
-"""The training loop: for every batch one step of the policy, and its loss to the journal.
+"""The training loop: take one step of the policy per batch and record its loss in the journal.
 
 ``optimizer.zero_grad()`` is in the policies (gradtui/policies.py); everything else is the same for both variants: the
 weights, the batches, their order, the random numbers.
@@ -17,7 +17,7 @@ from gradtui.training.preparation import Training
 
 
 def train(training: Training, journal: Journal) -> None:
-    """Train to the end of the last epoch. Raises ``journal.Stopped`` when the run is stopped before."""
+    """Train to the end of the last epoch. Raises ``journal.Stopped`` if the run is stopped before."""
     settings, data = training.settings, training.data
     model, loss_fn, optimizer = training.model, training.loss_fn, training.optimizer
     train_step = training.policy.make(settings.k or 1)
@@ -48,7 +48,7 @@ def train(training: Training, journal: Journal) -> None:
 def evaluate(
     model: nn.Module, loss_fn: nn.Module, test: Split, device: torch.device, journal: Journal, batch_size: int = 512
 ) -> tuple[float, float]:
-    """The mean loss over ``test``, and the share of its samples whose class the model gets right."""
+    """The mean loss over ``test``, and the accuracy: the share of samples that the model classifies correctly."""
     model.eval()
     loss, right = torch.zeros((), device=device), torch.zeros((), device=device)
     for inputs, targets in zip(test.inputs.split(batch_size), test.targets.split(batch_size), strict=True):

@@ -1,4 +1,4 @@
-"""Writes the packed rows beside a step file: see runs/packed.py. Nothing that goes wrong here fails the training."""
+"""Write packed rows next to a step file: see runs/packed.py. No error here fails the training."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gradtui.runs.packed import ROWS, block_of, pack
 
 
 class Packing:
-    """Gathers rows until they are a block. The file is made with the first one; the last rows are in no block."""
+    """Collects rows into blocks. The first full block creates the file; rows left over at the end are not packed."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -26,9 +26,9 @@ class Packing:
         self._text = bytearray()
 
     def add(self, losses: array[float], ticks: Sequence[int], measured: Mapping[int, Sequence[float]], text: bytes) -> None:
-        """Rows that follow those before; they stand in the CSV file as ``text``.
+        """Add the next rows, which the CSV file holds as ``text``.
 
-        Losses are in single precision where that holds them; ``measured`` are the gradients of some rows, by place, as
+        Losses are in single precision if that is exact; ``measured`` maps the index of some rows to their gradients, as
         they read back from the text.
         """
         if self._gone_wrong:
@@ -47,7 +47,7 @@ class Packing:
             self._write()
 
     def _write(self) -> None:
-        """The first ROWS rows that are not written yet."""
+        """Write the next ROWS rows as a block."""
         text = b"\n".join(self._text.split(b"\n", ROWS)[:ROWS]) + b"\n"
         measured = {place: row for place, row in self._measured.items() if place < ROWS}
         data = pack(block_of(self._first_step, self._losses[:ROWS], self._ticks[:ROWS], measured), text)
@@ -63,7 +63,7 @@ class Packing:
         del self._losses[:ROWS], self._ticks[:ROWS], self._text[: len(text)]
 
     def _give_up(self) -> None:
-        """From here on all rows are read from the CSV file; on a full disk the room is that file's."""
+        """Stop packing and delete the file: readers use the CSV file instead, which needs the space on a full disk."""
         self._gone_wrong = True
         if self._file is not None:
             os.close(self._file)

@@ -1,4 +1,4 @@
-"""Everything that stands ready before the first step: data, model, optimizer, and a rehearsal."""
+"""Everything prepared before the first step: data, model, optimizer, and a rehearsal."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from gradtui.training.experiments import Data, Split
 
 @dataclass(frozen=True)
 class Training:
-    """All that one side of a run (0 left, 1 right) trains with."""
+    """Everything that one side of a run (0 left, 1 right) trains with."""
 
     settings: RunSettings
     side: int
@@ -32,7 +32,7 @@ class Training:
 
 
 class Autocast(nn.Module):
-    """A model whose forward pass runs in bfloat16 where torch's autocast says so; its outputs are float32."""
+    """A model whose forward pass runs under torch's bfloat16 autocast; its outputs are float32."""
 
     def __init__(self, model: nn.Module, device: torch.device) -> None:
         super().__init__()
@@ -46,17 +46,17 @@ class Autocast(nn.Module):
 
 
 def prepare(settings: RunSettings, side: int, device: torch.device) -> Training:
-    """The data, the model and the optimizer of one side, on the device."""
+    """Prepare the data, the model and the optimizer of one side on the device."""
     experiment = experiments.load(settings.experiment)
     torch.manual_seed(settings.seed)
     data = experiment.data(settings)
     model = experiment.model(settings)
     if settings.init == "independent" and side == 1:
-        model = experiment.model(settings)  # drawn after the left side's, as in a script that makes one, then the other
+        model = experiment.model(settings)  # drawn after the left side's, as in a script that creates one, then the other
     model.to(device)
     if settings.precision == "bfloat16":
         model = Autocast(model, device)
-    torch.manual_seed(settings.seed)  # from here on both sides draw the same numbers
+    torch.manual_seed(settings.seed)  # from here on both sides draw the same random numbers
     optimizer = make_optimizer(settings, list(experiment.optimized(model, settings)))
     test = _on(device, data.test) if data.test is not None else None
     policy = POLICIES[settings.policies[side]]
@@ -64,7 +64,7 @@ def prepare(settings: RunSettings, side: int, device: torch.device) -> Training:
 
 
 def make_optimizer(settings: RunSettings, tensors: list[Tensor]) -> Optimizer:
-    """The optimizer of the settings over ``tensors``, clipping their gradients before each step where that is set."""
+    """Create the optimizer for ``tensors``; it clips their gradients before each step if ``clip_norm`` is set."""
     optimizer_class = getattr(torch.optim, settings.optimizer)
     optimizer: Optimizer = optimizer_class(tensors, lr=settings.lr, **settings.optimizer_options)
     if settings.clip_norm:
@@ -77,14 +77,14 @@ def make_optimizer(settings: RunSettings, tensors: list[Tensor]) -> Optimizer:
 
 
 def _on(device: torch.device, split: Split) -> Split:
-    """The samples on the device, where they take at most half of what is free there; else where they are."""
+    """Move the samples to the device, unless they would take more than half of a GPU's free memory."""
     if device.type == "cuda" and split.bytes > torch.cuda.mem_get_info(device)[0] // 2:
         return split
     return Split(split.inputs.to(device), split.targets.to(device))
 
 
 def warm_up() -> None:
-    """Take one step of nothing, so that what torch imports and starts with its first step is there before a run is."""
+    """Take one trivial step, so that what torch imports and starts at its first step is ready before a run begins."""
     model = nn.Linear(1, 1)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
     model(torch.ones(1, 1)).sum().backward()
@@ -92,7 +92,7 @@ def warm_up() -> None:
 
 
 def rehearse(training: Training) -> None:
-    """One forward and backward pass of a copy, so that the first step's time is a step's: threads, kernels are there."""
+    """Run one forward and backward pass on a copy, so that starting threads and kernels does not inflate the first step."""
     copy = deepcopy(training.model)
     size = training.settings.step_samples(training.side)
     inputs, targets = training.data.train.inputs[:size], training.data.train.targets[:size]

@@ -1,4 +1,4 @@
-"""An append-only CSV file, as a variant writes it."""
+"""An append-only CSV file, written by a variant."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class RowsNotWritten(OSError):
 
 
 class Rows:
-    """A file whose rows are whole, also when the disk is full: nothing is buffered, and a torn row is taken back."""
+    """A file whose rows stay whole even if the disk is full: nothing is buffered, and a torn row is removed."""
 
     def __init__(self, path: Path, columns: tuple[str, ...]) -> None:
         self._path = path
@@ -24,8 +24,7 @@ class Rows:
         self.write([",".join(columns) + "\n"])
 
     def write(self, rows: list[str]) -> bytes:
-        """Append whole lines; what was written. Raises RowsNotWritten; the rows before the one that failed are then in the
-        file."""
+        """Append whole lines; return the bytes written. Raises RowsNotWritten; rows before the failed one stay in the file."""
         data = "".join(rows).encode("ascii")
         try:
             append_whole(self._file, data)

@@ -1,9 +1,9 @@
-"""The timing probe: what each policy's step takes, measured so that the difference can be believed.
+"""The timing probe: measures each policy's step time so that the difference is reliable.
 
-Two processes that do the very same work differ by a few percent for as long as they live, so times of the training
-itself cannot be compared. Here one process runs both policies in turn, in short slices in the order ABBA, on one scratch
-copy of the model whose learning rate is 0: the same memory, the same weights, the same batch. Both workers do it, and
-what they measured is put together.
+Two processes that do identical work differ by a few percent for their whole lifetime, so times of the training itself
+cannot be compared. Here one process alternates between both policies, in short slices in ABBA order, on one scratch copy
+of the model with a learning rate of 0: the same memory, weights and batch. Both workers do this, and their measurements
+are combined.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from gradtui.training.preparation import Training, make_optimizer
 SLICE_SECONDS = 0.015
 BUDGET_SECONDS = 1.5
 BLOCKS = (4, 20)
-"""At least so many blocks of four slices, and at most so many; between them as many as the budget allows."""
+"""Minimum and maximum number of blocks of four slices; between them, as many as the budget allows."""
 
 
 def probe_times(training: Training, journal: Journal) -> None:
-    """Time both policies of the run and hand the slices to the journal. Raises ``journal.Stopped``."""
+    """Time both policies of the run and record the slices in the journal. Raises ``journal.Stopped``."""
     settings, device = training.settings, training.device
     experiment = experiments.load(settings.experiment)
     model = experiment.model(settings).to(device)
@@ -39,7 +39,7 @@ def probe_times(training: Training, journal: Journal) -> None:
         steps.append(POLICIES[name].make(settings.k or 1))
 
     def timed(side: int, count: int) -> float:
-        """The seconds of ``count`` steps, after one that is not counted: it gets the gradients into the policy's state."""
+        """Time ``count`` steps, in seconds, after an untimed one that puts the gradients into the policy's state."""
         train_step: TrainStep = steps[side]
         inputs, targets = batches[side]
         train_step(model, training.loss_fn, optimizer, inputs, targets)
@@ -59,7 +59,7 @@ def probe_times(training: Training, journal: Journal) -> None:
     for block in range(1, blocks + 1):
         for side in (0, 1, 1, 0):
             seconds = timed(side, counts[side])
-            # Per batch: a policy that takes k batches a step is compared over the same samples.
+            # Per batch, so that a policy that takes k batches per step is compared over the same samples.
             seconds_per_batch = seconds / counts[side] * settings.batch_size / settings.step_samples(side)
             journal.time_slice(block, side, seconds_per_batch)
         journal.breathe()

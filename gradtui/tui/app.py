@@ -1,4 +1,4 @@
-"""The app: what is true of all its screens."""
+"""The app: what all screens share."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from textual.widget import Widget
 
 from gradtui.printing import printable
 from gradtui.runs.folder import RunFolder
-from gradtui.runs.launch import Starter
+from gradtui.runs.processes.launch import Starter
 from gradtui.tui import keys
 from gradtui.tui.characters import CHARACTERS, CharacterFilter, PrintableFilter, choose
 from gradtui.tui.link import call_when_gone
-from gradtui.tui.screens.help import HelpScreen
-from gradtui.tui.screens.leave import LeaveDialog
-from gradtui.tui.screens.run import RunScreen
-from gradtui.tui.screens.settled import Settled
+from gradtui.tui.repaint_filter import narrowed
+from gradtui.tui.screens.help_screen import HelpScreen
+from gradtui.tui.screens.leave_dialog import LeaveDialog
+from gradtui.tui.screens.resize_guard import Settled
+from gradtui.tui.screens.run_screen import RunScreen
 from gradtui.tui.telling import telling
-from gradtui.tui.wire import narrowed
 
-# Blue and orange are told apart by every kind of colour vision (Okabe and Ito, 2008).
+# Blue and orange can be told apart with every kind of colour vision (Okabe and Ito, 2008).
 DARK = Theme(
     name="gradtui-dark",
     primary="#56b4e9",
@@ -64,8 +64,8 @@ LIGHT = Theme(
 
 
 SETTLED_SECONDS = 1.0
-"""So long after its start the app has loaded what it is made of. Python's collector, which otherwise holds up keys for some
-50 milliseconds each time it goes through all of that, leaves it alone from then on."""
+"""Delay after start-up, by when the app's modules are loaded, before gc.freeze() exempts them from garbage collection.
+Each full collection would otherwise hold up keys for about 50 ms."""
 
 
 class Palette(Settled, CommandPalette):
@@ -78,7 +78,7 @@ class GradtuiApp(App[int]):
     TITLE = "gradtui"
     BINDINGS = [
         *(key.binding() for key in keys.EVERYWHERE),
-        # With priority, the focus has moved before the next key is looked at: fast typing goes where it is meant to.
+        # With priority, the focus moves before the next key is handled, so that fast typing lands in the right field.
         Binding("tab", "app.focus_next", show=False, priority=True),
         Binding("shift+tab", "app.focus_previous", show=False, priority=True),
     ]
@@ -112,7 +112,7 @@ class GradtuiApp(App[int]):
         timeout: float | None = None,
         markup: bool = False,
     ) -> None:
-        """A notification. It is never markup: its words may come from outside."""
+        """Show a notification, never as markup: its text may come from outside."""
         super().notify(printable(message), title=title, severity=severity, timeout=timeout, markup=False)
 
     def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
@@ -124,7 +124,7 @@ class GradtuiApp(App[int]):
         default_namespace: DOMNode | None = None,
         namespaces: Mapping[str, DOMNode] | None = None,
     ) -> bool:
-        """Do what a key asks for, on whatever screen; trouble with a run or the home is told."""
+        """Run an action on any screen; trouble with a run or the home folder becomes a notification."""
         with telling(self):
             return await super().run_action(action, default_namespace, namespaces)
         return True
@@ -134,10 +134,10 @@ class GradtuiApp(App[int]):
         self._characters.characters = CHARACTERS[following % len(CHARACTERS)]
         for screen in self.screen_stack:
             for widget in screen.walk_children(Widget, with_self=True):
-                widget.refresh()  # also forgets its lines as they were drawn
+                widget.refresh()  # also drops its cached lines
 
     def leave_soon(self, code: int) -> None:
-        """End in order, with an exit code; may be called from anywhere. A run goes on."""
+        """Exit cleanly with an exit code; safe to call from any thread or signal handler. A run continues."""
         self._loop_of_events.call_soon_threadsafe(self.exit, None, code)
 
     def on_unmount(self) -> None:
@@ -148,7 +148,7 @@ class GradtuiApp(App[int]):
             yield from self._main.system_commands()
         yield SystemCommand("Help", "Show the keys and what the screen means (F1 ?)", self.action_help)
         yield SystemCommand("Light or dark", "Change the colours", self._change_theme)
-        yield SystemCommand("Quit", "Leave; asks first where a run goes on (q)", self.action_quit)
+        yield SystemCommand("Quit", "Quit; asks first if a run is in progress (q)", self.action_quit)
 
     def _change_theme(self) -> None:
         self.theme = LIGHT.name if self.theme == DARK.name else DARK.name
@@ -169,7 +169,7 @@ class GradtuiApp(App[int]):
 
     def _leave(self, answer: str | None) -> None:
         if answer == "stop":
-            with telling(self):  # if it cannot be stopped the app stays
+            with telling(self):  # if the stop fails, the app stays open
                 self._main.action_stop()
                 self.exit(0)
         elif answer == "leave":
@@ -177,7 +177,7 @@ class GradtuiApp(App[int]):
 
 
 def open_app(folder: RunFolder | None = None) -> int:
-    """Open the app on this terminal, on a run where one is given; the exit code when it is left."""
+    """Open the app on this terminal, showing a run if one is given; return the exit code."""
     app = GradtuiApp(folder)
     call_when_gone(app.leave_soon)
     app.run(mouse=True)

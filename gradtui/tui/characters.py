@@ -1,6 +1,6 @@
-"""Which characters are drawn: braille where the terminal has it, else blocks, else nothing but ASCII.
+"""Choose which characters to draw with: braille, blocks, or only ASCII.
 
-Everything is drawn in full and put into simpler characters on its way to the terminal, one column for one column.
+Everything is drawn with the full set and translated to simpler characters on its way to the terminal, column for column.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _PLAIN = {
 
 
 def choose(environment: Mapping[str, str]) -> str:
-    """What the environment asks for: by name, else ASCII where its locale or its terminal has no more."""
+    """The characters that the environment names, else ASCII if its locale or terminal has no more, else braille."""
     asked = environment.get(VARIABLE, "").lower()
     if asked in CHARACTERS:
         return asked
@@ -51,7 +51,7 @@ def choose(environment: Mapping[str, str]) -> str:
 
 
 def _of_braille() -> tuple[dict[int, str], dict[int, str]]:
-    """Every braille pattern as a block of four quadrants, and as an ASCII character of about its shape."""
+    """Map every braille pattern to a block of four quadrants and to an ASCII character of a similar shape."""
     blocks, plain = {}, {}
     for bits in range(256):
         dots = [_DOTS[bit] for bit in range(8) if bits >> bit & 1]
@@ -66,7 +66,7 @@ _ASCII |= {ord(character): plain for plain, characters in _PLAIN.items() for cha
 
 
 def simplified(text: str, characters: str) -> str:
-    """``text`` in simpler characters, as many columns wide."""
+    """Translate ``text`` to simpler characters, keeping its width in columns."""
     if characters == "braille" or text.isascii():
         return text
     if characters == "blocks":
@@ -76,9 +76,9 @@ def simplified(text: str, characters: str) -> str:
 
 
 class PrintableFilter(LineFilter):
-    """The last thing before the terminal: whatever is not printable goes, and every column stays where it is.
+    """The last filter before the terminal: replaces unprintable characters and keeps every column in place.
 
-    Texts from outside are escaped before, so that they can be read; what some widget has let through ends here.
+    Text from outside is escaped earlier, so that it stays readable; this catches what a widget let through.
     """
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
@@ -94,7 +94,7 @@ def _in_its_place(character: str) -> str:
 
 
 class CharacterFilter(LineFilter):
-    """Puts every line that is drawn into the chosen characters."""
+    """Translates every drawn line to the chosen characters."""
 
     def __init__(self, characters: str) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Hand what a process has read to the app: long arrays as they are, piece by piece, so that neither side holds them twice."""
+"""Hand what a process has read to the app: long arrays raw and in pieces, so that neither process holds them twice."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from struct import Struct
 from typing import Any, BinaryIO
 
 LONG = 4096
-"""Numbers of an array that travels beside the pickle."""
+"""Arrays of at least this many numbers travel outside the pickle."""
 PIECE = 1 << 16
-"""Bytes; a multiple of what any number takes."""
+"""Bytes per read; a multiple of every item size."""
 COUNTS = Struct("=QQ")
-"""How many arrays, how many bytes of pickle."""
+"""Number of arrays, bytes of pickle."""
 ARRAY = Struct("=cQ")
-"""Its type, how many bytes."""
+"""Type code, number of bytes."""
 
 
 class _Pickler(pickle.Pickler):
@@ -52,7 +52,7 @@ def hand_over(what: object, out: BinaryIO) -> None:
 
 
 async def take_over(stream: asyncio.StreamReader) -> Any:
-    """What was handed over. Raises IncompleteReadError where it ends too early."""
+    """Receive what was handed over. Raises IncompleteReadError if the stream ends early."""
     count, pickled_bytes = COUNTS.unpack(await stream.readexactly(COUNTS.size))
     arrays = []
     for _ in range(count):

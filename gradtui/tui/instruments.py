@@ -1,4 +1,4 @@
-"""How the charts look at a run: which quantity, over what, how smooth, which part. One value, changed by keys."""
+"""How the charts show a run: which quantity, over what, how smooth, which part. One value, changed by keys."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Quantity:
-    """Something that the charts can show: its name, the file that it is in, and its column there."""
+    """Something that the charts can show: its name, whether it is in the epoch or the step file, and its column there."""
 
     name: str
     per_epoch: bool
@@ -29,14 +29,14 @@ QUANTITIES = (
 
 
 def logged_quantity(name: str) -> Quantity:
-    """What a script has logged with ``gradtui.log`` under this name, which may be that of one of ours."""
+    """What a script logs with ``gradtui.log`` under this name, which may equal the name of a built-in quantity."""
     return Quantity(f"{name}, logged", False, name)
 
 
 SMOOTHINGS = (0.0, 0.6, 0.9, 0.99)
 X_AXES = ("step", "epoch", "seconds")
 ZOOMS = (1.0, 0.5, 0.1)
-"""The share of the run that is shown, from its end."""
+"""The share of the run that is shown, counted from its end."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Instruments:
     cursor: int | None = None
 
     def next_quantity(self, among: Sequence[Quantity] = QUANTITIES) -> Instruments:
-        """The next of those that the runs on the screen have; the first, where they do not have this one."""
+        """Switch to the next quantity that the runs on screen have; to the first if they lack the current one."""
         return replace(self, quantity=_next(among, self.quantity) if self.quantity in among else among[0])
 
     def next_smoothing(self) -> Instruments:
@@ -67,7 +67,7 @@ class Instruments:
         return replace(self, log=not self.log)
 
     def describe(self) -> str:
-        """What stands at the head of a chart: ``loss (log, smooth 0.9)``."""
+        """The heading of a chart: ``loss (log, smooth 0.9)``."""
         how = [word for word, on in (("log", self.log), (f"smooth {self.smoothing:g}", self.smoothing)) if on]
         if self.zoom < 1:
             how.append(f"last {100 * self.zoom:.0f} %")

@@ -20,7 +20,7 @@ SPECIAL = {
 
 @dataclass(frozen=True)
 class Key:
-    """A command of the app: its action, the keys that call it, a word for the footer, a sentence for help."""
+    """A command of the app: its action, the keys that trigger it, a word for the footer, a sentence for help."""
 
     action: str
     keys: tuple[str, ...]
@@ -28,7 +28,7 @@ class Key:
     help: str
     footer: bool = True
     priority: bool = False
-    """Before the widget that has the focus sees it."""
+    """Whether the key is handled before the focused widget sees it."""
 
     def binding(self) -> Binding:
         return Binding(
@@ -52,17 +52,17 @@ def shown(key: str) -> str:
 
 
 LOOKING = ("log_scale", "quantity", "smoothing", "x_axis", "zoom", "cursor", "rate")
-"""The actions that change how charts are looked at: they are on every screen with charts."""
+"""Actions that change how charts are shown; available on every screen with charts."""
 
 ON_RUN_SCREEN = (
     Key("start", ("f5", "r"), "start", "Start a run with the settings of the form"),
-    Key("pause", ("f6", "p"), "pause", "Pause the run, or go on with it"),
+    Key("pause", ("f6", "p"), "pause", "Pause or resume the run"),
     Key("stop", ("f7", "x"), "stop", "Stop the run; all its rows are kept"),
     Key("export", ("f8", "e"), "export", "Export the run: CSV, TensorBoard, a picture"),
     Key("setup", ("f2", "f"), "form", "Show or fold the setup form"),
     Key("sweep", ("f9", "w"), "sweep", "A grid of optimizers, learning rates and seeds"),
     Key("history", ("f10", "h"), "runs", "All saved runs: open, run again, compare, export, delete"),
-    Key("open_offered", ("o",), "open", "Open the run that goes on, or ended while nobody looked", footer=False),
+    Key("open_offered", ("o",), "open", "Open the run in progress, or the last one that ended unseen", footer=False),
     Key("next_view", ("f4", "v"), "view", "Below the charts: results, claims, the code of both sides, what they printed"),
     Key("log_scale", ("f3", "l"), "log y", "Logarithmic y axis", footer=False),
     Key(
@@ -88,7 +88,7 @@ ON_RUN_SCREEN = (
 
 EVERYWHERE = (
     Key("help", ("f1", "question_mark"), "help", "Show the keys and what the screen means"),
-    Key("quit", ("q", "ctrl+q"), "quit", "Leave; asks first where a run goes on"),
+    Key("quit", ("q", "ctrl+q"), "quit", "Quit; asks first if a run is in progress"),
 )
 
 ON_COMPARE_SCREEN = (
@@ -110,10 +110,10 @@ ON_HISTORY_SCREEN = (
 )
 
 ON_SWEEP_SCREEN = (
-    Key("start", ("f5", "r"), "start", "Start the sweep, or go on with it"),
+    Key("start", ("f5", "r"), "start", "Start or resume the sweep"),
     Key("stop", ("f7", "x"), "stop", "Stop the sweep; what has ended is kept"),
     Key("export", ("f8", "e"), "export", "Export its rows as CSV, to the current folder"),
-    Key("close", ("escape",), "back", "Back to the run; the sweep goes on"),
+    Key("close", ("escape",), "back", "Back to the run; the sweep continues"),
 )
 
 ALL = ON_RUN_SCREEN + EVERYWHERE

@@ -1,4 +1,4 @@
-"""The link to the terminal: how far the drawing is ahead of it, and what to do when it is gone."""
+"""The link to the terminal: whether drawing is ahead of it, and what to do when it is gone."""
 
 from __future__ import annotations
 
@@ -13,24 +13,25 @@ from types import FrameType
 from textual.app import App
 
 FULL = 2
-"""More writes than this wait for the terminal only where the link is slower than the drawing, or stalled."""
+"""More queued writes than this mean that the link is slower than the drawing, or stalled."""
 
 PATIENCE_SECONDS = 2.0
-"""How long the app may take to end in order once the link is gone."""
+"""How long the app may take to exit cleanly once the link is gone."""
 
 
 def is_behind(app: App[object]) -> bool:
-    """Whether what was drawn waits for the link. Drawing on would fill Textual's queue of writes and block the app."""
-    # Textual has no public word for it; without one of these parts the app draws on, as it does without this.
+    """Whether what was drawn is waiting for the link. Drawing more would fill Textual's write queue and block the app."""
+    # Textual has no public API for this; if a private attribute is missing, the app just keeps drawing.
     thread = getattr(app._driver, "_writer_thread", None)  # noqa: SLF001
     queue = getattr(thread, "_queue", None)
     return queue is not None and queue.qsize() > FULL
 
 
 def call_when_gone(end: Callable[[int], object]) -> None:
-    """Call ``end`` with the exit code when SIGHUP or SIGTERM says that the link is gone; end the process where that fails.
+    """Call ``end`` with the exit code when SIGHUP or SIGTERM says that the link is gone; if that fails, end the process.
 
-    The app's event loop may wait for a stalled link for ever, and an asyncio handler with it: so this is a plain one.
+    This is a plain signal handler, as the app's event loop, and an asyncio handler with it, may wait for a stalled link
+    forever.
     """
     terminal = termios.tcgetattr(0) if os.isatty(0) else None
 
@@ -47,6 +48,6 @@ def call_when_gone(end: Callable[[int], object]) -> None:
 
 def _end_for_sure(code: int, terminal: list[object] | None) -> None:
     if terminal is not None:
-        with suppress(termios.error):  # where it is gone
-            termios.tcsetattr(0, termios.TCSANOW, terminal)  # type: ignore[arg-type]  # as tcgetattr gave it
+        with suppress(termios.error):  # the terminal may be gone
+            termios.tcsetattr(0, termios.TCSANOW, terminal)  # type: ignore[arg-type]  # as tcgetattr returned it
     os._exit(code)

@@ -1,6 +1,6 @@
-"""The process that reads one side of a long run for the app: see ahead.py. It imports no more than it needs.
+"""The process that reads one side of a long run for the app: see prefetch.py. It imports only what it needs.
 
-``gradtui.tui.read_side RUN_FOLDER VARIANT`` writes what it has read to its standard output.
+``gradtui.tui.read_side RUN_FOLDER VARIANT`` writes what it has read to standard output.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 from gradtui.runs.folder import RunFolder
-from gradtui.tui.following import FollowedRun
 from gradtui.tui.handover import hand_over
+from gradtui.tui.run_follower import FollowedRun
 
 
 def main() -> None:

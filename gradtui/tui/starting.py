@@ -1,17 +1,17 @@
-"""What the app starts: the search for devices, and runs, whose supervisors it knows."""
+"""What the app starts: the device search, and runs, whose supervisors it keeps."""
 
 from __future__ import annotations
 
 import subprocess
 
-from gradtui.runs import launch
 from gradtui.runs.folder import RunFolder, create_run
 from gradtui.runs.home import HomeError
+from gradtui.runs.processes import launch
 from gradtui.settings import RunSettings
 
 
 class OwnProcesses:
-    """The processes that the app has started. Runs outlive it; the search does not."""
+    """The processes that the app has started. Runs outlive the app; the device search does not."""
 
     def __init__(self, starter: launch.Starter) -> None:
         self._starter = starter
@@ -20,7 +20,7 @@ class OwnProcesses:
         self._home_trouble = ""
 
     def find_devices(self) -> dict[str, str]:
-        """The devices of this box. Raises DeviceSearchFailed, also when :meth:`end` is called meanwhile; OSError."""
+        """Find this machine's devices. Raises OSError, and DeviceSearchFailed, also if :meth:`end` is called meanwhile."""
 
         def begun(search: subprocess.Popen[bytes]) -> None:
             self._search = search
@@ -28,7 +28,7 @@ class OwnProcesses:
         return launch.find_devices(begun)
 
     def warm_up(self) -> None:
-        """Make the next run ready. Raises HomeError if the home takes none, but not again and again for the same reason."""
+        """Warm up the next run. Raises HomeError if the home folder is unusable, but not repeatedly for the same reason."""
         try:
             self._starter.warm_up()
         except HomeError as error:
@@ -39,7 +39,7 @@ class OwnProcesses:
             self._home_trouble = ""
 
     def start(self, settings: RunSettings) -> RunFolder:
-        """A run that has begun. Raises HomeError, DamagedRun."""
+        """Create and start a run. Raises HomeError, DamagedRun."""
         folder = create_run(settings)
         self._supervisors[folder] = self._starter.start(folder)
         return folder
@@ -49,7 +49,7 @@ class OwnProcesses:
         launch.stop(folder, self._supervisors.get(folder))
 
     def end_deleted(self, folder: RunFolder) -> bool:
-        """End the processes of a run that was deleted: they train for nobody. Whether the app had started them."""
+        """End the processes of a deleted run, which train for nothing. Return whether the app had started them."""
         supervisor = self._supervisors.get(folder)
         if supervisor is None:
             return False
@@ -57,10 +57,10 @@ class OwnProcesses:
         return True
 
     def reap(self) -> None:
-        """Let supervisors that have ended not stay as zombies."""
+        """Reap supervisors that have ended, so that none stays a zombie."""
         self._supervisors = {folder: process for folder, process in self._supervisors.items() if process.poll() is None}
 
     def end(self) -> None:
-        """The app is left. The search would hold that up for as long as importing torch takes."""
+        """Kill the device search when the app exits: it would delay the exit until torch is imported."""
         if self._search is not None:
             self._search.kill()

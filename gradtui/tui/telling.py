@@ -1,4 +1,4 @@
-"""The one place where trouble with a run or with the home becomes a line on the screen; the app goes on."""
+"""The one place that turns trouble with a run or the home folder into a notification; the app keeps running."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from gradtui.runs.folder import UnknownRun
 from gradtui.runs.state import DamagedRun
 
 TROUBLE = (OSError, DamagedRun, UnknownRun)
-"""A home that cannot be used is an OSError, a deleted run a DamagedRun."""
+"""An unusable home folder raises an OSError, a deleted run a DamagedRun."""
 
 
 @contextmanager
 def telling(app: App[int]) -> Iterator[None]:
-    """Tell of trouble in a notification instead of raising it. May be used in any thread."""
+    """Show trouble as a notification instead of raising it. Can be used in any thread."""
     try:
         yield
     except TROUBLE as error:

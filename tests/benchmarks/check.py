@@ -67,7 +67,7 @@ def prepared(loop: str) -> Callable[[int], None]:
 
 def in_one_process(loop: str, rounds: int) -> tuple[float, float]:
     """Microseconds a step: plain, and what watching adds; medians over the rounds."""
-    from gradtui.check.watcher import Watcher
+    from gradtui.check.watch.watcher import Watcher
 
     steps, count = prepared(loop), LOOPS[loop]
     steps(LOOPS[loop])

@@ -17,8 +17,8 @@ from pathlib import Path
 from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
 
 from gradtui.runs.folder import RunFolder
-from gradtui.tui import ahead
-from gradtui.tui.following import FollowedRun
+from gradtui.tui import prefetch as ahead
+from gradtui.tui.run_follower import FollowedRun
 from tests.made_up import long_run
 
 

@@ -39,7 +39,7 @@ from textual.app import App
 from textual.containers import Horizontal
 from textual_plotext import PlotextPlot
 from gradtui.runs.folder import find_run
-from gradtui.tui.following import FollowedRun
+from gradtui.tui.run_follower import FollowedRun
 from gradtui.tui.instruments import QUANTITIES
 
 class Plain(App):

@@ -22,8 +22,8 @@ from typing import Any
 
 import torch
 
-from gradtui.check import light_watch, optimizer_watch
 from gradtui.check.command import check
+from gradtui.check.watch import light_watch, optimizer_watch
 from gradtui.script import program
 
 ROOT = Path(__file__).parents[2]

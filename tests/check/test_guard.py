@@ -254,7 +254,7 @@ def test_error_of_the_watcher_ends_the_watching_and_not_the_script(forks: Forks,
 
 
 def test_error_does_not_keep_the_script_from_being_ended_after_so_many_steps(forks: Forks) -> None:
-    head = "import gradtui.check.optimizer_watch as watch, torch\ndef broken(*args):\n    raise ZeroDivisionError\n"
+    head = "import gradtui.check.watch.optimizer_watch as watch, torch\ndef broken(*args):\n    raise ZeroDivisionError\n"
     head += "watch.OptimizerWatch.after_step = broken\n"
     run = forks.check(head + RIGHT.replace("STEPS", "10**9"), "--steps", "20")
     assert (run.code, run.report["steps"], run.report["ended_early"]) == (3, 20, True)

@@ -14,7 +14,7 @@ import pytest
 
 from gradtui.runs.folder import RunFolder, all_runs
 from gradtui.runs.home import HomeError
-from gradtui.runs.launch import WarmSupervisor, stop
+from gradtui.runs.processes.launch import WarmSupervisor, stop
 from gradtui.runs.state import DeletedRun
 from tests.conftest import processes_of, wait_until
 from tests.made_up import made_up_run

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gradtui.runs import launch
+from gradtui.runs.processes import launch
 from tests.process.misbehaviour import at_a_step, every_process_runs
 from tests.process.test_compare import MODEL, Comparison
 from tests.process.test_run import Started
@@ -29,7 +29,7 @@ ASSERTED = (
 SCRIPT = f"""
 {MODEL}
 import os
-import gradtui.training.script.rows as rows
+import gradtui.compare.script_journal as rows
 step()
 os.write(2, b"{ASSERTION}")
 rows.memory = {RAISES % "unspecified launch failure"}

@@ -100,7 +100,9 @@ def test_a_run_whose_end_cannot_be_written_is_lost_and_its_run_json_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))"
-    every_process_runs(f"import sys\nif 'gradtui.runs.supervisor' in sys.orig_argv:\n    {limit}", tmp_path, monkeypatch)
+    every_process_runs(
+        f"import sys\nif 'gradtui.runs.processes.supervisor' in sys.orig_argv:\n    {limit}", tmp_path, monkeypatch
+    )
     run = Started(**LONG)
     run.wait_for_end()
     assert run.folder.read().status == "running"

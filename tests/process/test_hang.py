@@ -16,7 +16,7 @@ from tests.process.misbehaviour import at_a_step, every_process_runs
 from tests.process.test_run import LONG, Started
 
 IMPATIENT = """
-import gradtui.runs.worker as w
+import gradtui.runs.processes.worker_process as w
 w.HANG_SECONDS, w.ASK_SECONDS, w.TERMINATE_SECONDS = 1.0, 0.5, 0.5
 """
 IGNORE_TERM = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"

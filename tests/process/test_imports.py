@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gradtui.runs.spawn import command
+from gradtui.runs.processes.spawn import command
 from tests.made_up import made_up_run
 from tests.terminal.emulator import Terminal
 

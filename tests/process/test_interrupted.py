@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from gradtui.headless import run
-from gradtui.runs import launch
+from gradtui.cli.headless import run
 from gradtui.runs.folder import RunFolder, find_run
+from gradtui.runs.processes import launch
 from gradtui.settings import RunSettings
 from tests.conftest import processes_of, wait_until
 from tests.process.test_run import LONG

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from gradtui.tui.following import FollowedRun
+from gradtui.tui.run_follower import FollowedRun
 from tests.process.test_run import LONG, Started
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from gradtui.runs import launch
 from gradtui.runs.folder import all_runs, create_run
+from gradtui.runs.processes import launch
 from gradtui.settings import RunSettings
 
 SCRIPT = """
@@ -63,6 +63,7 @@ def test_what_every_command_makes_in_the_home_is_private(tmp_path: Path) -> None
     assert (tmp_path / "run.csv").exists()
 
 
+@pytest.mark.slow
 def test_links_in_a_new_runs_folder_are_told_in_one_line_and_not_followed(tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()

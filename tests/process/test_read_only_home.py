@@ -16,9 +16,9 @@ from textual.widgets import Static
 from gradtui.cli import main
 from gradtui.runs.folder import RunFolder, all_runs, create_run
 from gradtui.settings import RunSettings
-from gradtui.tui.screens.compare import CompareScreen
-from gradtui.tui.screens.history import HistoryScreen
-from gradtui.tui.screens.run import RunScreen
+from gradtui.tui.screens.compare_screen import CompareScreen
+from gradtui.tui.screens.history_screen import HistoryScreen
+from gradtui.tui.screens.run_screen import RunScreen
 from tests.disks import read_only
 from tests.made_up import made_up_run
 from tests.process.test_cli import refusal
@@ -92,7 +92,7 @@ def test_attach_opens_a_run(runs: list[RunFolder]) -> None:
 
 AS_NOBODY = """
 import encodings.ascii, os, sys
-import gradtui.headless
+import gradtui.cli.headless
 from gradtui.cli import main
 if os.geteuid() == 0:  # whom no mode stops
     os.setgroups([])

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from gradtui.runs import launch
 from gradtui.runs.folder import RunFolder, all_runs, create_run, find_run
+from gradtui.runs.processes import launch
 from gradtui.settings import RunSettings
 from tests.conftest import is_alive, processes_of, wait_until
 from tests.training.stubs import losses_of

@@ -15,18 +15,17 @@ from tests.conftest import is_alive, wait_until
 from tests.process.misbehaviour import every_process_runs
 from tests.process.test_compare import MODEL, WITH, WITHOUT, Comparison
 
-IMPATIENT = "import gradtui.runs.worker as w\nw.LEAVE_SECONDS = 0.5\n"
-QUICK = "import gradtui.runs.supervisor as s\ns.STATE_SECONDS = 0.1\n"
+IMPATIENT = "import gradtui.runs.processes.worker_process as w\nw.LEAVE_SECONDS = 0.5\n"
+QUICK = "import gradtui.runs.processes.supervisor as s\ns.STATE_SECONDS = 0.1\n"
 
 EXECS_FOR_EVER = f"""
 import os, sys, time
-{MODEL}
-step()
 if "WAS_HERE" not in os.environ:
     os.environ["WAS_HERE"] = "1"
+    {MODEL.replace(chr(10), chr(10) + "    ")}
     step()
 else:
-    open(f"again-{os.getpid()}", "w").close()
+    open(f"again-{{os.getpid()}}", "w").close()
     time.sleep(0.05)
 os.execv(sys.executable, [sys.executable, __file__])
 """
@@ -64,8 +63,9 @@ def test_a_script_that_ends_by_os_exit_is_recorded(code: int, status: str, tmp_p
     assert run.reasons() == [None if code == 0 else "the script ended with exit code 3"] * 2
 
 
-@pytest.mark.parametrize("source", [EXECS_FOR_EVER, pytest.param(CLOSES_ITS_DESCRIPTORS, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("how", ["request", pytest.param("signal", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("source", [EXECS_FOR_EVER, CLOSES_ITS_DESCRIPTORS])
+@pytest.mark.parametrize("how", ["request", "signal"])
 def test_and_can_be_stopped(source: str, how: str, tmp_path: Path) -> None:
     run = Comparison(tmp_path, source)
     assert wait_until(lambda: max(run.steps) > 0)
@@ -79,6 +79,7 @@ def test_and_can_be_stopped(source: str, how: str, tmp_path: Path) -> None:
     assert run.folder.read().status in ("stopped", "failed")  # one that has lost its pipes may have failed before
 
 
+@pytest.mark.slow
 def test_the_heartbeat_goes_on_beside_such_a_script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     every_process_runs(QUICK, tmp_path, monkeypatch)
     run = Comparison(tmp_path, f"import os, sys, time\n{MODEL}\nstep()\nos.closerange(0, 256)\ntime.sleep(600)\n")
@@ -165,6 +166,7 @@ def test_a_script_that_ends_well_leaves_its_processes_alone_as_python_does(tmp_p
             os.kill(pid, signal.SIGKILL)
 
 
+@pytest.mark.slow
 def test_a_script_that_writes_into_its_pipe_harms_no_one(tmp_path: Path) -> None:
     source = f"""
     import os
@@ -184,6 +186,7 @@ def test_a_script_that_writes_into_its_pipe_harms_no_one(tmp_path: Path) -> None
     assert run.steps == (2, 2)
 
 
+@pytest.mark.slow
 def test_a_run_whose_folder_is_deleted_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     every_process_runs(QUICK, tmp_path, monkeypatch)
     run = Comparison(tmp_path, f"{MODEL}\nwhile True:\n    step()\n")
@@ -196,7 +199,7 @@ def test_a_run_whose_folder_is_deleted_ends(tmp_path: Path, monkeypatch: pytest.
 
 FLAKY = """
 import errno, os, sys
-if "gradtui.runs.supervisor" in sys.orig_argv:
+if "gradtui.runs.processes.supervisor" in sys.orig_argv:
     calls = {"stat": 0, "unlink": 0, "replace": 0}
     def flaky(name, wanted):
         sound = getattr(os, name)
@@ -232,8 +235,8 @@ def test_a_control_file_that_cannot_be_read_now_is_read_later(tmp_path: Path, mo
 
 def test_without_such_a_child_nothing_waits(tmp_path: Path) -> None:
     """The processes of one side are found by its own mark and group alone."""
-    from gradtui.runs.leftovers import find_leftovers
-    from gradtui.runs.spawn import SIDE_MARK
+    from gradtui.runs.processes.leftovers import find_leftovers
+    from gradtui.runs.processes.spawn import SIDE_MARK
 
     words = [sys.executable, "-c", "import time; print(flush=True); time.sleep(600)"]
     with subprocess.Popen(words, stdout=subprocess.PIPE, env={**os.environ, SIDE_MARK: "one:0"}) as child:

@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 from gradtui.runs.folder import RunFolder, all_runs
-from gradtui.runs.sweep import Outcome
-from gradtui.runs.sweep_folder import SweepFolder
-from gradtui.runs.sweep_list import create_sweep, find_sweep
+from gradtui.runs.sweeps.grid import Outcome
+from gradtui.runs.sweeps.sweep_folder import SweepFolder
+from gradtui.runs.sweeps.sweep_list import create_sweep, find_sweep
 from tests.conftest import processes_of, wait_until
 from tests.process.misbehaviour import every_process_runs
 from tests.process.test_cli import refusal
@@ -77,7 +77,7 @@ def start(*arguments: str) -> subprocess.Popen[str]:
 
 
 def sweepers(home: Path) -> list[int]:
-    return [pid for pid in processes_of(home) if b"gradtui.runs.sweeper" in _words(pid)]
+    return [pid for pid in processes_of(home) if b"gradtui.runs.sweeps.sweeper" in _words(pid)]
 
 
 def _words(pid: int) -> list[bytes]:
@@ -129,7 +129,7 @@ def test_kill_9_of_the_sweeper_in_a_run_and_resume_adopts_the_run(home: Path, un
         os.kill(sweepers(home)[0], signal.SIGKILL)
         _, said = process.communicate(timeout=30)
     assert process.returncode == 1
-    assert said.splitlines()[-1].startswith("gradtui: the sweep is lost; go on with: gradtui sweep --resume ")
+    assert said.splitlines()[-1].startswith("gradtui: the sweep is lost; continue with: gradtui sweep --resume ")
     assert trains(), "the run goes on without it"
     both_resume_and_agree(home, undisturbed)
     assert len(all_runs()) == 4
@@ -144,7 +144,7 @@ def test_sigterm_to_the_sweeper_stops_the_run_and_resume_repeats_it(home: Path, 
         os.kill(sweepers(home)[0], signal.SIGTERM)
         _, said = process.communicate(timeout=30)
     assert process.returncode == 1
-    assert "the sweep is stopped; go on with" in said
+    assert "the sweep is stopped; continue with" in said
     assert sorted(run.observe().status for run in all_runs()) == ["stopped"]
     both_resume_and_agree(home, undisturbed)
     assert sorted(run.observe().status for run in runs_that_trained()) == ["finished"] * 4 + ["stopped"]
@@ -169,7 +169,7 @@ def test_a_run_whose_supervisor_is_killed_is_lost_and_repeated(home: Path, undis
 
 def _open_files(pid: int) -> str:
     """The files that a supervisor holds open, its lock among them; workers hold no lock."""
-    if b"gradtui.runs.supervisor" not in _words(pid):
+    if b"gradtui.runs.processes.supervisor" not in _words(pid):
         return ""
     return " ".join(os.readlink(path) for path in Path(f"/proc/{pid}/fd").iterdir())
 
@@ -214,7 +214,7 @@ def test_a_full_disk_ends_the_sweep_by_name_and_resume_completes_it(
     lines = [line for line in result.stderr.splitlines() if line.startswith("gradtui: ")]
     csv_path = find_sweep("last").csv
     assert lines[0] == f"gradtui: no space left for {csv_path} (File too large)"
-    assert lines[1].startswith("gradtui: the sweep is stopped; go on with: ")
+    assert lines[1].startswith("gradtui: the sweep is stopped; continue with: ")
     before = csv_path.read_text()
     assert before.endswith("\n")
     resumed = gradtui("sweep", "--resume", "last")
@@ -226,7 +226,7 @@ def test_a_full_disk_ends_the_sweep_by_name_and_resume_completes_it(
 
 def in_place_of_a_sweeper(does: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Before it does anything else, a sweeper of this test runs this code."""
-    condition = "import os, sys, time\nif 'gradtui.runs.sweeper' in sys.orig_argv:\n"
+    condition = "import os, sys, time\nif 'gradtui.runs.sweeps.sweeper' in sys.orig_argv:\n"
     every_process_runs(condition + textwrap.indent(textwrap.dedent(does), "    "), tmp_path, monkeypatch)
 
 
@@ -239,7 +239,7 @@ def test_a_sweeper_that_dies_is_noticed_and_told_in_one_line(tmp_path: Path, mon
     folder = new_sweep()
     result = gradtui("sweep", "--resume", "last")
     assert result.returncode == 1
-    go_on = f"go on with: gradtui sweep --resume {folder.id}"
+    go_on = f"continue with: gradtui sweep --resume {folder.id}"
     assert result.stderr == f"gradtui: the sweep is lost; {go_on}\n"
     assert folder.status() == "lost"
 
@@ -291,7 +291,7 @@ def test_a_sweeper_that_is_started_by_hand_refuses_where_another_works() -> None
     folder = new_sweep()
     with folder.owned():
         folder.request_stop()
-        by_hand = [sys.executable, "-m", "gradtui.runs.sweeper", str(folder.path)]
+        by_hand = [sys.executable, "-m", "gradtui.runs.sweeps.sweeper", str(folder.path)]
         result = subprocess.run(by_hand, capture_output=True, text=True, timeout=30, check=False)
         assert folder.stop_requested
     assert result.returncode == 2

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from gradtui.runs.folder import all_runs
-from gradtui.runs.results import RunReader
+from gradtui.runs.results.reader import RunReader
 from tests.conftest import processes_of, wait_until
 from tests.process.test_run import LONG, Started
 

@@ -91,11 +91,11 @@ def test_quitting_during_a_run_asks_and_can_leave_it_running() -> None:
         terminal.press("\x01", "\x0b", *"30000", "F5")  # ctrl+a, ctrl+k: empty the field
         terminal.wait_for("running", "steps/s")
         terminal.press("q")
-        terminal.wait_for("A run goes on", "Stop it", "Leave it running", "Stay")
+        terminal.wait_for("A run is in progress", "Stop it", "Leave it running", "Stay")
         terminal.press("Escape")
-        assert wait_until(lambda: terminal.read(0.05) and "A run goes on" not in terminal.text)
+        assert wait_until(lambda: terminal.read(0.05) and "A run is in progress" not in terminal.text)
         terminal.press("q")
-        terminal.wait_for("A run goes on")
+        terminal.wait_for("A run is in progress")
         terminal.press("l")
         assert terminal.exit_code() == 0
     run = find_run("last")
@@ -117,7 +117,7 @@ def test_pause_and_stop_by_keyboard() -> None:
         terminal.press("F5")
         terminal.wait_for("running")
         terminal.press("q")
-        terminal.wait_for("A run goes on")
+        terminal.wait_for("A run is in progress")
         terminal.press("s")
         assert terminal.exit_code() == 0
     assert wait_until(lambda: [run.observe().status for run in all_runs()] == ["stopped", "stopped"])

@@ -20,11 +20,11 @@ from types import TracebackType
 import torch
 from torch import Tensor, nn
 
-from gradtui.training.script.applied import AppliedGradients, Clears, SeesClearing
-from gradtui.training.script.losses import BackwardLosses
-from gradtui.training.script.rows import Rows
-from gradtui.training.script.steps import Steps
-from gradtui.training.script.void import make_zero_grad_void
+from gradtui.compare.applied import AppliedGradients, Clears, SeesClearing
+from gradtui.compare.losses import BackwardLosses
+from gradtui.compare.script_journal import Rows
+from gradtui.compare.steps import Steps
+from gradtui.compare.void import make_zero_grad_void
 
 ROOT = Path(__file__).parents[2]
 LIMIT_SECONDS = 60

@@ -14,12 +14,12 @@ import pytest
 import torch
 
 from gradtui import private
+from gradtui.compare.logged_scalars import MOST_TOLD, Scalars
+from gradtui.compare.notes import Notes
 from gradtui.printing import printable
 from gradtui.runs.folder import RunFolder
-from gradtui.runs.regular import printable_lines
+from gradtui.runs.safe_open import printable_lines
 from gradtui.runs.scalars import LONGEST_NAME, ScalarsTail
-from gradtui.training.script.notes import Notes
-from gradtui.training.script.scalars import MOST_TOLD, Scalars
 from tests.hostile_text import EVIL, HOSTILE, leaks
 
 

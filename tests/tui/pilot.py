@@ -8,10 +8,10 @@ from unittest.mock import patch
 
 from textual.pilot import Pilot
 
-from gradtui.runs import launch
-from gradtui.runs.launch import Starter
+from gradtui.runs.processes import launch
+from gradtui.runs.processes.launch import Starter
 from gradtui.tui.app import GradtuiApp
-from gradtui.tui.screens.run import RunScreen
+from gradtui.tui.screens.run_screen import RunScreen
 
 
 class Cold(Starter):

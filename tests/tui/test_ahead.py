@@ -10,11 +10,11 @@ import pytest
 from textual.pilot import Pilot
 
 from gradtui.runs.folder import find_run
-from gradtui.tui import ahead
-from gradtui.tui.following import FollowedRun
+from gradtui.tui import prefetch as ahead
 from gradtui.tui.instruments import QUANTITIES
-from gradtui.tui.screens import looking
-from gradtui.tui.screens.run import RunScreen
+from gradtui.tui.run_follower import FollowedRun
+from gradtui.tui.screens import base_screen as looking
+from gradtui.tui.screens.run_screen import RunScreen
 from gradtui.tui.widgets.loss_chart import LossChart
 from tests.made_up import made_up_run
 from tests.tui.pilot import drive, until

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 import plotext
 import pytest
 
-from gradtui.runs.axes import linear_axis, log_axis
+from gradtui.runs.results.axes import linear_axis, log_axis
 from gradtui.tui.widgets import canvas
 from gradtui.tui.widgets.canvas import Canvas, Curve, Dot, Frame, Point
 

@@ -7,8 +7,8 @@ from textual.widgets import Select, Static, Switch
 
 from gradtui.cifar10 import DataMissing
 from gradtui.cifar10.files import find
-from gradtui.tui.screens import download as dialog
-from gradtui.tui.screens.run import RunScreen
+from gradtui.tui.screens import download_dialog as dialog
+from gradtui.tui.screens.run_screen import RunScreen
 from tests.tui.pilot import drive, until
 
 Progress = Callable[[int, int | None], None]

@@ -2,7 +2,7 @@ from textual.pilot import Pilot
 from textual.widgets import Collapsible, Input, Select
 
 from gradtui.settings import DECIDING, SETTINGS
-from gradtui.tui.screens.run import RunScreen
+from gradtui.tui.screens.run_screen import RunScreen
 from gradtui.tui.widgets.setup_form import SettingRow, SetupForm
 from tests.tui.pilot import drive, until
 

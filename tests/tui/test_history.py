@@ -7,12 +7,12 @@ from textual.pilot import Pilot
 from textual.widgets import Select, Static
 
 from gradtui.runs.folder import RunFolder, all_runs
-from gradtui.tui.screens import history as history_screen
-from gradtui.tui.screens.ask import AskDialog
-from gradtui.tui.screens.compare import CompareScreen
-from gradtui.tui.screens.export import ExportDialog
-from gradtui.tui.screens.history import HistoryScreen
-from gradtui.tui.screens.run import RunScreen
+from gradtui.tui.screens import history_screen
+from gradtui.tui.screens.compare_screen import CompareScreen
+from gradtui.tui.screens.confirm_dialog import AskDialog
+from gradtui.tui.screens.export_dialog import ExportDialog
+from gradtui.tui.screens.history_screen import HistoryScreen
+from gradtui.tui.screens.run_screen import RunScreen
 from gradtui.tui.widgets.chart_pair import ChartPair
 from gradtui.tui.widgets.loss_chart import LossChart
 from gradtui.tui.widgets.setup_form import SetupForm
@@ -194,7 +194,7 @@ def test_a_run_is_exported_from_the_list() -> None:
     drive(scenario)
 
 
-@pytest.mark.parametrize(("status", "said"), [("finished", "ended meanwhile: finished"), ("running", "ended meanwhile: lost")])
+@pytest.mark.parametrize(("status", "said"), [("finished", "has ended: finished"), ("running", "ended meanwhile: lost")])
 def test_a_run_that_ended_unseen_is_offered_and_opened_with_a_key(status: str, said: str) -> None:
     run: RunFolder = made_up_run(status=status)
 

@@ -15,20 +15,20 @@ from textual.filter import LineFilter
 from textual.pilot import Pilot
 from textual.widgets import Input, Select, Static
 
-from gradtui.runs import launch
 from gradtui.runs.folder import RunFolder
 from gradtui.runs.home import HomeError
+from gradtui.runs.processes import launch
 from gradtui.runs.state import with_variant
 from gradtui.tui import starting
 from gradtui.tui.app import GradtuiApp
-from gradtui.tui.screens.ask import AskDialog
-from gradtui.tui.screens.compare import CompareScreen
-from gradtui.tui.screens.download import DownloadDialog
-from gradtui.tui.screens.export import ExportDialog
-from gradtui.tui.screens.history import HistoryScreen
-from gradtui.tui.screens.leave import LeaveDialog
-from gradtui.tui.screens.run import RunScreen
-from gradtui.tui.screens.sweep import SweepScreen
+from gradtui.tui.screens.compare_screen import CompareScreen
+from gradtui.tui.screens.confirm_dialog import AskDialog
+from gradtui.tui.screens.download_dialog import DownloadDialog
+from gradtui.tui.screens.export_dialog import ExportDialog
+from gradtui.tui.screens.history_screen import HistoryScreen
+from gradtui.tui.screens.leave_dialog import LeaveDialog
+from gradtui.tui.screens.run_screen import RunScreen
+from gradtui.tui.screens.sweep_screen import SweepScreen
 from gradtui.tui.widgets.run_list import RunList
 from gradtui.tui.widgets.setup_form import SetupForm
 from tests.hostile_text import ESCAPED, EVIL, HOSTILE, MARKUP, leaks
@@ -198,7 +198,7 @@ def test_the_dialogs(drawn: Recorder, tmp_path: Path, monkeypatch: pytest.Monkey
 @pytest.mark.parametrize("name", ["id", "status"])
 def test_a_sweep(name: str, drawn: Recorder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
-    started = "gradtui.tui.screens.sweep.start_sweeper"
+    started = "gradtui.tui.screens.sweep_screen.start_sweeper"
 
     async def scenario(pilot: Pilot[int], screen: RunScreen) -> None:
         settings = screen.query_one(SetupForm).settings

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from gradtui.runs import smoothing
 from gradtui.runs.folder import RunFolder
-from gradtui.runs.smoothing import Smoothed
-from gradtui.tui.screens.run import RunScreen
+from gradtui.runs.results import smoothing
+from gradtui.runs.results.smoothing import Smoothed
+from gradtui.tui.screens.run_screen import RunScreen
 from gradtui.tui.widgets.chart_pair import ChartPair
 from gradtui.tui.widgets.loss_chart import LossChart
 from gradtui.tui.widgets.panel import Panel

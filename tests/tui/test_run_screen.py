@@ -9,7 +9,7 @@ from gradtui.runs.folder import create_run
 from gradtui.runs.state import with_variant
 from gradtui.settings import RunSettings
 from gradtui.tui import keys
-from gradtui.tui.screens.run import RunScreen
+from gradtui.tui.screens.run_screen import RunScreen
 from gradtui.tui.widgets.canvas import Curve
 from gradtui.tui.widgets.loss_chart import LossChart
 from gradtui.tui.widgets.panel import VIEWS, Panel

@@ -7,7 +7,7 @@ from pathlib import Path
 from textual.pilot import Pilot
 from textual.widgets import Select
 
-from gradtui.tui.screens.run import RunScreen
+from gradtui.tui.screens.run_screen import RunScreen
 from gradtui.tui.widgets.setup_form import SetupForm
 from tests.tui.pilot import drive, until
 from tests.tui.test_form import field, shown
@@ -51,7 +51,7 @@ def test_a_script_is_named_checked_run_and_shown(tmp_path: Path) -> None:
         assert "train.py · seed 42" in text_of(screen, "#status")
         await until(pilot, lambda: "would apply old gradients again" in " ".join(text_of(screen, "Panel").split()))
         await pilot.press("f4", "f4")
-        await until(pilot, lambda: "Your script, as it stands" in text_of(screen, "Panel"))
+        await until(pilot, lambda: "Your script, unchanged" in text_of(screen, "Panel"))
         assert "   5   optimizer = torch.optim.SGD([weight], lr=0.1)" in text_of(screen, "Panel")
         seen = set()
         for _ in range(9):

@@ -15,19 +15,20 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Static
 
-from gradtui.runs import export, launch
+from gradtui.runs.export import csv_export as export
 from gradtui.runs.folder import RunFolder, all_runs
 from gradtui.runs.home import HomeError
-from gradtui.runs.launch import Starter
-from gradtui.tui import ahead
+from gradtui.runs.processes import launch
+from gradtui.runs.processes.launch import Starter
+from gradtui.tui import prefetch as ahead
 from gradtui.tui.app import GradtuiApp
-from gradtui.tui.following import FollowedRun
-from gradtui.tui.screens import looking
-from gradtui.tui.screens.compare import CompareScreen
-from gradtui.tui.screens.export import ExportDialog
-from gradtui.tui.screens.history import HistoryScreen
-from gradtui.tui.screens.leave import LeaveDialog
-from gradtui.tui.screens.run import RunScreen
+from gradtui.tui.run_follower import FollowedRun
+from gradtui.tui.screens import base_screen as looking
+from gradtui.tui.screens.compare_screen import CompareScreen
+from gradtui.tui.screens.export_dialog import ExportDialog
+from gradtui.tui.screens.history_screen import HistoryScreen
+from gradtui.tui.screens.leave_dialog import LeaveDialog
+from gradtui.tui.screens.run_screen import RunScreen
 from tests.made_up import made_up_run
 from tests.tui.pilot import drive, until
 from tests.tui.test_history import open_history
@@ -247,6 +248,7 @@ def test_a_run_that_cannot_be_stopped_keeps_the_app_open(monkeypatch: pytest.Mon
     drive(scenario)
 
 
+@pytest.mark.slow
 def test_an_export_whose_dialog_is_closed_is_cancelled_and_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,7 +14,7 @@ from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.geometry import Region
 from textual.strip import Strip
 
-from gradtui.tui.wire import narrowed
+from gradtui.tui.repaint_filter import narrowed
 
 Sent = list[tuple[int, int, str]]
 

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from gradtui.runs.axes import Axis, linear_axis, log_axis, round_up
+from gradtui.runs.results.axes import Axis, linear_axis, log_axis, round_up
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from array import array
 
 import pytest
 
-from gradtui.runs.claims import CLAIMS, judge, median_interval
-from gradtui.runs.evidence import BlockMeans, Evidence, RunEvidence
+from gradtui.runs.results.claims import CLAIMS, judge, median_interval
+from gradtui.runs.results.evidence import BlockMeans, Evidence, RunEvidence
 from gradtui.runs.tail import Columns
 from gradtui.settings import RunSettings
 

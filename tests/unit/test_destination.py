@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from gradtui.runs.destination import ExportError, exporting, exporting_folder, never
-from gradtui.runs.export import export_csv
-from gradtui.runs.formats import FORMATS, Format
+from gradtui.runs.export.csv_export import export_csv
+from gradtui.runs.export.destination import ExportError, exporting, exporting_folder, never
+from gradtui.runs.export.formats import FORMATS, Format
 from tests.made_up import made_up_run
 
 FILES = [format for format in FORMATS if format.replaces]

@@ -8,9 +8,9 @@ from array import array
 
 import pytest
 
-from gradtui.runs.evidence import Evidence
 from gradtui.runs.packed import ROWS, block_of
-from gradtui.runs.spans import BLOCK
+from gradtui.runs.results.evidence import Evidence
+from gradtui.runs.results.spans import BLOCK
 from gradtui.runs.tail import Columns
 
 

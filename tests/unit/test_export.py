@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from gradtui.runs.atomic import replacing
-from gradtui.runs.destination import ExportError
-from gradtui.runs.export import export_csv
+from gradtui.runs.export.csv_export import export_csv
+from gradtui.runs.export.destination import ExportError
 from gradtui.runs.folder import RunFolder, create_run
 from gradtui.settings import RunSettings
 

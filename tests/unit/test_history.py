@@ -21,7 +21,7 @@ def test_only_the_newest_run_is_news() -> None:
     offer = history.news()
     assert offer is not None
     assert offer.folder == newest
-    assert offer.words == f"{newest.id} ended meanwhile: failed"
+    assert offer.words == f"{newest.id} has ended: failed"
     newest.mark_seen()
     assert history.news() is None
 
@@ -37,7 +37,7 @@ def test_a_live_run_is_news_even_when_it_was_seen() -> None:
 
 def test_a_live_run_is_not_deleted() -> None:
     run = made_up_run(status="running")
-    with run.alive(), pytest.raises(ValueError, match="goes on; stop it first"):
+    with run.alive(), pytest.raises(ValueError, match="is in progress; stop it first"):
         history.delete(run)
     assert run.path.exists()
 

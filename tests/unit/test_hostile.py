@@ -13,9 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gradtui.runs.export import write_csv
+from gradtui.runs.export.csv_export import write_csv
 from gradtui.runs.folder import GRADIENT_COLUMNS, STEP_COLUMNS, RunFolder, create_run
-from gradtui.runs.results import RunReader
+from gradtui.runs.results.reader import RunReader
 from gradtui.runs.state import DamagedRun, RunState
 from gradtui.runs.tail import CsvTail
 from gradtui.settings import SETTINGS, RunSettings, SettingsError

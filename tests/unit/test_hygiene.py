@@ -12,16 +12,20 @@ def modules_after(code: str) -> set[str]:
     return {name.partition(".")[0] for name in result.stdout.split()}
 
 
-@pytest.mark.parametrize("module", ["gradtui.tui.app", "gradtui.headless", "gradtui.runs.supervisor", "gradtui.runs.export"])
+@pytest.mark.parametrize(
+    "module", ["gradtui.tui.app", "gradtui.cli.headless", "gradtui.runs.processes.supervisor", "gradtui.runs.export.csv_export"]
+)
 def test_torch_is_not_imported_by(module: str) -> None:
     assert "torch" not in modules_after(f"import {module}")
 
 
-@pytest.mark.parametrize("module", ["gradtui.training.worker", "gradtui.runs.supervisor", "gradtui.headless", "gradtui.cli"])
+@pytest.mark.parametrize(
+    "module", ["gradtui.training.worker", "gradtui.runs.processes.supervisor", "gradtui.cli.headless", "gradtui.cli"]
+)
 def test_the_screen_is_not_imported_by(module: str) -> None:
     assert not modules_after(f"import {module}") & {"textual", "plotext", "rich"}
 
 
 def test_help_imports_next_to_nothing() -> None:
     heavy = {"torch", "textual", "plotext", "rich", "json", "subprocess", "asyncio"}
-    assert not modules_after("import gradtui.cli; gradtui.cli._parser()") & heavy
+    assert not modules_after("import gradtui.cli; gradtui.cli.parser()") & heavy

@@ -15,23 +15,23 @@ GUARDS = ("opener", "regular")
 OPENS = ("read_text", "read_bytes", "write_text", "write_bytes", "touch", "copyfileobj", "copyfile", "copy", "copy2", "getline")
 
 ALLOWED = {
-    "private.py": {"os.open": "the guard itself"},
-    "cli.py": {"os.open": "/dev/null"},
-    "runs/atomic.py": {"open": "a descriptor of mkstemp()"},
-    "runs/leftovers.py": dict.fromkeys(("read_text", "read_bytes"), "the kernel's own files in /proc"),
+    "private.py": dict.fromkeys(("os.open", "open"), "the guard itself; /dev/null"),
+    "cli/__init__.py": {"os.open": "/dev/null"},
+    "runs/atomic.py": dict.fromkeys(("open", "os.open", "copyfileobj"), "a new file, with no name or one of mkstemp()"),
+    "runs/processes/leftovers.py": dict.fromkeys(("read_text", "read_bytes"), "the kernel's own files in /proc"),
     "runs/liveness.py": {"read_text": "the kernel's own file in /proc"},
-    "runs/worker.py": {"open": "/dev/null"},
-    "runs/destination.py": dict.fromkeys(("os.open", "open"), "an export: O_EXCL, with the user's umask"),
-    "runs/tensorboard.py": {"open": "an export: in a new folder, with the user's umask"},
+    "runs/processes/worker_process.py": {"open": "/dev/null"},
+    "runs/export/destination.py": dict.fromkeys(("os.open", "open"), "an export: O_EXCL, with the user's umask"),
+    "runs/export/tensorboard_export.py": {"open": "an export: in a new folder, with the user's umask"},
     "cifar10/download.py": {"copyfileobj": "from an archive whose MD5 sum is known", "tarfile.open": "the same archive"},
     "script/program.py": {"open": "the user's script, as python opens it"},
     "check/ranks.py": {"open": "a lock in a private folder", "read_text": "a file in a private folder"},
-    "check/lines.py": {"getline": "a regular file, or none"},
+    "check/source_lines.py": {"getline": "a regular file, or none"},
     "training/worker.py": {"os.open": "/dev/null"},
     "training/devices.py": {"open": "the kernel's own file in /proc"},
     "training/journal.py": {"open": "the kernel's own file in /proc"},
     "training/rows.py": {"os.open": "O_EXCL: a new file, never through a link"},
-    "training/script/standard_input.py": {"open": "descriptor 0"},
+    "compare/standard_input.py": {"open": "descriptor 0"},
     "training/experiments/digits.py": {"read_bytes": "gradtui's own data"},
 }  # fmt: skip
 

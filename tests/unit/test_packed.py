@@ -17,13 +17,13 @@ from hypothesis import strategies as st
 from gradtui.runs import packed
 from gradtui.runs.folder import RunFolder, create_run
 from gradtui.runs.packed import GRADIENTS, HEADER, PackedRows
-from gradtui.runs.spans import BLOCK
+from gradtui.runs.results.spans import BLOCK
+from gradtui.runs.results.times import TICKS
 from gradtui.runs.tail import Columns, CsvTail
-from gradtui.runs.times import TICKS
 from gradtui.settings import RunSettings
 from gradtui.training import packing
 from gradtui.training.packing import Packing
-from gradtui.tui.following import FollowedRun
+from gradtui.tui.run_follower import FollowedRun
 from tests.made_up import made_up_run
 
 SIDES = ("with_zero_grad", "without_zero_grad")

@@ -8,10 +8,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from gradtui.runs.destination import ExportError
+from gradtui.runs.export.destination import ExportError
+from gradtui.runs.export.svg import HUES, MARKS, export_svg, suits_log
 from gradtui.runs.folder import RunFolder, create_run
-from gradtui.runs.picture import HUES, MARKS, export_svg, suits_log
-from gradtui.runs.series import Series
+from gradtui.runs.results.series import Series
 from gradtui.runs.state import with_variant
 from gradtui.settings import RunSettings
 

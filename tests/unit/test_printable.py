@@ -14,13 +14,13 @@ import pytest
 
 import gradtui
 from gradtui.check.facts import Facts, OptimizerFacts
-from gradtui.check.lines import Place
 from gradtui.check.report import Report
+from gradtui.check.source_lines import Place
 from gradtui.cli import main
 from gradtui.printing import guarded_output, printable, unguarded_output, write_over
+from gradtui.runs.export.svg import export_svg
 from gradtui.runs.folder import RunFolder
-from gradtui.runs.picture import export_svg
-from gradtui.runs.results import read_results
+from gradtui.runs.results.reader import read_results
 from tests.hostile_text import ESCAPED, EVIL, HOSTILE, leaks
 from tests.made_up import made_up_run
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from gradtui.runs import table
 from gradtui.runs.folder import RunFolder, create_run
-from gradtui.runs.results import RunResults, VariantResults, read_results
+from gradtui.runs.results import table
+from gradtui.runs.results.reader import RunResults, VariantResults, read_results
 from gradtui.runs.state import VariantState, with_variant
 from gradtui.settings import RunSettings
 

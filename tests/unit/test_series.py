@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from gradtui.runs.series import Series, Thinned
-from gradtui.runs.spans import BLOCK
+from gradtui.runs.results.series import Series, Thinned
+from gradtui.runs.results.spans import BLOCK
 
 
 def series_of(ys: list[float]) -> Series:

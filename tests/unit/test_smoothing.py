@@ -3,9 +3,9 @@ import random
 
 import pytest
 
-from gradtui.runs import smoothing
-from gradtui.runs.series import Series
-from gradtui.runs.smoothing import Smoothed
+from gradtui.runs.results import smoothing
+from gradtui.runs.results.series import Series
+from gradtui.runs.results.smoothing import Smoothed
 
 
 def series_of(ys: list[float], first: int = 1) -> Series:

@@ -9,9 +9,9 @@ import statistics
 
 import pytest
 
-from gradtui.runs.evidence import Evidence
+from gradtui.runs.results.evidence import Evidence
+from gradtui.runs.results.times import MOST_TIMES, Clock, StepTimes, in_ticks
 from gradtui.runs.tail import Columns
-from gradtui.runs.times import MOST_TIMES, Clock, StepTimes, in_ticks
 
 
 def evidence_of(seconds: list[float], most_times: int = MOST_TIMES) -> Evidence:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from gradtui.catalog import OPTIMIZERS
-from gradtui.runs.sweep import Cell, Outcome, Sweep, grid_rows, sweep_claims
+from gradtui.runs.sweeps.grid import Cell, Outcome, Sweep, grid_rows, sweep_claims
 
 
 def sweep_of(values: dict[str, list[tuple[float, float]]], experiment: str = "digits") -> Sweep:

@@ -15,14 +15,14 @@ from typing import Any
 
 import pytest
 
-from gradtui.runs import sweep_list
 from gradtui.runs.folder import UnknownRun
 from gradtui.runs.home import HomeError
 from gradtui.runs.state import DamagedRun
-from gradtui.runs.sweep import Cell, Outcome, grid_rows
-from gradtui.runs.sweep_folder import SweepFolder, SweepReader
-from gradtui.runs.sweep_list import create_sweep, find_sweep, sweeps_directory
-from gradtui.runs.sweep_rows import SweepNotWritten
+from gradtui.runs.sweeps import sweep_list
+from gradtui.runs.sweeps.grid import Cell, Outcome, grid_rows
+from gradtui.runs.sweeps.sweep_folder import SweepFolder, SweepReader
+from gradtui.runs.sweeps.sweep_list import create_sweep, find_sweep, sweeps_directory
+from gradtui.runs.sweeps.sweep_rows import SweepNotWritten
 from gradtui.settings import RunSettings, SettingsError
 
 CELLS = [Cell("SGD", 0.1, 42), Cell("Adam", 0.1, 42), Cell("SGD", 0.1, 43), Cell("Adam", 0.1, 43)]

@@ -10,10 +10,10 @@ import pytest
 
 from gradtui.runs.folder import STEP_COLUMNS, RunFolder, create_run
 from gradtui.runs.state import with_variant
-from gradtui.runs.sweep import Cell, Outcome
-from gradtui.runs.sweep_folder import SweepFolder
-from gradtui.runs.sweep_list import create_sweep
-from gradtui.runs.sweeper import Sweeper
+from gradtui.runs.sweeps.grid import Cell, Outcome
+from gradtui.runs.sweeps.sweep_folder import SweepFolder
+from gradtui.runs.sweeps.sweep_list import create_sweep
+from gradtui.runs.sweeps.sweeper import Sweeper
 from tests.conftest import wait_until
 
 CELL, OTHER = Cell("SGD", 0.1, 42), Cell("SGD", 0.1, 43)

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from gradtui.runs import tensorboard
-from gradtui.runs.destination import ExportError
+from gradtui.runs.export import tensorboard_export as tensorboard
+from gradtui.runs.export.destination import ExportError
+from gradtui.runs.export.tensorboard_export import TensorBoardMissing, export_tensorboard
 from gradtui.runs.folder import RunFolder, create_run
 from gradtui.runs.state import DamagedRun
-from gradtui.runs.tensorboard import TensorBoardMissing, export_tensorboard
 from gradtui.settings import RunSettings
 
 HEADER = "step,epoch,loss,grad_norm,seconds,fresh_grad_norm,cosine\n"
@@ -127,7 +127,7 @@ def test_what_comes_into_being_meanwhile_is_not_replaced(
 
 
 @pytest.mark.usefixtures("installed")
-@pytest.mark.parametrize("error", [OSError(28, "full"), KeyboardInterrupt()])
+@pytest.mark.parametrize("error", [OSError(28, os.strerror(28)), KeyboardInterrupt()])
 def test_an_export_that_fails_half_way_leaves_nothing(
     folder: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
 ) -> None:
@@ -183,7 +183,7 @@ def test_an_export_imports_neither_torch_nor_tensorflow(folder: RunFolder, tmp_p
         (tmp_path / "traps" / name / "__init__.py").write_text("")
     code = (
         "import sys; from pathlib import Path; from gradtui.runs.folder import RunFolder\n"
-        "from gradtui.runs.tensorboard import export_tensorboard\n"
+        "from gradtui.runs.export.tensorboard_export import export_tensorboard\n"
         "assert 'tensorboard' not in sys.modules\n"
         "export_tensorboard(RunFolder(Path(sys.argv[1])), Path(sys.argv[2]))\n"
         "assert not {'torch', 'tensorflow'} & sys.modules.keys()"

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from gradtui.runs.wording import duration, megabytes, number, percent, step_time
+from gradtui.runs.results.wording import duration, megabytes, number, percent, step_time
 
 
 @pytest.mark.parametrize(

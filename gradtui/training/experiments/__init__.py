@@ -1,4 +1,4 @@
-"""What is trained: one small module for each experiment of the catalogue, each with an ``EXPERIMENT``."""
+"""The experiments: one small module for each in the catalogue, each with an ``EXPERIMENT``."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ class Split:
 
     @property
     def bytes(self) -> int:
-        """How much memory the samples take as they are."""
+        """Memory of the samples in bytes, as stored."""
         return sum(tensor.numel() * tensor.element_size() for tensor in (self.inputs, self.targets))
 
 
 @dataclass(frozen=True)
 class Data:
-    """What is trained on, and what the model is tested on after every epoch, if anything."""
+    """The training data, and the test data for the end of each epoch, if any."""
 
     train: Split
     test: Split | None = None
@@ -44,10 +44,10 @@ def _all_of(model: nn.Module, settings: RunSettings) -> Iterable[Tensor]:
 
 @dataclass(frozen=True)
 class Experiment:
-    """``data`` and ``model`` draw what is random in them from torch's global generator, which the loop has seeded.
+    """``data`` and ``model`` draw random numbers from torch's global generator, which the caller has seeded.
 
-    ``loss_fn(model(inputs), targets)`` is a scalar. ``optimized`` gives the tensors that the optimizer holds: all
-    parameters of the model, if nothing else is said.
+    ``loss_fn(model(inputs), targets)`` is a scalar. ``optimized`` returns the tensors that the optimizer holds: by
+    default, all parameters of the model.
     """
 
     data: Callable[[RunSettings], Data]
@@ -57,6 +57,6 @@ class Experiment:
 
 
 def load(name: str) -> Experiment:
-    """The experiment of that name in the catalogue."""
+    """Load an experiment by its name in the catalogue."""
     experiment: Experiment = importlib.import_module(f"{__name__}.{name}").EXPERIMENT
     return experiment

@@ -1,6 +1,6 @@
 """CIFAR-10 with two convolutions and two linear layers: the benchmark of an article on zero_grad().
 
-(Its printed forward() returns nothing, and its loop "without" calls zero_grad(); this is what its text means.)
+(As printed, its forward() returns nothing, and its loop "without" calls zero_grad(); this is what the text means.)
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ def _split(pixels: Pixels) -> Split:
 
 
 def synthetic(train: int = 50_000, test: int = 10_000) -> Data:
-    """A stand-in of the same shapes that can be learned: a coarse pattern for each class, under noise.
+    """A learnable stand-in of the same shapes: a coarse pattern per class, plus noise.
 
-    The same at every call, whatever the seed of the run.
+    It is the same in every call, regardless of the run's seed.
     """
     draw = torch.Generator().manual_seed(0)
     coarse = torch.rand(10, 3, 4, 4, generator=draw) * 96 + 80

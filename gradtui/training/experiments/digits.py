@@ -1,7 +1,7 @@
 """Real handwritten digits, 8x8 pixels of 0 to 16, small enough to ship and to train on a CPU in seconds.
 
 UCI Optical Recognition of Handwritten Digits (E. Alpaydin, C. Kaynak, 1998; CC BY 4.0), in the order that scikit-learn
-distributes. ``digits.bin.gz`` holds the 1,797 images, 64 bytes each, row by row, then the 1,797 labels, a byte each.
+distributes. ``digits.bin.gz`` holds the 1,797 images, 64 bytes each, row by row, then the 1,797 labels, one byte each.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from gradtui.training.experiments import Data, Experiment, Split
 
 SAMPLES = 1797
 TRAIN = 1500
-"""The first 1,500 are trained on, the last 297 tested on: other people wrote those."""
+"""The first 1,500 are for training; the last 297, written by other people, are for testing."""
 
 
 def data(settings: RunSettings) -> Data:

@@ -1,7 +1,7 @@
 """One sample, one layer: small enough to follow every step with pencil and paper.
 
-The loss is a quadratic of curvature 12: with zero_grad() a step multiplies it by (1 - 12 lr)^2; without, the residual
-is an oscillator, r[t+1] = (2 - 12 lr) r[t] - r[t-1], that nothing damps.
+The loss is a quadratic of curvature 12: with zero_grad(), a step multiplies it by (1 - 12 lr)^2; without, the residual
+is an undamped oscillator, r[t+1] = (2 - 12 lr) r[t] - r[t-1].
 """
 
 from __future__ import annotations

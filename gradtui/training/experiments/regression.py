@@ -1,4 +1,4 @@
-"""A linear model on ten random samples: the program that shows the ways of watching a loss."""
+"""A linear model on ten random samples, from the program that shows ways to watch a loss."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Three small layers whose loss is the sum of their outputs, as it is printed in an article on zero_grad().
+"""Three small layers whose loss is the sum of their outputs, as printed in an article on zero_grad().
 
 As printed, the optimizer holds w1, w2 and w3, three tensors that the network never uses: they never get a gradient, the
 network never changes, and zero_grad() clears nothing. Corrected, the optimizer holds the network's parameters.
@@ -16,7 +16,7 @@ from gradtui.training.experiments import Data, Experiment, Split
 
 
 class Sum(nn.Module):
-    """The sum of the outputs; there is nothing to compare them with."""
+    """The sum of the outputs; there are no targets to compare them with."""
 
     def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
         return outputs.sum()

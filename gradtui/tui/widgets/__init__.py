@@ -1,1 +1,1 @@
-"""The widgets of the app, one a file."""
+"""The widgets of the app, one per file."""

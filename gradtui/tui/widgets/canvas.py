@@ -1,4 +1,4 @@
-"""A chart's axes, which plotext draws, and the curves between them, dot by dot."""
+"""A chart's axes, drawn by plotext, and its curves, drawn dot by dot."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from dataclasses import dataclass
 
 import plotext
 
-from gradtui.runs.axes import UNIT_AXIS, Axis
+from gradtui.runs.results.axes import UNIT_AXIS, Axis
 
 LABEL_WIDTH = 6
-"""Labels of the y axis have so many characters, few have more."""
+"""Width of the y-axis labels in characters; few are longer."""
 DOTS_ACROSS, DOTS_UP = 2, 4
-"""Of one braille character."""
+"""Dots in one braille character."""
 BITS = ((0x40, 0x80), (0x04, 0x20), (0x02, 0x10), (0x01, 0x08))
-"""The bit of each of its dots in Unicode, from the bottom up, the left one first."""
+"""The Unicode bit of each dot in a braille character: rows from the bottom up, the left dot first."""
 BRAILLE = {0: " ", **{bits: chr(0x2800 + bits) for bits in range(1, 256)}}
 
 FAR = 8.0
-"""So many canvases away a line still has its true slope; one from farther away would have dots without end."""
+"""Points are clamped to this many canvases away, which keeps a line's slope true and its number of dots bounded."""
 
 Point = tuple[float, float]
 Dot = tuple[int, int | None]
-"""Its column and its row, from the lower left corner of the canvas; no row is a gap in the curve."""
+"""Column and row, from the lower left corner of the canvas; None as the row is a gap in the curve."""
 
 
 @dataclass(frozen=True)
 class Frame:
-    """The size in characters, axes included, and what they say: x from ``first`` to ``last``, labelled x / ``x_unit``."""
+    """Size in characters, axes included, and the range of the axes: x from ``first`` to ``last``, labelled x / ``x_unit``."""
 
     width: int
     height: int
@@ -40,9 +40,9 @@ class Frame:
 
 
 class Canvas:
-    """The space for curves in a frame: ``columns`` by ``rows`` characters.
+    """The area for curves in a frame: ``columns`` by ``rows`` characters.
 
-    ``left`` has for each row what stands left of it: a label or none, and the y axis; ``below`` are the rows under it.
+    ``left`` is the text to the left of each row (a label, if any, and the y axis), ``below`` the rows under the canvas.
     """
 
     def __init__(self, frame: Frame) -> None:
@@ -53,29 +53,29 @@ class Canvas:
         self.columns, self.rows = frame.width - start, frame.height - 2
 
     def across(self, x: float) -> float:
-        """Where x stands between 0, the left edge of the canvas, and 1, the right one."""
+        """Position of x on the canvas, from 0 (left edge) to 1 (right edge)."""
         return (x - self.frame.first) / max(self.frame.last - self.frame.first, 1e-12)
 
     def column(self, x: float) -> int:
-        """The column of characters that x stands in; of one beyond the canvas, the nearest."""
+        """The character column of x; the nearest one if x is off the canvas."""
         return min(self.columns - 1, max(0, round(self.across(x) * (self.columns - 1))))
 
     def dot(self, point: Point) -> Dot:
-        """The dot that a point has here, beyond the canvas too, but never farther than FAR."""
+        """The dot of a point, possibly off the canvas but never farther than FAR."""
         x, y = self.across(point[0]), self.frame.axis.place(point[1])
         return _dot(x, self.columns * DOTS_ACROSS), _dot(y, self.rows * DOTS_UP) if math.isfinite(y) else None
 
 
 def _dot(share: float, dots: int) -> int:
-    """Which of so many dots stands there, between 0 and 1."""
+    """Index of the dot at ``share``, where 0 is the first of ``dots`` dots and 1 the last."""
     return math.floor(0.5 + (dots - 1) * max(-FAR, min(1 + FAR, share)))
 
 
 class Curve:
-    """A growing curve on a canvas, in braille. What is done with is drawn once: a frame costs what is new."""
+    """A growing braille curve on a canvas. Settled parts are drawn once, so a frame costs only what is new."""
 
     OPEN = 2
-    """So many points at a curve's end may still move, and dots."""
+    """Number of points, and of dots, at a curve's end that may still move."""
 
     def __init__(self, canvas: Canvas) -> None:
         self._canvas = canvas
@@ -85,7 +85,7 @@ class Curve:
         self._done_cells = self._blank()
 
     def dots(self, points: Sequence[Point]) -> list[Dot]:
-        """The dots of a curve's points, in their order; neighbours that are the same dot are one. A y that is nan is a gap."""
+        """The dots of a curve's points, in order; consecutive equal dots are merged. A nan y is a gap."""
         if list(points[: len(self._placed)]) != self._placed:
             self._placed, self._placed_dots = [], []
         dots = list(self._placed_dots)
@@ -99,7 +99,7 @@ class Curve:
         return dots
 
     def drawn(self, dots: Sequence[Dot]) -> list[str]:
-        """The rows of the canvas, from the top, with the curve through these dots."""
+        """The rows of the canvas, top first, with the curve through these dots."""
         if list(dots[: len(self._done)]) != self._done:
             self._done, self._done_cells = [], self._blank()
         settled = max(len(self._done), len(dots) - self.OPEN)
@@ -110,7 +110,7 @@ class Curve:
         return [row.decode("latin-1").translate(BRAILLE) for row in cells]
 
     def _blank(self) -> list[bytearray]:
-        """A byte for each character, from the top; each bit is a dot."""
+        """One byte per character, top row first; each bit is a dot."""
         return [bytearray(self._canvas.columns) for _ in range(self._canvas.rows)]
 
     def _add(self, cells: Sequence[bytearray], dots: Sequence[Dot]) -> None:
@@ -122,7 +122,7 @@ class Curve:
 
 
 def _line(dots: Sequence[Dot]) -> Iterator[tuple[int, int]]:
-    """All dots on the straight lines from each dot to the next, each a column or a row further; gaps stay gaps."""
+    """All dots on the straight lines from each dot to the next, one per column or row; gaps stay gaps."""
     for at, (x, y) in enumerate(dots):
         if y is None:
             continue
@@ -135,14 +135,14 @@ def _line(dots: Sequence[Dot]) -> Iterator[tuple[int, int]]:
 
 
 def both(below: str, above: str) -> str:
-    """Two characters of curves in one: the dots of both."""
+    """Merge two characters of curves: the result has the dots of both."""
     return chr(ord(below) | ord(above)) if " " not in (below, above) else below if above == " " else above
 
 
 def _axes(frame: Frame) -> list[str]:
-    """A frame without a curve, as ``height`` strings of ``width`` characters."""
+    """Draw a frame without a curve, as ``height`` strings of ``width`` characters."""
     figure = plotext._figure._figure_class()  # noqa: SLF001 (the module itself has only one, shared figure)
-    figure._limit_size(False, False)  # noqa: SLF001 (otherwise to what the terminal was when plotext looked)
+    figure._limit_size(False, False)  # noqa: SLF001 (plotext would limit it to the terminal size it measured)
     figure.theme("clear")
     figure.xaxes(True, False)
     figure.yaxes(True, False)
@@ -159,7 +159,7 @@ def _axes(frame: Frame) -> list[str]:
 
 
 def _x_ticks(frame: Frame, most: int) -> list[tuple[float, str]]:
-    """Where labels stand on the x axis, first and last included, and what they say; the last names the unit."""
+    """Positions and labels of the x ticks, first and last included; the last label names the unit."""
     steps = max(1, most - 1)
     first, last, unit = frame.first, frame.last, frame.x_unit
     whole = frame.x_name != "seconds"

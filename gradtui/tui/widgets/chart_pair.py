@@ -1,4 +1,4 @@
-"""Both charts side by side, on the same axes, seen through the same instruments."""
+"""Both charts side by side, with shared axes and instruments."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from typing import overload
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 
-from gradtui.runs.axes import UNIT_AXIS, Axis, linear_axis, log_axis, round_up
-from gradtui.runs.picture import MARKS
-from gradtui.runs.series import Places, Series, Steps, Thinned
+from gradtui.runs.export.svg import MARKS
+from gradtui.runs.results.axes import UNIT_AXIS, Axis, linear_axis, log_axis, round_up
+from gradtui.runs.results.series import Places, Series, Steps, Thinned
 from gradtui.settings import RunSettings
-from gradtui.tui.following import Curves, FollowedRun
 from gradtui.tui.instruments import QUANTITIES, Instruments
+from gradtui.tui.run_follower import Curves, FollowedRun
 from gradtui.tui.widgets.loss_chart import LossChart, Picture
 
 SIDES = ("left", "right")
 
 SMOOTHING_SECONDS = 0.5
-"""A long curve is drawn as often while it is being smoothed."""
+"""A long curve is redrawn at this interval while it is being smoothed."""
 
 
 class ChartPair(Horizontal):
@@ -34,7 +34,7 @@ class ChartPair(Horizontal):
         self._axis: Axis | None = None
         self._end = 0.0
         self.smoothing = False
-        """Whether there was more to smooth than was drawn: then it is worth drawing again."""
+        """Whether the curves were not fully smoothed when last drawn, so that drawing again pays off."""
         self._drawing: object = None
         self._views: dict[tuple[object, int, float, float, int], Thinned] = {}
 
@@ -43,7 +43,7 @@ class ChartPair(Horizontal):
             yield LossChart(title="", id=side)
 
     def use(self, instruments: Instruments) -> None:
-        """Look through other instruments from the next drawing on."""
+        """Use other instruments from the next drawing on."""
         if (instruments.quantity, instruments.log, instruments.zoom, instruments.x_axis) != (
             self.instruments.quantity,
             self.instruments.log,
@@ -56,15 +56,15 @@ class ChartPair(Horizontal):
         self.instruments = instruments
 
     def clear(self) -> None:
-        """Another run comes: its axes are its own."""
+        """Reset the axes and views for another run."""
         self._axis, self._end = None, 0.0
         self._views.clear()
         old = self.instruments
-        quantity = old.quantity if old.quantity in QUANTITIES else QUANTITIES[0]  # another script logs other things
+        quantity = old.quantity if old.quantity in QUANTITIES else QUANTITIES[0]  # another script logs other quantities
         self.instruments = Instruments(quantity=quantity, log=old.log, x_axis=old.x_axis)
 
     def announce(self, settings: RunSettings | None) -> None:
-        """Before there is a run: what will be drawn where, and which key starts it."""
+        """Say, before there is a run, what each chart will show and which key starts it."""
         self._drawing = None
         titles, shorts = (settings.titles, settings.shorts) if settings else (("left side", "right side"), ("", ""))
         for chart, mark, title, short in zip(self._charts, MARKS, titles, shorts, strict=True):
@@ -76,10 +76,11 @@ class ChartPair(Horizontal):
         return [self.query_one(f"#{side}", LossChart) for side in SIDES]
 
     def draw(self, run: FollowedRun, among: Sequence[FollowedRun] = ()) -> Iterator[None]:
-        """Show a run as it stands, on axes that have room for all runs ``among`` which it is shown.
+        """Draw a run's current state, on axes that fit all runs in ``among`` (by default, this one).
 
-        A part of the work at a time; nothing is seen before both sides are drawn, nor if another drawing begins
-        meanwhile. If the curves are not smoothed to their ends by then, some more of that is done: see ``smoothing``.
+        Yields between parts of the work. Both sides appear together, or not at all if another drawing starts
+        meanwhile. If the curves are not fully smoothed by then, smooths for up to SMOOTHING_SECONDS more: see
+        ``smoothing``.
         """
         this = self._drawing = object()
         among = among or (run,)
@@ -108,7 +109,7 @@ class ChartPair(Horizontal):
                 return
 
     def _smooth(self, run: FollowedRun) -> bool:
-        """Smooth some more of the run's curves; whether there is more to do."""
+        """Smooth the next part of the run's curves; return whether any remains."""
         look = self.instruments
         if not look.smoothing:
             return False
@@ -120,7 +121,7 @@ class ChartPair(Horizontal):
     def _picture(
         self, run: FollowedRun, among: Sequence[FollowedRun], side: int, columns: int, axis: Axis, steps: tuple[int, int]
     ) -> Picture:
-        """What one side's chart shows; ``steps`` are the first and the last."""
+        """Build the picture of one side's chart; ``steps`` are the first and last step shown."""
         look, name = self.instruments, run.settings.variants[side]
         curves, state = run.curves[name], run.state.variants[name]
         series = curves.series[look.quantity]
@@ -145,13 +146,13 @@ class ChartPair(Horizontal):
         )
 
     def _x(self, curves: Curves, step: float | None) -> float | None:
-        """A step's place on the x axis."""
+        """A step's x coordinate."""
         return step if step is None or self.instruments.x_axis != "seconds" else curves.seconds_at(step)
 
     def _x_range(
         self, runs: Sequence[FollowedRun], settings: RunSettings, side: int, first_step: int, last_step: int
     ) -> tuple[float, float, float]:
-        """The first and the last x, and how much x one unit of the labels is. Axes stay put: they grow in round steps."""
+        """The first x, the last x, and the x per label unit. The end grows in round steps, so that the axis rarely moves."""
         if self.instruments.x_axis == "seconds":
             end = max(curves.seconds_at(1e18) for run in runs for curves in run.curves.values())
             if end > self._end:
@@ -164,7 +165,7 @@ class ChartPair(Horizontal):
         self, key: object, curves: Curves, series: Series, first: float, last: float, columns: int
     ) -> list[tuple[float, float]]:
         in_seconds = self.instruments.x_axis == "seconds"
-        if in_seconds and not curves.seconds:  # after a glance they are not known
+        if in_seconds and not curves.seconds:  # unknown after a glance
             return []
         xs = _InSeconds(series.xs, curves) if in_seconds else series.xs
         return self._view(key, xs, series, first, last, columns).points()
@@ -173,8 +174,8 @@ class ChartPair(Horizontal):
         return self._view(("axis", id(series)), series.xs, series, first, last, AXIS_COLUMNS).points()
 
     def _view(self, key: object, xs: Places, series: Series, first: float, last: float, columns: int) -> Thinned:
-        """The one view of a curve: an older one, of another range or width, is of no use any more."""
-        whole = (key, id(series), first, last, columns)  # of a run that was read elsewhere the whole curve is another
+        """The view of a curve; drops any older view, of another range or width."""
+        whole = (key, id(series), first, last, columns)  # a side read by another process is a new series
         if whole not in self._views:
             self._views = {old: view for old, view in self._views.items() if old[0] != key}
             self._views[whole] = Thinned(xs, series, first, last, columns)
@@ -198,11 +199,11 @@ class ChartPair(Horizontal):
 
 
 AXIS_COLUMNS = 100
-"""The part of a curve that is zoomed in on is looked through for its extremes in so many columns, each only once."""
+"""Columns in which the zoomed part of a curve is searched for its extremes; each full column is searched once."""
 
 
 def _extent(series: Series) -> tuple[float, float, float]:
-    """The lowest value, the lowest positive one, the highest; of finite ones."""
+    """The lowest, lowest positive and highest of the finite values."""
     return series.low, series.low_positive, series.high
 
 
@@ -212,7 +213,7 @@ def _extent_of(points: Sequence[tuple[float, float]]) -> tuple[float, float, flo
 
 
 class _InSeconds:
-    """Steps as the training time at which they ended; read like an array."""
+    """Steps as the training time at their end, in seconds; reads like an array."""
 
     def __init__(self, steps: Steps, curves: Curves) -> None:
         self._steps = steps

@@ -1,4 +1,4 @@
-"""The code that both sides run, as it is: the clearing lines are marked."""
+"""The code that both sides run, verbatim, with the clearing lines marked."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from pathlib import Path
 
 from gradtui.policies import POLICIES
 from gradtui.printing import printable
-from gradtui.runs.regular import first_bytes
+from gradtui.runs.safe_open import first_bytes
 from gradtui.settings import RunSettings
-from gradtui.tui.widgets.lines import Line
+from gradtui.tui.widgets.styled_lines import Line
 
 ABOUT_SCRIPTS = (
-    "Your script, as it stands.",
+    "Your script, unchanged.",
     "WITH: what a step has applied is cleared before a backward() adds to it, where the script does not clear it itself.",
     "WITHOUT: zero_grad() of its optimizers and modules does nothing.",
 )
@@ -21,7 +21,7 @@ TAB = 4
 
 
 def code_lines(settings: RunSettings | None, width: int) -> list[Line]:
-    """The training step of each side, side by side where there is room; or the user's script, whole."""
+    """The training step of each side, next to each other if there is room; or the user's whole script."""
     if settings is None:
         return []
     if settings.script is not None:

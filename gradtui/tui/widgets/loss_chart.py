@@ -1,4 +1,4 @@
-"""One side's chart: a curve in braille between its axes, sent cell by cell."""
+"""One side's chart: a braille curve and its axes, sent cell by cell."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from textual import events
 
-from gradtui.runs.axes import UNIT_AXIS, Axis
-from gradtui.runs.wording import number
+from gradtui.runs.results.axes import UNIT_AXIS, Axis
+from gradtui.runs.results.wording import number
 from gradtui.tui.widgets.canvas import DOTS_ACROSS, LABEL_WIDTH, Canvas, Curve, Frame, both
-from gradtui.tui.widgets.lines import Line, Lines
+from gradtui.tui.widgets.styled_lines import Line, Lines
 
 LEAST_WIDTH, LEAST_HEIGHT = 16, 4
 """A smaller chart is not drawn."""
@@ -20,10 +20,10 @@ LEAST_WIDTH, LEAST_HEIGHT = 16, 4
 class Picture:
     """What a chart shows. Both sides have the same axes.
 
-    ``points`` are (x, y), y nan for a gap; ``smooth`` a second curve drawn over them, which then are dimmed. ``first``
-    to ``last`` is the range of x; ticks are labelled x / ``x_unit``, and ``x_name`` says what that is. ``quantity`` says
-    what y is. ``mark`` is the x from which y is not finite, ``mark_step`` its step. ``cursor`` is the x of the cursor,
-    with its step and the value there. ``failure`` lines stand in the place of the curve.
+    ``points`` are (x, y), with a nan y for a gap; ``smooth`` is a second curve drawn over them, which dims them. x ranges
+    from ``first`` to ``last``; ticks are labelled x / ``x_unit``, and ``x_name`` names that unit. ``quantity`` names y.
+    ``mark`` is the x from which y is not finite, ``mark_step`` its step. ``cursor`` is the x of the cursor,
+    ``cursor_step`` its step, ``at_cursor`` the value there. ``failure`` lines replace the curve.
     """
 
     quantity: str
@@ -66,23 +66,23 @@ class LossChart(Lines):
         self._canvas: Canvas | None = None
         self._raw: Curve
         self._smooth: Curve
-        self._seen: object = None  # what of a picture was drawn
+        self._seen: object = None  # the parts of the picture that were last drawn
         self._drawn: list[Line] = []
 
     def say(self, *words: str) -> None:
-        """Words in the place of a curve: what will be drawn here, and how to begin."""
+        """Show words instead of a curve: what will be drawn here, and how to start."""
         self._picture, self._words = None, words
         self.show(self._all_lines())
 
     def prepare(self, picture: Picture) -> Callable[[], None]:
-        """Draw a picture, which takes a few milliseconds unless it looks as the last one does; call the result to show it."""
+        """Render off-screen, in a few milliseconds unless nothing changed; return a callback that displays the result."""
         self._picture = picture
         lines = self._all_lines()
         return lambda: self.show(lines)
 
     @property
     def columns(self) -> int:
-        """How many columns of dots the curve may have: more points than two in each cannot be told apart."""
+        """Columns of dots available to the curve; more than two points in one cannot be told apart."""
         return max(8, (self.size.width - LABEL_WIDTH - 1) * DOTS_ACROSS)
 
     def on_resize(self, event: events.Resize) -> None:
@@ -99,7 +99,7 @@ class LossChart(Lines):
         return [_head(self._picture, width), *self._curve(self._picture, width, height - 1)]
 
     def _curve(self, picture: Picture, width: int, height: int) -> list[Line]:
-        """The curves in their frame; drawn anew only where a dot of them has changed."""
+        """The curves in their frame; redrawn only if a dot has changed."""
         frame = Frame(width, height, picture.first, picture.last, picture.x_name, picture.x_unit, picture.axis)
         if self._canvas is None or self._canvas.frame != frame:
             self._canvas = Canvas(frame)
@@ -132,13 +132,13 @@ def _head(picture: Picture, width: int) -> Line:
 
 
 def _in_frame(canvas: Canvas, rows: Sequence[Line]) -> list[Line]:
-    """The rows of a canvas with its axes around them."""
+    """Surround the rows of a canvas with its axes."""
     framed: list[Line] = [[(left, "frame"), *row] for left, row in zip(canvas.left, rows, strict=True)]
     return [*framed, *([(row, "frame")] for row in canvas.below)]
 
 
 def _laid_over(below: str, above: str) -> Line:
-    """Two curves in one row: where the upper one has dots they are bright, with the lower one's dots beside them."""
+    """Merge two curves in one row: cells with dots of the upper curve are bright and keep the lower curve's dots."""
     line: list[tuple[str, str]] = []
     for under, over in zip(below, above, strict=True):
         role = "curve" if over != " " else "dimmed"
@@ -151,7 +151,7 @@ def _laid_over(below: str, above: str) -> Line:
 
 
 def _replaced(line: Line, column: int, character: str, role: str, *, only_blank: bool) -> Line:
-    """A line with one character changed."""
+    """Return the line with one character replaced."""
     result: list[tuple[str, str]] = []
     at = 0
     for text, text_role in line:
@@ -169,7 +169,7 @@ def _with_cursor(row: Line, column: int) -> Line:
 
 
 def _marked(row: Line, column: int) -> Line:
-    """The lowest row of the canvas with a cross where the values stop being finite."""
+    """Put a cross into the canvas's bottom row where the values stop being finite."""
     return _replaced(row, column, "×", "failure", only_blank=False)
 
 

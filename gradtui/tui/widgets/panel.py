@@ -1,4 +1,4 @@
-"""The panel below the charts: the results, the claims, the code of both sides, or what they printed."""
+"""The panel below the charts: the results, the claims, the code of both sides, or their logs."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import textwrap
 import time
 from collections.abc import Sequence
 
-from gradtui.runs import table
-from gradtui.runs.claims import HOLDS, UNKNOWN, Claim
 from gradtui.runs.folder import RunFolder
 from gradtui.runs.history import Offer
-from gradtui.runs.results import RunResults
+from gradtui.runs.results import table
+from gradtui.runs.results.claims import HOLDS, UNKNOWN, Claim
+from gradtui.runs.results.reader import RunResults
 from gradtui.settings import RunSettings
-from gradtui.tui.following import FollowedRun
+from gradtui.tui.run_follower import FollowedRun
 from gradtui.tui.widgets.code_lines import code_lines
-from gradtui.tui.widgets.lines import Line, Lines
+from gradtui.tui.widgets.styled_lines import Line, Lines
 
 VIEWS = ("Results", "Claims", "Code", "Log")
 
 LABEL, VALUE, VALUE_NARROW = 17, 18, 13
-"""Fixed widths, so that a new number moves nothing."""
+"""Fixed column widths, so that a new number shifts nothing."""
 NARROW = 70
 LOG_LINES = 50
 DRAW_SECONDS = 1.0
@@ -27,9 +27,9 @@ WHEEL_LINES = 3
 
 
 class Panel(Lines):
-    """One of the views of a run; a key goes to the next.
+    """Shows one view of a run; a key switches to the next.
 
-    It scrolls by itself: Textual would lay the whole screen out anew each time that a view is longer or shorter.
+    It does its own scrolling: Textual would lay out the whole screen again whenever a view grows or shrinks.
     """
 
     PREFIX = "panel"
@@ -58,14 +58,14 @@ class Panel(Lines):
         self.border_title = self.view
 
     def next_view(self) -> None:
-        """The next of the views."""
+        """Switch to the next view."""
         self.view = VIEWS[(VIEWS.index(self.view) + 1) % len(VIEWS)]
         self.border_title = self.view
         self._top = 0
         self._drawn = 0.0
 
     def scroll_pages(self, pages: int) -> None:
-        """Go on to what does not fit, or back."""
+        """Scroll down by this many pages, or up if negative."""
         self._scroll(pages * max(1, self.size.height - 1))
 
     def on_mouse_scroll_down(self) -> None:
@@ -82,7 +82,7 @@ class Panel(Lines):
         self._show(self.text)
 
     def _show(self, text: Sequence[Line]) -> None:
-        """These lines, from where it was scrolled to; below the panel stands how many more there are."""
+        """Show these lines from the scroll position; the subtitle says how many more there are."""
         height = self.size.height
         self.text, self._top = text, max(0, min(self._top, len(text) - height))
         below = len(text) - height - self._top
@@ -93,7 +93,7 @@ class Panel(Lines):
         self.show([*shown, *[()] * (height - len(shown))])
 
     def announce(self, settings: RunSettings | None, offer: Offer | None) -> None:
-        """Before there is a run: the code of the next one, and what run could be opened."""
+        """Show, before there is a run, the code of the next one or which run can be opened."""
         lines: list[Line] = [[(f" The {self.view.lower()} of the run will stand here.", "note")]]
         if self.view == "Code":
             lines = code_lines(settings, self._width)
@@ -102,7 +102,7 @@ class Panel(Lines):
         self._show(lines)
 
     def draw(self, run: FollowedRun) -> None:
-        """Show a run as it stands; while it trains, not more often than its numbers can be read."""
+        """Draw a run's current state; while it trains, no more often than its numbers can be read."""
         now = time.monotonic()
         if run.state.status == "running" and now - self._drawn < DRAW_SECONDS:
             return
@@ -148,7 +148,7 @@ def _line(row: table.Row, space: int) -> Line:
 
 
 def claim_lines(results: RunResults, width: int) -> list[Line]:
-    """The claims with their verdicts; before the end of the run, what they wait for."""
+    """The claims with their verdicts; before the run ends, a note that they are not judged yet."""
     if not results.claims:
         return [[(" The articles' claims are judged when the run has ended.", "note")]]
     lines: list[Line] = []
@@ -165,7 +165,7 @@ def _claim(claim: Claim, width: int) -> list[Line]:
 
 
 def log_lines(results: RunResults, folder: RunFolder, width: int) -> list[Line]:
-    """What both sides printed last; long lines go on in the next."""
+    """The last lines that both sides printed, long ones wrapped."""
     lines: list[Line] = []
     for role, name, title in zip(("left", "right"), results.variants, results.state.settings.titles, strict=True):
         printed = folder.last_log_lines(name, LOG_LINES)

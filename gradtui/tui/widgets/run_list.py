@@ -1,4 +1,4 @@
-"""The list of saved runs: a line is made when it is seen, so that a thousand runs take no longer than a screenful."""
+"""The list of saved runs. Only visible lines are built, so that a thousand runs take no longer than a screenful."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from textual.strip import Strip
 
 from gradtui.printing import printable
 from gradtui.runs.history import Summary
-from gradtui.runs.wording import number
+from gradtui.runs.results.wording import number
 
 MARK, RUN, STATUS, LOSS = 1, 28, 9, 10
-"""The widths of the columns; what is left is for the settings."""
+"""Column widths; the settings get the rest of the line."""
 HEAD = ("", "run", "status", "left loss", "right loss", "settings")
 
 
 class RunList(ScrollView):
-    """Runs, each on a line, one of them under the cursor."""
+    """Runs, one per line, with a cursor on one of them."""
 
     can_focus = False
     COMPONENT_CLASSES = {"run-list--head", "run-list--cursor", "run-list--bad"}
@@ -41,7 +41,7 @@ class RunList(ScrollView):
         self._cursor = 0
 
     def show(self, runs: Sequence[Summary], marked: str | None = None) -> None:
-        """These runs in place of those shown, the cursor on the same one; the one with the id ``marked`` has a mark."""
+        """Replace the runs shown and keep the cursor on the same run; the run with the id ``marked`` gets a mark."""
         before, cursor, chosen = self.runs, self._cursor, self.chosen
         self.runs = runs
         if chosen is not None and [run.folder for run in runs[cursor : cursor + 1]] != [chosen.folder]:
@@ -63,7 +63,7 @@ class RunList(ScrollView):
         return self.runs[self._cursor] if self.runs else None
 
     def choose(self, place: int) -> None:
-        """Put the cursor on a run, or on the nearest one; it is in sight then."""
+        """Move the cursor to a run, or the nearest one, and scroll it into view."""
         before, self._cursor = self._cursor, max(0, min(place, len(self.runs) - 1))
         first = min(self._cursor, max(self.scroll_offset.y, self._cursor - self.page + 1))
         self.scroll_to(y=first, animate=False, immediate=True)
@@ -74,12 +74,12 @@ class RunList(ScrollView):
         self.refresh(Region(0, place - self.scroll_offset.y + 1, self.size.width, 1))
 
     def move(self, lines: int) -> None:
-        """Move the cursor down, or up."""
+        """Move the cursor down by this many lines, or up if negative."""
         self.choose(self._cursor + lines)
 
     @property
     def page(self) -> int:
-        """How many runs are in sight; the head stays above them."""
+        """Number of runs in view, below the fixed heading."""
         return max(1, self.size.height - 1)
 
     def on_resize(self) -> None:
@@ -108,7 +108,7 @@ class RunList(ScrollView):
         return Strip(segments).crop_extend(left, left + width, style)
 
     def _line(self, summary: Summary) -> tuple[str, str, str]:
-        """What stands in a run's line before the status, the status, and what stands after it."""
+        """A run's line in three parts: before the status, the status, and after it."""
         losses = [number(loss) if summary.state else "" for loss in summary.losses]
         mark = "A" if summary.folder.id == self._marked else ""
         line = _columns((mark, summary.folder.label, summary.status, *losses, printable(summary.words)))

@@ -1,4 +1,4 @@
-"""The setup form, made from the declarations of the settings."""
+"""The setup form, built from the settings' declarations."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Control = Input | Select[str] | SwitchWidget
 
 
 class SettingRow(Vertical):
-    """One setting: its label, its control, and its error. It has a value before it is mounted too."""
+    """One setting: label, control and error. It has a value even before it is mounted."""
 
     def __init__(self, setting: Setting, value: object) -> None:
         super().__init__(id=f"row-{setting.name}", classes="setting")
@@ -45,24 +45,24 @@ class SettingRow(Vertical):
 
     @property
     def value(self) -> object:
-        """What the control holds, as typed."""
+        """The control's value, as typed."""
         value = self._control.value if self._control is not None and self._control.is_mounted else self._known
         return None if value is Select.NULL else value
 
     def was_edited(self) -> bool:
-        """Whether the value is another than when last asked. A control also tells of the value that it was made with."""
+        """Whether the value changed since the last call. Controls also post Changed for their initial value."""
         before, self._known = self._known, self.value
         return bool(before != self._known)
 
     def put(self, value: object) -> None:
-        """Show a value without taking it for the user's own."""
+        """Show a value without counting it as an edit by the user."""
         self._known = _shown(self.setting, value)
         if self._control is not None:
             with self.prevent(Input.Changed, Select.Changed, SwitchWidget.Changed):
                 self._control.value = self._known
 
     def say_problem(self, problem: str) -> None:
-        """Show an error under the field, or none."""
+        """Show an error below the field; an empty string clears it."""
         if problem == self._problem.content:
             return
         self._problem.update(printable(problem))
@@ -73,7 +73,7 @@ class SettingRow(Vertical):
                 self.mount(self._problem)
 
     def offer(self, options: Mapping[str, str]) -> None:
-        """Give a select other options: value to what is shown."""
+        """Replace a select's options; ``options`` maps values to labels."""
         assert isinstance(self._control, Select)
         chosen = self.value
         with self.prevent(Select.Changed):
@@ -81,7 +81,7 @@ class SettingRow(Vertical):
             self._control.value = str(chosen) if chosen in options else next(iter(options))
 
     def focus_control(self) -> None:
-        """Focus the control at once, so that the next key is text; a row that is not there yet, when it is."""
+        """Focus the control at once, so that the next key is text; if it is not mounted yet, as soon as it is."""
         if self._control is not None and self._control.is_attached:
             self.screen.set_focus(self._control)
         else:
@@ -89,16 +89,16 @@ class SettingRow(Vertical):
 
 
 class SetupForm(VerticalScroll):
-    """All settings of a run. Posts :class:`Changed` whenever what it holds changes.
+    """All settings of a run. Posts :class:`Changed` whenever they change.
 
-    A row is mounted when it is first seen: most never are, and mounting them all would double the time to the first paint.
+    Rows are mounted when first shown: most never are, and mounting all of them would double the time to first paint.
     """
 
     can_focus = False
 
     @dataclass
     class Changed(Message):
-        """The form holds ``settings``, or None where some field has an error."""
+        """The form's ``settings``, or None if a field has an error."""
 
         settings: RunSettings | None
 
@@ -122,7 +122,7 @@ class SetupForm(VerticalScroll):
     def on_mount(self) -> None:
         self.check()
 
-    # What the user does
+    # User input
 
     @on(Input.Changed)
     @on(Select.Changed)
@@ -146,22 +146,22 @@ class SetupForm(VerticalScroll):
         hint = f"{row.setting.help}\ntakes {row.setting.kind.allowed()}" if row else ""
         self.query_one("#hint", Static).update(hint)
 
-    # What the app does
+    # Called by the app
 
     def know_devices(self, devices: Mapping[str, str]) -> None:
-        """The devices of this box were found, ``auto``'s first."""
+        """Offer the devices found on this machine; the first is what ``auto`` picks."""
         self._devices = devices
         names = {name: f"{name}  {title}" for name, title in devices.items()}
         self._rows["device"].offer({"auto": f"auto  ({next(iter(devices))})", **names})
         self.check()
 
     def cannot_know_devices(self, problem: str) -> None:
-        """The search for devices failed: without torch nothing can be trained."""
+        """Report that the device search failed: without torch nothing can be trained."""
         self._device_problem = problem
         self.check()
 
     def load(self, settings: RunSettings) -> None:
-        """Show the settings of a run, to run it again or to change it."""
+        """Load a run's settings, to repeat or change it."""
         values = settings.as_dict()
         for name, value in values.items():
             self._rows[name].put(value)
@@ -169,7 +169,7 @@ class SetupForm(VerticalScroll):
         self.check()
 
     def focus_first(self) -> None:
-        """Go to the first field with an error, else to the first field."""
+        """Focus the first field with an error, else the first field."""
         name = next((name for name in SETTINGS if name in self.errors), "experiment")
         if SETTINGS[name].more:
             self._more.collapsed = False
@@ -177,7 +177,7 @@ class SetupForm(VerticalScroll):
         self._rows[name].focus_control()
 
     def check(self) -> None:
-        """Check every field that applies, show errors, and tell."""
+        """Validate every field that applies, show errors, and post Changed."""
         choices = self._choices()
         given = {}
         for name, row in self._rows.items():
@@ -198,11 +198,11 @@ class SetupForm(VerticalScroll):
 
     @property
     def devices(self) -> Mapping[str, str] | None:
-        """The devices of this box, where they are known by now."""
+        """The devices of this machine; None until they are known."""
         return self._devices
 
     def show_errors(self, errors: Mapping[str, str]) -> None:
-        """Show what is wrong with settings that each for itself are right; it goes when something is edited."""
+        """Show errors in settings that are each valid by themselves, until the next edit."""
         for name, row in self._rows.items():
             row.say_problem(errors.get(name, ""))
         self._rows[next(iter(errors))].focus_control()
@@ -216,14 +216,14 @@ class SetupForm(VerticalScroll):
         return {name: self._rows[name].value for name in DECIDING}
 
     def _put_defaults(self) -> None:
-        """Fields that the user has not touched follow the experiment and the optimizer."""
+        """Set fields the user has not touched to the defaults of the chosen experiment and optimizer."""
         choices = self._choices()
         for name, row in self._rows.items():
             if not row.touched and row.setting.applies(choices):
                 row.put(default_of(name, choices))
 
     def _mount_rows(self) -> None:
-        """Mount the rows that are seen from now on, each in its place."""
+        """Mount the rows that are now visible, each in its place."""
         self._mount_in_order(self, [row for row in self._rows.values() if not row.setting.more], self._more)
         if not self._more.collapsed:
             contents = self._more.query_one(Collapsible.Contents)
@@ -240,12 +240,12 @@ class SetupForm(VerticalScroll):
 
 
 def as_typed(value: object) -> str:
-    """A value as a person would type it."""
+    """Format a value as a person would type it."""
     return f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)
 
 
 def _shown(setting: Setting, value: object) -> Any:
-    """A value as the control of its setting holds it; a select's first option where it does not apply yet."""
+    """Convert a value to what its control holds; for a select that lacks it, the first option."""
     if isinstance(setting.kind, Choice | Device):
         options = _options(setting)
         return str(value) if value in options else options[0]

@@ -1,19 +1,19 @@
-"""The top line: what is run, in which status, how far, how fast, how long still."""
+"""The top line: the run, its status, progress, speed and time left."""
 
 from __future__ import annotations
 
 import time
 
+from gradtui.runs.results.wording import count, duration, number
 from gradtui.runs.state import DELETED
-from gradtui.runs.wording import count, duration, number
-from gradtui.tui.following import FollowedRun
-from gradtui.tui.widgets.lines import Line, Lines
+from gradtui.tui.run_follower import FollowedRun
+from gradtui.tui.widgets.styled_lines import Line, Lines
 
 DRAW_SECONDS = 1.0
 
 
 class StatusLine(Lines):
-    """One line; its left part says which run, its right part how it stands."""
+    """One line: which run on the left, its status and progress on the right."""
 
     PREFIX = "status-line"
     COMPONENT_CLASSES = {"status-line--name", "status-line--status", "status-line--bad", "status-line--dim"}
@@ -32,9 +32,9 @@ class StatusLine(Lines):
         self._drawn = (0.0, "", "")
 
     def draw(self, summary: str, status: str, progress: str = "") -> None:
-        """Show the summary of the settings at the left, the status and the progress at the right.
+        """Show the summary of the settings on the left, the status and the progress on the right.
 
-        While the status is ``running`` the progress changes once a second: every change is sent over the link.
+        While the status is ``running``, the progress changes once a second, as every change is sent over the link.
         """
         now = time.monotonic()
         if status == "running" and self._drawn[1:] == (summary, status) and now - self._drawn[0] < DRAW_SECONDS:
@@ -55,7 +55,7 @@ class StatusLine(Lines):
 
 
 def progress(run: FollowedRun, *, wide: bool) -> str:
-    """How far a run is: ``epoch 12/20``, and with room its steps per second and the time that is left."""
+    """A run's progress: ``epoch 12/20``, its steps per second and, if ``wide``, the time left."""
     settings, state = run.settings, run.state
     if state.note and (state.live or state.status == "lost"):
         return state.note
@@ -65,7 +65,7 @@ def progress(run: FollowedRun, *, wide: bool) -> str:
     if settings.script is None:
         epoch = min((steps // (settings.steps_per_epoch(side) or 1) for side, steps in sides), default=0)
         parts = [f"epoch {count(epoch)}/{count(settings.epochs)}"]
-    else:  # a script alone knows its epochs
+    else:  # only the script knows its epochs
         step = min((steps for _, steps in sides), default=0)
         parts = [f"step {count(step)}/{count(settings.steps)}" if settings.steps else f"step {count(step)}"]
     left = sum((settings.planned_steps(side) or steps) - steps for side, steps in sides)

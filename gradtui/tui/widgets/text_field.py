@@ -1,4 +1,4 @@
-"""A text field that keeps the order of the keys."""
+"""A text field that handles keys in the order they were typed."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from textual.widgets import Input
 
 
 class TextField(Input):
-    """Textual's Input, except that its editing keys act at once, as letters do.
+    """Textual's Input, except that editing keys act at once, as letters do.
 
-    Textual lets a key that is a binding (backspace, ctrl+k) rise to the app before it acts, while a letter acts in the
-    field. Keys that arrive together, as they do when a slow link catches up, would change their order.
+    In Textual, a key with a binding (backspace, ctrl+k) bubbles up to the app before it acts, while a letter acts in the
+    field. Keys that arrive together, as they do when a slow link catches up, would be reordered.
     """
 
     async def _on_key(self, event: events.Key) -> None:

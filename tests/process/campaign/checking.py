@@ -6,7 +6,7 @@ import csv
 from dataclasses import dataclass
 from pathlib import Path
 
-from gradtui.runs.export import export_csv
+from gradtui.runs.export.csv_export import export_csv
 from gradtui.runs.folder import RunFolder
 from gradtui.runs.state import RunState
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from tests.conftest import processes_of
 
 KINDS = {
-    "gradtui.runs.supervisor": "supervisor",
-    "gradtui.runs.sweeper": "sweeper",
+    "gradtui.runs.processes.supervisor": "supervisor",
+    "gradtui.runs.sweeps.sweeper": "sweeper",
     "gradtui.training.worker": "worker",
-    "gradtui.training.script.worker": "worker",
+    "gradtui.compare.script_worker": "worker",
     "gradtui.training.devices": "device search",
     "gradtui.tui.read_side": "side reader",
     "tests.process.campaign.reader": "reader",

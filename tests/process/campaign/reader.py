@@ -13,8 +13,8 @@ from array import array
 from pathlib import Path
 
 from gradtui.runs.folder import RunFolder
-from gradtui.runs.results import RunReader
-from gradtui.tui.following import FollowedRun
+from gradtui.runs.results.reader import RunReader
+from gradtui.tui.run_follower import FollowedRun
 
 POLL_SECONDS = 0.05
 

@@ -1,0 +1,84 @@
+"""Finds the running line of the user's code, skipping the frames of python, torch and gradtui itself."""
+
+from __future__ import annotations
+
+import linecache
+import os
+import stat
+import sys
+import sysconfig
+from contextlib import suppress
+from types import CodeType, FrameType
+from typing import NamedTuple
+
+frame_here = sys._getframe  # noqa: SLF001 (its public twin, inspect.currentframe, costs three times as much)
+"""The caller's frame, or the one N levels further out."""
+
+_YOURS, _LIBRARY, _HIDDEN = range(3)
+_HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep  # all of gradtui
+_PATHS = sysconfig.get_paths()
+_LIBRARIES = tuple({_PATHS[name] + os.sep for name in ("purelib", "platlib")})
+_STANDARD = tuple({_PATHS[name] + os.sep for name in ("stdlib", "platstdlib")})
+_kinds: dict[str, int] = {}
+
+
+class Place(NamedTuple):
+    """A line of source; ``file`` is the path as python knows it, ``line`` counts from 1."""
+
+    file: str
+    line: int
+
+    @property
+    def source(self) -> str:
+        """The line's text, stripped; empty if it cannot be read."""
+        try:
+            with suppress(OSError):  # no file: its loader or linecache itself may still know the source
+                if not stat.S_ISREG(os.stat(self.file).st_mode):
+                    return ""  # reading a pipe would block, reading a device may never end
+            return linecache.getline(self.file, self.line).strip()
+        except ValueError:  # not a valid file name
+            return ""
+
+    def __str__(self) -> str:
+        """``file:line``, relative to the working directory if the file is below it."""
+        try:
+            here = os.getcwd() + os.sep
+        except OSError:  # the script has removed it
+            return f"{self.file}:{self.line}"
+        file = self.file.removeprefix(here) if self.file.startswith(here) else self.file
+        return f"{file}:{self.line}"
+
+
+def is_torchs(code: CodeType) -> bool:
+    """Whether this is torch's own code."""
+    torch = sys.modules.get("torch")
+    file = getattr(torch, "__file__", None)
+    return file is not None and code.co_filename.startswith(os.path.dirname(file) + os.sep)
+
+
+def users_place(frame: FrameType | None) -> Place | None:
+    """The innermost line of the user's own code at or above ``frame``.
+
+    If all code belongs to installed packages, the innermost line of theirs.
+    """
+    library = None
+    while frame is not None:
+        file = frame.f_code.co_filename
+        kind = _kinds.get(file)
+        if kind is None:
+            kind = _kinds[file] = _kind(frame.f_code)
+        if kind == _YOURS:
+            return Place(file, frame.f_lineno)
+        if kind == _LIBRARY and library is None:
+            library = Place(file, frame.f_lineno)
+        frame = frame.f_back
+    return library
+
+
+def _kind(code: CodeType) -> int:
+    file = code.co_filename
+    if file.startswith((_HERE, "<frozen")) or is_torchs(code):
+        return _HIDDEN
+    if file.startswith(_LIBRARIES) or f"{os.sep}site-packages{os.sep}" in file or f"{os.sep}dist-packages{os.sep}" in file:
+        return _LIBRARY
+    return _HIDDEN if file.startswith(_STANDARD) else _YOURS

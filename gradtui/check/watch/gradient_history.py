@@ -1,0 +1,368 @@
+"""Tracks whether one parameter's ``.grad`` still holds what the optimizer has already applied.
+
+After a step, ``.grad`` is a tensor with a version, and everything in it has been applied. Then one of these happens:
+
+- ``.grad`` becomes None or another tensor: it was cleared;
+- a backward() is about to add to it (a tensor hook reports that) and its version is unchanged: nobody cleared it;
+- a backward() is about to add to it and its version has changed: something wrote to it. Only in this case are its values read:
+  zeros mean that it was cleared; anything else was clipping or scaling, and the applied gradient is still in there.
+
+Version counters miss writes through ``.grad.data``. So if a gradient does not seem to have been cleared, the check for zeros is
+queued on the device, and its result is read only if a step depends on it.
+"""
+
+from __future__ import annotations
+
+import weakref
+from types import FrameType
+
+from torch import Tensor
+from torch.autograd import Variable
+from torch.utils.hooks import RemovableHandle
+
+from gradtui.check.judgements import Applied, Written
+from gradtui.check.source_lines import Place, frame_here
+from gradtui.check.torch.backwards import backward_frame, in_backward
+from gradtui.check.torch.clearing_lines import place_of_end
+from gradtui.check.watch.guard import guarded
+from gradtui.check.watch.optimizer_log import OptimizerLog
+from gradtui.check.watch.tensors import PLAIN, remove_hook, tensor_hook, version_of
+from gradtui.check.watch.values import any_nonzero, derived, is_about, nonzero, total
+
+ZEROS_BELIEVED = 3
+"""After this many in-place clearings in a row that left zeros, only every ``ZEROS_LOOKED_AT``-th is checked, because a check
+waits for the device."""
+ZEROS_LOOKED_AT = 64
+SUMMED_UP = 2
+"""Sum up each gradient in this many first steps, to recognize it if it moves. Only the sum is kept, on its device."""
+
+
+class GradientHistory:
+    """Follows one parameter's gradient for one optimizer, contribution by contribution."""
+
+    def __init__(self, parameter: Tensor, name: str, group: int, log: OptimizerLog) -> None:
+        # Weak: the parameter holds the hooks and the hooks hold this; a cycle would keep a dropped model in memory.
+        self._parameter = weakref.ref(parameter)
+        self.name, self.group = name, group
+        self.log = log
+        self.lost = self.kind = ""
+        self.contributions = 0
+        """Number of backward() calls that have added to the gradient since the last step."""
+        self.contributed = 0
+        """The same number at the last step."""
+        self.total = 0
+        """Number of backward() calls that have ever added to the gradient."""
+        self.first_fires = 0
+        """How many of those reached this gradient before any other gradient of the optimizer."""
+        self.began_at_none = False
+        """The first contribution since the last step found no gradient."""
+        self.trainable = parameter.requires_grad
+        self.had_gradient = False
+        self.stale_steps = 0
+        self.piled = self.tainted = False
+        self.written_version: int | None = None
+        """The gradient's version after the last contribution."""
+        self.applied: weakref.ref[Tensor] | None = None
+        """The tensor that holds applied contributions; None if there is none or it has been cleared."""
+        self._version: int | None = None
+        self._mixed = False
+        """Contributions have been added on top of applied ones."""
+        self._held: Tensor | None = None
+        self._was_zero: list[Tensor] = []
+        self._digest: Tensor | None = None
+        self._by_hand = False
+        """The gradient changes although no backward() has ever reached it."""
+        self._blind = False
+        self.was_cleared = False
+        """An applied gradient has been cleared at least once."""
+        self._zeroed = False
+        """The gradient has been cleared in place since the last step."""
+        self._zeros_seen = {Written.BEFORE: 0, Written.BETWEEN: 0, Written.INSTEAD: 0}
+        """For how many steps in a row a write at that time has left zeros."""
+        self._evaluation: FrameType | None = None
+        self._evaluated: tuple[weakref.ref[Tensor], int] | None = None
+        self._contributed: weakref.ref[Tensor] | None = None
+        self._left: weakref.ref[Tensor] | None = None
+        self._clearing: Place | None = None
+        self._before: RemovableHandle | None = None
+        self._after: RemovableHandle | None = None
+
+    # Hooks
+
+    @guarded
+    def hook(self, parameter: Tensor) -> None:
+        """Start following each contribution, if not started yet."""
+        if self._before is None and not self.lost and parameter.requires_grad:
+            self._before = parameter.register_hook(self._tensor_hook)
+
+    @guarded
+    def hook_after(self) -> None:
+        """Start checking the gradient after each contribution as well.
+
+        Only set when needed: once such a hook is removed, torch keeps calling from C++ into an empty dict, at each backward()
+        and for each parameter, which slows a fast loop down noticeably.
+        """
+        parameter = self._parameter()
+        if self._after is None and parameter is not None and parameter.requires_grad:
+            self._after = parameter.register_post_accumulate_grad_hook(self.after_contribution)
+
+    def unhook(self) -> None:
+        if self._before is not None:
+            remove_hook(self._before, self._parameter())
+        if self._after is not None:
+            self._after.remove()
+        self._before = self._after = None
+
+    def give_up(self, *arguments: object) -> None:
+        """Stop watching this gradient. The hooks stay until the next step: torch may be iterating over them right now."""
+
+    @guarded
+    def note_kind(self, parameter: Tensor) -> None:
+        """Record the class of the parameter or its gradient if it is a subclass of torch's."""
+        kinds = (type(parameter), type(parameter.grad))
+        self.kind = next((kind.__name__ for kind in kinds if kind not in (*PLAIN, type(None))), "")
+
+    @property
+    def not_watched(self) -> str:
+        """What is not watched, and why."""
+        return f"{self.name} ({self.kind}): {self.lost}" if self.kind else f"{self.name}: {self.lost}"
+
+    @tensor_hook
+    @guarded
+    def _tensor_hook(self, fresh: Tensor) -> None:
+        frame = frame_here(2)
+        if self.lost or backward_frame(frame) is None:
+            return
+        self.before_contribution(frame)
+        if fresh.is_sparse or fresh.requires_grad:  # with create_graph: the gradient will be another tensor
+            self.hook_after()
+
+    def before_contribution(self, frame: FrameType | None) -> None:
+        """Record that the backward() running at ``frame`` is about to add to the gradient."""
+        parameter = self._parameter()
+        if parameter is None:
+            return
+        self._count(frame)
+        gradient = parameter.grad
+        if self.contributions == 1:
+            self.began_at_none = gradient is None
+        self.written_version = 0 if gradient is None else self._version_of(gradient) + 1
+        if self.log.in_step:
+            self._evaluate(gradient, frame)
+        if self.applied is None:
+            return
+        if gradient is None:
+            self._cleared()
+        elif gradient is self.applied():
+            self._add_to_applied(gradient)
+        elif self._is_carried_over(gradient):
+            self._mixed = True
+            self.hook_after()
+        else:
+            self._cleared()
+
+    def _count(self, frame: FrameType | None) -> None:
+        if self.log.contribution(frame):
+            self.first_fires += 1
+            Variable._execution_engine.queue_callback(self._after_backward)  # noqa: SLF001 (what torch's own wrappers use)
+        self.contributions += 1
+        self.total += 1
+
+    def _add_to_applied(self, gradient: Tensor) -> None:
+        if self._version is not None and self._version_of(gradient) != self._version:
+            if self._leaves_zeros(gradient, Written.BETWEEN if self._mixed else Written.BEFORE):
+                self._cleared()
+                return
+        elif self.log.in_step:
+            if not any_nonzero(gradient) or any(bool(zero) for zero in self._was_zero):
+                self._cleared()
+                return
+        else:
+            self._was_zero.append(nonzero(gradient).logical_not())
+        self._mixed = True
+        self.tainted |= self.log.in_step
+        self.hook_after()
+
+    @guarded
+    def _after_backward(self) -> None:
+        """Record the gradient that a finished backward() has left."""
+        parameter = self._parameter()
+        gradient = parameter.grad if parameter is not None else None
+        self._left = weakref.ref(gradient) if gradient is not None else None
+
+    @property
+    @guarded
+    def exchanged(self) -> bool:
+        """Whether the gradient is no longer the tensor that the last backward() left, which is recorded for some parameters
+        only."""
+        parameter = self._parameter()
+        gradient = parameter.grad if parameter is not None else None
+        return gradient is not None and self._left is not None and self._left() is not gradient
+
+    @guarded
+    def after_contribution(self, parameter: Tensor) -> None:
+        """Record that a backward() has added to the gradient."""
+        gradient = parameter.grad
+        if gradient is None or self.lost:  # an optimizer that steps inside backward() has already run
+            return
+        self.written_version = self._version_of(gradient)
+        if self.log.traces_clearing:
+            self._contributed = weakref.ref(gradient, self._gone)
+        if self._mixed:
+            # A new tensor after backward(create_graph=True), or if one gradient was sparse and the other dense.
+            self.applied = weakref.ref(gradient, self._gone if self.log.traces_clearing else None)
+            self._version = self._version_of(gradient)
+            self._held = gradient.detach()  # the same memory, but not the tensor whose end is watched
+        if self.log.in_step:
+            self._evaluated = weakref.ref(gradient), self._version_of(gradient)
+
+    def _evaluate(self, gradient: Tensor | None, frame: FrameType | None) -> None:
+        """Detect that a later call of a step's closure adds to what an earlier call has left."""
+        evaluation = self.log.evaluation(frame)
+        if evaluation is not self._evaluation and self._evaluated is not None and gradient is not None:
+            left, version = self._evaluated
+            self.piled |= gradient is left() and self._version_of(gradient) == version and any_nonzero(gradient)
+        self._evaluation = evaluation
+
+    # Steps
+
+    @guarded
+    def judge(self) -> Applied:
+        """What a step would apply now; after a step with a closure, what it has applied."""
+        if self.tainted:
+            return Applied.STALE
+        parameter = self._parameter()
+        gradient = parameter.grad if parameter is not None else None
+        if parameter is None or gradient is None:
+            if self.contributions:
+                self.hook_after()
+                if self._clearing is not None:
+                    self.log.wiped_at[self._clearing] += 1
+                    self._clearing = None
+            self._cleared()
+            return Applied.NOTHING
+        if self.applied is None:
+            return Applied.FRESH
+        if gradient is not self.applied():
+            if self._mixed and derived(gradient, self._held):
+                return Applied.STALE
+            self._cleared()
+            return Applied.FRESH
+        if self.contributions == 0:
+            return self._judge_untouched(gradient)
+        if any(bool(zero) for zero in self._was_zero):
+            return Applied.FRESH
+        return Applied.STALE if any_nonzero(gradient) else Applied.FRESH  # zeros: cleared after the last contribution
+
+    def _judge_untouched(self, gradient: Tensor) -> Applied:
+        """Judge a gradient that no backward() has added to since the last step."""
+        if self._blind:
+            return Applied.FRESH
+        fed = self.total > 0  # else the script writes its gradients by hand
+        if self._version_of(gradient) != self._version:
+            return Applied.UNCHANGED if fed and not self._leaves_zeros(gradient, Written.INSTEAD) else Applied.FRESH
+        # A write through .data shows only in the values: zeros, or a different sum, which does not catch every write.
+        changed = self._digest_changed(gradient)
+        self._by_hand |= changed and not fed
+        return Applied.UNCHANGED if any_nonzero(gradient) and not (changed or self._by_hand) else Applied.FRESH
+
+    @guarded
+    def settle(self) -> None:
+        """Record that a step has applied the gradient."""
+        parameter = self._parameter()
+        if parameter is None:
+            return
+        self.trainable = parameter.requires_grad
+        gradient = parameter.grad
+        self._digest = None
+        if gradient is None:
+            self.applied = self._version = None
+        else:
+            self.had_gradient = True
+            self.applied = weakref.ref(gradient, self._gone if self.log.traces_clearing else None)
+            self._version = self._version_of(gradient)
+            if (self.total == 0 or self.log.steps <= SUMMED_UP) and not gradient.is_sparse:
+                self._digest = total(gradient)
+        if not self._zeroed:
+            self._zeros_seen = dict.fromkeys(self._zeros_seen, 0)
+        self.contributed, self.contributions = self.contributions, 0
+        self.piled = self._zeroed = self.tainted = self._mixed = self._blind = False
+        self._held = self._evaluation = self._evaluated = self._contributed = self._clearing = self.written_version = None
+        self._left = None
+        self._was_zero.clear()
+
+    def resume(self, applied: weakref.ref[Tensor], version: int | None = None) -> None:
+        """Resume after a step that was not followed closely: that step applied this tensor.
+
+        ``version``: the tensor's version at that step. If it is unknown, so is everything that has happened since.
+        """
+        self.applied, self._version, self._blind = applied, version, version is None
+
+    def taint(self) -> None:
+        """Mark the gradient as stale: an unobserved backward() added to what a step had applied."""
+        self.tainted = True
+
+    @property
+    def replaced(self) -> bool:
+        """Whether the tensor that the last step applied is gone, as after zero_grad(set_to_none=True)."""
+        return not self._zeroed and (self.applied is None or self.applied() is None)
+
+    @property
+    @guarded
+    def written_since(self) -> bool:
+        """Whether something other than backward() wrote to the gradient after the last contribution."""
+        parameter = self._parameter()
+        gradient = parameter.grad if parameter is not None else None
+        if gradient is None:
+            return False
+        expected = self.contributions - 1 if self.written_version is None else self.written_version
+        return self._version_of(gradient) != expected
+
+    @guarded
+    def is_zero(self, gradient: Tensor) -> bool:
+        """Whether this gradient of the parameter is all zeros."""
+        return not any_nonzero(gradient)
+
+    def _version_of(self, gradient: Tensor) -> int:
+        return version_of(gradient)
+
+    def _is_carried_over(self, gradient: Tensor) -> bool:
+        """Whether a new tensor in ``.grad`` holds the applied gradient, scaled, clamped, or moved (as
+        DistributedDataParallel does)."""
+        if self._mixed:
+            return derived(gradient, self._held)
+        return self._digest is not None and any_nonzero(gradient) and not self._digest_changed(gradient)
+
+    def _digest_changed(self, gradient: Tensor) -> bool:
+        """Whether the values differ from those at the last step; False if they were not summed up then."""
+        if self._digest is None or gradient.is_sparse:
+            return False
+        return not is_about(total(gradient), self._digest)
+
+    # Clearing
+
+    def _leaves_zeros(self, gradient: Tensor, when: Written) -> bool:
+        """Whether something cleared the gradient by writing zeros to it."""
+        believed = self._zeros_seen[when] >= ZEROS_BELIEVED and self.log.steps % ZEROS_LOOKED_AT
+        self._zeroed = bool(believed) or not any_nonzero(gradient)
+        self._zeros_seen[when] = self._zeros_seen[when] + 1 if self._zeroed else 0
+        return self._zeroed
+
+    def _cleared(self) -> None:
+        self.was_cleared |= self.applied is not None
+        if self._clearing is not None:
+            self.log.cleared_at[self._clearing] += 1
+        self.applied = self._version = self._held = self._clearing = None
+        self._mixed = False
+        self._was_zero.clear()
+
+    @guarded
+    def _gone(self, applied: object) -> None:
+        """Record the line that is running now: it frees the tensor that was the gradient."""
+        frame = frame_here(2)
+        if not self.log.closed and self._parameter() is not None and not in_backward(frame):
+            self.found_clearing(place_of_end(frame))
+
+    def found_clearing(self, place: Place | None) -> None:
+        """Remember a line that seems to clear. It counts once the next contribution finds the gradient cleared."""
+        self._clearing = place or self._clearing

@@ -1,0 +1,372 @@
+"""Follows an optimizer whose loop clears its gradients, at almost no cost, and notices in time if it stops clearing.
+
+A gradient that is not the tensor that the last step applied contains nothing stale. So each step compares every gradient with
+the one that the previous step applied, through weak references. A sentinel on one parameter looks at the loss of every
+backward() and raises the alarm inside the first one that finds an applied gradient still in place.
+
+If a step takes less than a few milliseconds, even that overhead is noticeable. Such a loop glides: for ``LOSSES`` steps only
+the sentinel watches, and after that the sentinel only samples the loss. Each sample also checks the other parameters: a
+gradient that is not cleared has a higher version than a fresh one, and the version grows with each step.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from operator import attrgetter
+
+from torch import Tensor
+from torch.optim import Optimizer
+
+from gradtui.check.source_lines import Place
+from gradtui.check.torch.loss_values import Loss, is_finite
+from gradtui.check.watch.fast_path import LARGEST, Glide
+from gradtui.check.watch.gradient_history import GradientHistory
+from gradtui.check.watch.optimizer_log import OptimizerLog
+from gradtui.check.watch.sentinel import Follow, Sentinel
+from gradtui.check.watch.tensors import PLAIN, parameters_of, same, version_of
+
+SHARE = 0.01
+"""A loop glides if checking every gradient and every loss would take a larger share of a step than this."""
+_STEP_SECONDS, _PARAMETER_SECONDS = 12e-6, 2.5e-6
+"""Approximate cost of those checks, in seconds: per step, and per parameter."""
+LOSSES = 32
+FIRST_SAMPLE, LAST_SAMPLE = 16, 512
+"""Steps between samples: the first interval and the longest one. The interval doubles each time."""
+GROUPS_CHECKED = 64
+"""A new parameter group is noticed at once, a changed one within this many steps or at the next sample."""
+GROWN = 1000.0
+"""A loss this many times the first one is diverging: every loss is looked at again."""
+
+_gradient_of: Callable[[Tensor], Tensor] = attrgetter("grad")
+
+
+class LightWatch:
+    """Watches one optimizer lightly. ``live``: the parameters that get gradients, with their histories; ``applied``: the
+    gradient of each that the last step applied; ``dormant``: the parameters that get no gradient; ``seconds``: duration of a
+    step; ``exchanged``: the script replaces the gradients that backward() leaves with other tensors; ``backwards``: number
+    of backward() calls for the last step."""
+
+    def __init__(
+        self,
+        live: list[tuple[Tensor, GradientHistory]],
+        applied: list[weakref.ref[Tensor]],
+        dormant: list[Tensor],
+        optimizer: Optimizer,
+        log: OptimizerLog,
+        seconds: float,
+        exchanged: bool,
+        backwards: int,
+    ) -> None:
+        self._live, self._applied, self._dormant, self._log = live, applied, dormant, log
+        self._parameters = [parameter for parameter, _ in live]
+        self._all, self._groups = parameters_of(optimizer), len(optimizer.param_groups)
+        # Put the sentinel on the parameter that the most backward() calls reach, and reach first.
+        self._stand = max(range(len(live)), key=lambda place: (live[place][1].total, live[place][1].first_fires))
+        self._passed_by = max(0, backwards - live[self._stand][1].contributed)
+        """Number of backward() calls per step that do not reach the sentinel's parameter."""
+        self._sentinel = self._set_sentinel()
+        self._versions = self._versions_now()
+        """Versions of fresh gradients."""
+        self._suspected = [0] * len(live)
+        """For each parameter, how many steps its gradient may have stayed in place without being checked."""
+        self._first_loss: float | None = None
+        self._until = 0
+        """Number of steps still to check one by one before the loop glides again."""
+        # Keep the gradients of the smallest parameter; it, too, must be one that every backward() reaches.
+        most = max(history.total for _, history in live)
+        sizes = [(parameter.numel(), place) for place, (parameter, history) in enumerate(live) if history.total == most]
+        self._kept = min(sizes)[1]
+        self.glide = self._new_glide()
+        self._sampled = False
+        self._counted = 0
+        """Number of the glide's steps that have been added to the log."""
+        self._is_new: bool | None = None
+        """Whether the current step's gradient is a new tensor; None if not checked yet."""
+
+        cost = _STEP_SECONDS + _PARAMETER_SECONDS * len(live)
+        sets_to_none = all(history.began_at_none for _, history in live)
+        kept = self.glide.parameter
+        small = kept.is_cpu and kept.numel() <= LARGEST and type(kept) in PLAIN
+        dense = type(self.glide.kept[0]) is Tensor and not self.glide.kept[0].is_sparse
+        self.gliding = sets_to_none and not exchanged and cost > SHARE * seconds and small and dense
+        """Whether to call :meth:`glides` at each step instead of :meth:`passes`."""
+        self._begin_stretch(LOSSES)
+        if not self.gliding:
+            self._sentinel.applied = applied[self._stand]
+
+    @property
+    def lost(self) -> str:
+        """Why watching stopped; empty while it continues."""
+        return self._sentinel.lost
+
+    # Every step
+
+    def passes(self, optimizer: Optimizer) -> bool:
+        """Whether this step applies only new gradients; if so, count it."""
+        sentinel, log = self._sentinel, self._log
+        if sentinel.alarmed or sentinel.lost or len(optimizer.param_groups) != self._groups:
+            return False
+        if not log.steps % GROUPS_CHECKED and not same(parameters_of(optimizer), self._all):
+            return False
+        for ref in self._applied:
+            if ref() is not None and any(self._in_place()):
+                return False
+        if self._dormant and self._any_woke():
+            return False
+        try:
+            applied = list(map(weakref.ref, map(_gradient_of, self._parameters)))
+        except TypeError:  # a parameter has no gradient, and None has no weak references
+            return False
+        self._applied = applied
+        sentinel.applied = applied[self._stand]
+        log.steps += 1
+        log.backwards_per_step[sentinel.count + self._passed_by] += 1
+        sentinel.count = 0
+        if self._until:
+            self._until -= 1
+            if not self._until:  # enough steps have been checked: glide again
+                self._versions, self._suspected = self._versions_now(), [0] * len(self._live)
+                self.glide = self._new_glide()
+                self._begin_stretch(FIRST_SAMPLE)
+                sentinel.applied, self.gliding = None, True
+        return True
+
+    def _in_place(self) -> list[bool]:
+        """For each parameter, whether the applied tensor is still its gradient, and not just kept alive elsewhere."""
+        both = zip(self._parameters, self._applied, strict=True)
+        return [(applied := ref()) is not None and parameter.grad is applied for parameter, ref in both]
+
+    def _any_woke(self) -> bool:
+        """Whether a parameter that had no gradient now has one."""
+        return any(parameter.grad is not None for parameter in self._dormant)
+
+    # Gliding
+
+    @property
+    def unattended(self) -> bool:
+        """Whether the next steps may bypass this watch, as long as they match the glide."""
+        return self.gliding and not self._dormant and not self._sentinel.stands
+
+    def glides(self, optimizer: Optimizer) -> bool:
+        """Whether the kept gradient is new and no dormant parameter has a gradient; if so, count the step."""
+        sentinel, log, glide = self._sentinel, self._log, self.glide
+        self.count()
+        gradient = glide.parameter.grad
+        if gradient is None or sentinel.alarmed or sentinel.lost or len(optimizer.param_groups) != self._groups:
+            return False
+        if (self._dormant and self._any_woke()) or (sentinel.stands and not sentinel.count):
+            return False
+        self._is_new = glide.renew(gradient)
+        if not self._is_new:
+            return False
+        self._counted += 1
+        version = version_of(gradient)
+        backwards = self._backwards(version)
+        if not (self._pauses(optimizer) if version == glide.version else self._look_closer()):
+            return False
+        log.steps += 1
+        log.backwards_per_step[backwards] += 1
+        sentinel.count = 0
+        self._is_new = None
+        return True
+
+    def count(self) -> None:
+        """Add the steps that bypassed this watch to the log."""
+        steps = self.glide.steps - self._counted
+        if self.gliding and steps:
+            self._log.steps += steps
+            self._log.backwards_per_step[self._usual] += steps  # an estimate: their backward() calls were not counted
+            self._counted += steps
+
+    @property
+    def _usual(self) -> int:
+        """The most common number of backward() calls per step."""
+        return self._log.backwards_per_step.most_common(1)[0][0]
+
+    def _backwards(self, version: int) -> int:
+        """Number of backward() calls that made the kept gradient, which has this version."""
+        if self._sentinel.stands:
+            return self._sentinel.count + self._passed_by
+        if self._usual == self.glide.version + 1:  # only backward() writes to it: each call after the first adds one version
+            return version + 1
+        return self._usual
+
+    def _pauses(self, optimizer: Optimizer) -> bool:
+        """Whether gliding can continue. Checked at the last step of a stretch, whose loss the sentinel has seen."""
+        sentinel, glide = self._sentinel, self.glide
+        if glide.steps < self._interval - 1:
+            return True
+        if glide.steps == self._interval - 1:
+            sentinel.stand()
+            return True
+        if not same(parameters_of(optimizer), self._all):
+            return False
+        if self._versions_now() != self._versions:
+            return self._look_closer()
+        if self._first_loss is None:
+            self._first_loss = sentinel.loss
+        limit = GROWN * max(1.0, abs(self._first_loss or 0.0))
+        if sentinel.loss is not None and abs(sentinel.loss) <= limit and not self._log.not_finite:
+            sentinel.rest()
+        self._begin_stretch(FIRST_SAMPLE if self._interval == LOSSES and not self._sampled else self._interval * 2)
+        self._sampled = True
+        return True
+
+    def _begin_stretch(self, steps: int) -> None:
+        self._interval = min(steps, LAST_SAMPLE)
+        self.glide.begin_stretch()
+        self.glide.limit = self._interval - 1  # the last two steps of a stretch must go through glides()
+        self._counted = 0
+
+    def _look_closer(self) -> bool:
+        """Compare every gradient at every step for a while, because gradient versions have changed."""
+        gradients = [parameter.grad for parameter in self._parameters]
+        applied = [weakref.ref(gradient) for gradient in gradients if gradient is not None]
+        if len(applied) < len(gradients):
+            return False
+        counts = self._steps_in_place()
+        if not counts[self._kept]:  # the kept gradient is new: if it looks old, the loop itself has changed
+            self._suspected = counts
+        self.gliding, self._until = False, LOSSES
+        self._applied, self._sentinel.applied = applied, applied[self._stand]
+        self._sentinel.stand()
+        return True
+
+    def _new_glide(self) -> Glide:
+        parameter = self._parameters[self._kept]
+        assert parameter.grad is not None  # it has just been applied
+        return Glide(parameter, parameter.grad, version_of(parameter.grad), self._groups)
+
+    def _versions_now(self) -> list[int]:
+        return [-1 if parameter.grad is None else version_of(parameter.grad) for parameter in self._parameters]
+
+    def _steps_in_place(self) -> list[int]:
+        """For each parameter, how many steps, including this one, its gradient seems to have stayed in place; 0 if none.
+
+        A contribution either makes a new gradient of version 0 or raises the version of the existing one by one. So each step
+        that does not clear adds the version of a fresh gradient plus one.
+        """
+        counts = []
+        for version, fresh in zip(self._versions_now(), self._versions, strict=True):
+            steps, rest = divmod(version - fresh, fresh + 1)
+            counts.append(steps if not rest and 0 < steps <= max(self._interval, LOSSES) else 0)
+        return counts
+
+    # Back to close watching
+
+    def leave(self) -> int:
+        """Remove the sentinel and let the histories take over. Return how many backward() calls were only counted."""
+        sentinel = self._sentinel
+        self.end()
+        counted = sentinel.stands
+        sentinel.rest()
+        self._live[self._stand][1].unhook()
+        if sentinel.alarmed:
+            return 0
+        gradient = self.glide.parameter.grad
+        if self.gliding and not counted:
+            if gradient is None or self._is_new or (self._is_new is None and self.glide.renew(gradient)):
+                return 0 if gradient is None else self._backwards(version_of(gradient))
+            if version_of(gradient) != self.glide.version:
+                return self._leave_in_place()
+            sentinel.count = 0
+        if not sentinel.count and self._stands_on_applied():
+            # No backward() has reached the sentinel's parameter: it still holds the applied gradient, and so do all others.
+            for parameter, history in self._live:
+                if parameter.grad is not None:
+                    history.resume(weakref.ref(parameter.grad), version_of(parameter.grad))
+        elif self.gliding:
+            # The gradients were cleared: a tensor that is back was put back, as DistributedDataParallel does.
+            for parameter, history in self._live:
+                if parameter.grad is not None:
+                    history.resume(weakref.ref(parameter.grad))
+        else:
+            for (_, history), applied in zip(self._live, self._applied, strict=True):
+                history.resume(applied)
+            both = zip(self._suspected, self._in_place(), strict=True)
+            self._suspected = [steps + 1 if in_place else 0 for steps, in_place in both]
+        return sentinel.count
+
+    def _leave_in_place(self) -> int:
+        """Leave while the applied gradient is still in place and something has written to it."""
+        both = zip(self._versions_now(), self._versions, strict=True)
+        # The version grew by exactly one step's contributions: by all of them, or by those that make a fresh gradient.
+        stale = [version - fresh in (self._usual, fresh + 1) for version, fresh in both]
+        if stale[self._kept]:
+            counts = self._steps_in_place()
+            self._suspected = [steps if steps > 1 and not known else 0 for steps, known in zip(counts, stale, strict=True)]
+        for (parameter, history), known in zip(self._live, stale, strict=True):
+            if known and stale[self._kept]:
+                history.taint()
+            elif parameter.grad is not None:
+                history.resume(weakref.ref(parameter.grad))
+        return self._usual
+
+    def end(self) -> None:
+        """Log what is not logged yet, because close watching takes over or the script has ended."""
+        self.count()
+        since = self.glide.since_not_finite() if self.gliding else 0
+        if since:
+            self._log.note_not_finite(range(self._log.steps - since + 1, self._log.steps + 1))
+
+    def _stands_on_applied(self) -> bool:
+        gradient = self._parameters[self._stand].grad
+        return gradient is not None and (self.gliding or self._applied[self._stand]() is gradient)
+
+    @property
+    def alarmed_by(self) -> GradientHistory | None:
+        """History of the parameter whose sentinel raised the alarm; None without an alarm."""
+        return self._live[self._stand][1] if self._sentinel.alarmed else None
+
+    def suspects(self) -> dict[GradientHistory, int]:
+        """For each suspect, how many steps, including this one, its gradient may have stayed in place unnoticed."""
+        both = zip(self._suspected, self._live, strict=True)
+        return {history: steps for steps, (_, history) in both if steps}
+
+    # The sentinel
+
+    def _set_sentinel(self) -> Sentinel:
+        me = weakref.ref(self)  # the parameter holds the sentinel; a reference cycle would keep a dropped model in memory
+
+        def not_cleared() -> Follow:
+            watch = me()
+            return watch.alarm() if watch is not None else _do_nothing
+
+        def odd_loss(loss: Loss, place: Place | None) -> None:
+            watch = me()
+            if watch is not None:
+                watch.note_loss(loss, place)
+
+        return Sentinel(self._parameters[self._stand], not_cleared, odd_loss)
+
+    def alarm(self) -> Follow:
+        """Switch to close watching inside a backward() that found an applied gradient and has not added to any other."""
+        self.count()
+        for place, (parameter, history) in enumerate(self._live):
+            if not self.gliding:
+                history.resume(self._applied[place])
+            elif parameter.grad is not None:
+                history.resume(weakref.ref(parameter.grad))
+            history.hook_after()
+            if place != self._stand:
+                history.hook(parameter)
+        return self._live[self._stand][1].before_contribution
+
+    def note_loss(self, loss: Loss, place: Place | None) -> None:
+        """Log a loss that may not be finite, and how many losses before it were not looked at."""
+        self.count()
+        if self.gliding and self._sampled and loss.value is not None and not is_finite(loss.value):
+            since, unsure = self.glide.since_not_finite(), self.glide.unsure()
+            if not self._log.not_finite:
+                self._log.not_finite_unseen = unsure
+            self._log.note_not_finite(range(self._log.steps - since + 1, self._log.steps + 1))
+        self._log.note_loss(loss, place)
+
+    def stop(self) -> None:
+        """Remove the hook."""
+        self._sentinel.rest()
+
+
+def _do_nothing(frame: object) -> None:
+    pass

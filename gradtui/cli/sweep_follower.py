@@ -1,0 +1,177 @@
+"""What ``gradtui sweep`` prints: a line per run as it ends, then the grid."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+
+from gradtui.printing import printable
+from gradtui.runs.export.destination import check_target
+from gradtui.runs.home import HomeError
+from gradtui.runs.results import claims
+from gradtui.runs.results.wording import number, percent
+from gradtui.runs.safe_open import open_regular, printable_lines
+from gradtui.runs.state import DamagedRun
+from gradtui.runs.sweeps import grid as sweep
+from gradtui.runs.sweeps.grid import Outcome, Sweep
+from gradtui.runs.sweeps.sweep_folder import SweepFolder, SweepReader, export_sweep
+from gradtui.runs.sweeps.sweeper import start_sweeper
+
+POLL_SECONDS = 0.1
+
+
+def run_sweep(folder: SweepFolder, *, csv: Path | None, as_json: bool) -> int:
+    """Work a sweep off, or follow the sweeper that already does; the exit code of ``gradtui sweep``.
+
+    Raises ExportError, HomeError and DamagedRun before anything is started.
+    """
+    if csv is not None:
+        check_target(csv, overwrite=False)
+    following = _Following(folder)
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, following.interrupt)
+    following.start()
+    following.follow()
+    try:
+        done = replace(following.reader.sweep, status=folder.status())
+    except DamagedRun as error:
+        return _failed(f"{folder.path} is gone" if folder.gone else str(error))
+
+    judged = sweep.sweep_claims(done)
+    if as_json:
+        print(json.dumps(_as_json(done, judged), allow_nan=False))
+    else:
+        print(f"{done.id}: {done.status}, {done.quantity}", sweep.as_text(done), "", claims.as_text(judged), sep="\n")
+    if csv is not None:
+        sys.stdout.flush()
+        count = export_sweep(done, csv)
+        print(f"{csv}: {count:,} rows", file=sys.stderr)
+    return following.say_how_it_ended(done)
+
+
+class _Following:
+    """A sweep that this command has started, or that it attached to."""
+
+    def __init__(self, folder: SweepFolder) -> None:
+        self.reader = SweepReader(folder)
+        self.reader.advance()  # what ended before is in the grid, and not told again
+        self._folder = folder
+        self._sweeper: subprocess.Popen[bytes] | None = None
+        self._interrupted = False
+        self._log_end = folder.log.stat().st_size if folder.log.is_file() else 0
+
+    def interrupt(self, number: int, frame: FrameType | None) -> None:
+        self._interrupted = True
+
+    def start(self) -> None:
+        """Start a sweeper, unless there is one, or nothing is left to do."""
+        if self._folder.status() == "finished" and not self.reader.sweep.left_to_do():
+            return
+        if self._folder.stop_requested and self._is_running():
+            print(f"{self._folder.id} is stopping; resuming it once it has stopped", file=sys.stderr, flush=True)
+            while self._folder.stop_requested and self._is_running() and not self._interrupted:
+                time.sleep(POLL_SECONDS)
+        if self._interrupted:
+            return
+        self._sweeper = start_sweeper(self._folder)
+        if self._sweeper is None:
+            print(f"{self._folder.id} is in progress; following it", file=sys.stderr, flush=True)
+
+    def follow(self) -> None:
+        """Print the runs that end, until the sweeper has ended; where we are interrupted, ask it to stop."""
+        asked = False
+        while True:
+            running = self._is_running()
+            self._tell()
+            if not running:
+                return
+            if self._interrupted and not asked:
+                self._ask_to_stop()
+                asked = True
+            time.sleep(POLL_SECONDS)
+
+    def say_how_it_ended(self, done: Sweep) -> int:
+        """Say on stderr what is not done; the exit code."""
+        go_on = f"gradtui sweep --resume {done.id}"
+        if self._interrupted:
+            print(f"stopped; continue with: {go_on}", file=sys.stderr)
+            return 130
+        if done.status == "finished" and not done.failed:
+            return 0
+        if done.status == "finished":
+            return _failed(f"{done.failed:,} of {done.size:,} runs failed; repeat them with: {go_on}")
+        why = self._last_line_of_log()
+        if why is not None:
+            _failed(why)
+        return _failed(f"the sweep is {done.status}; continue with: {go_on}")
+
+    def _is_running(self) -> bool:
+        if self._sweeper is not None:
+            return self._sweeper.poll() is None
+        try:
+            return self._folder.status() == "running"
+        except DamagedRun:
+            return False
+
+    def _ask_to_stop(self) -> None:
+        try:
+            self._folder.request_stop()
+        except HomeError as error:  # there is no room for a request, or no folder any more
+            if self._sweeper is not None:
+                self._sweeper.terminate()
+            else:
+                _failed(f"the sweep cannot be asked to stop: {error}")
+
+    def _tell(self) -> None:
+        """Print the outcomes that are new."""
+        new = self.reader.advance()
+        if not new:
+            return
+        state = self.reader.sweep
+        finished = state.finished - sum(outcome.counts for outcome in new)
+        for outcome in new:
+            finished += outcome.counts
+            print(f"{finished}/{state.size}  {_line(state, outcome)}", file=sys.stderr, flush=True)
+
+    def _last_line_of_log(self) -> str | None:
+        """What the sweeper said last, if it has said anything since we follow it."""
+        with suppress(OSError), open_regular(self._folder.log) as log:
+            log.seek(max(self._log_end, os.fstat(log.fileno()).st_size - 4096))
+            lines = printable_lines(log.read())
+            return lines[-1] if lines else None
+        return None
+
+
+def _line(state: Sweep, outcome: Outcome) -> str:
+    say = percent if state.quantity == "accuracy" else number
+    cell = outcome.cell
+    values = f"{say(outcome.left)}  {say(outcome.right)}" if outcome.counts else f"{outcome.status} (run {outcome.run})"
+    return f"{cell.optimizer} lr {cell.lr:g} seed {cell.seed}  {values}"
+
+
+def _failed(line: str) -> int:
+    print(f"gradtui: {printable(line)}", file=sys.stderr, flush=True)
+    return 1
+
+
+def _as_json(state: sweep.Sweep, judged: list[claims.Claim]) -> dict[str, object]:
+    def plain(value: object) -> object:
+        return repr(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+    return {
+        "sweep": state.id,
+        "status": state.status,
+        "quantity": state.quantity,
+        "settings": dict(state.base),
+        "grid": [{key: plain(value) for key, value in vars(row).items()} for row in sweep.grid_rows(state)],
+        "claims": [vars(claim) for claim in judged],
+    }

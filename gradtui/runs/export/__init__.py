@@ -1,0 +1,1 @@
+"""Exports: CSV, TensorBoard event files, and a picture."""

@@ -1,0 +1,30 @@
+"""The lines of a run's CSV files, for exporters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from gradtui.runs.safe_open import open_regular
+from gradtui.runs.state import DamagedRun
+
+LONGEST_LINE = 4096
+"""In bytes; ours have about 60."""
+
+
+def whole_lines(path: Path) -> Iterator[str]:
+    """The lines of a CSV file, without line ends; none if there is no file. Raises DamagedRun.
+
+    Skips lines that cannot be ours: a torn last line, and lines that are too long.
+    """
+    try:
+        with open_regular(path) as file:
+            torn = False
+            while line := file.readline(LONGEST_LINE):
+                within, torn = torn, not line.endswith(b"\n")
+                if not (within or torn):
+                    yield line[:-1].decode("ascii", "replace")
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise DamagedRun(f"{path.name} cannot be read ({error.strerror})") from None

@@ -1,0 +1,27 @@
+"""How gradtui starts its own processes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import gradtui
+
+_START = Path(gradtui.__file__).resolve().with_name("start.py")
+
+SIDE_MARK = "GRADTUI_SIDE"
+"""The environment variable that marks a user's script and all processes that it starts."""
+
+
+def command(module: str, *arguments: str | Path) -> list[str]:
+    """The command line that runs ``module``'s ``main()`` in a new process of this Python interpreter.
+
+    The process imports this same gradtui, and nothing from its working directory.
+    """
+    return [sys.executable, str(_START), module, *map(str, arguments)]
+
+
+def environment() -> dict[str, str]:
+    """The environment of a process that is not part of a user's script, even if a script starts it."""
+    return {name: value for name, value in os.environ.items() if name != SIDE_MARK}

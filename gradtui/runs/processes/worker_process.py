@@ -1,0 +1,237 @@
+"""One variant's process, as its supervisor sees it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from types import MappingProxyType
+from typing import IO, Any
+
+from gradtui import private
+from gradtui.printing import printable
+from gradtui.runs.processes.last_words import MOST_BYTES, why_it_aborted, why_it_ended
+from gradtui.runs.processes.leftovers import end_leftovers
+from gradtui.runs.processes.spawn import SIDE_MARK, command
+from gradtui.runs.safe_open import last_bytes
+
+HANG_SECONDS = 10.0
+"""A worker whose turn takes longer is reported as hanging. It is only reported, because a single step may take that long."""
+
+ASK_SECONDS, TERMINATE_SECONDS, ASK_SCRIPT_SECONDS = 1.0, 5.0, 4.0
+"""How long a worker may take to stop before SIGTERM, and after that before SIGKILL. A worker that runs a user's script
+ends the script itself and gets more time, because the script may have to clean up."""
+
+LEAVE_SECONDS = 10.0
+"""How long a process may take to end after it closes its pipes: Python's and torch's teardown can take seconds."""
+
+UNANNOUNCED = "its process ended before it could say how"
+WITHOUT_PIPES = "its process closed its pipes, or replaced itself by another program: what it did then cannot be recorded"
+
+
+class Worker:
+    """One variant's process. ``hangs`` means that its turn has lasted longer than HANG_SECONDS.
+
+    It is alive until its process has ended, regardless of its pipes: a script may close them, or replace itself by another
+    program.
+    """
+
+    def __init__(
+        self,
+        side: int,
+        module: str = "gradtui.training.worker",
+        environment: Mapping[str, str] = MappingProxyType({}),
+        umask: int = -1,
+        ask_seconds: float = ASK_SECONDS,
+    ) -> None:
+        """Start a process that runs ``module``.
+
+        ``environment`` has variables to add to this process's environment; ``umask`` is its umask, unless -1;
+        ``ask_seconds`` is how long it may take to stop before it is forced to. With a SIDE_MARK in ``environment`` it gets
+        its own session, and the processes it leaves behind can be ended with it.
+        """
+        self.side = side
+        self._ask_seconds = ask_seconds
+        self._asked = False
+        self.ready = False
+        self.computing = False
+        self.ended = False
+        self.hangs = False
+        self.pipe_ended = False
+        """There will be no more events from it."""
+        self.leaving = False
+        """It has said that it has ended, or cannot say anything any more; its process may still be there."""
+        self._mark = f"{SIDE_MARK}={environment[SIDE_MARK]}" if SIDE_MARK in environment else None
+        self._early_words = _scratch()  # what it prints before it knows its log
+        self.process = subprocess.Popen(
+            command(module),
+            env={**os.environ, **environment},
+            umask=umask,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._early_words,
+            start_new_session=self._mark is not None,
+        )
+        self._partial = b""
+        self._not_before = 0.0
+        self._turn_began = 0.0
+        self._stop_began = 0.0
+        self._leaving_since = 0.0
+        self._killed_without_pipes = False
+        os.set_blocking(self.stdout.fileno(), False)
+
+    @property
+    def stdout(self) -> IO[bytes]:
+        assert self.process.stdout is not None
+        return self.process.stdout
+
+    @property
+    def idle(self) -> bool:
+        return self.ready and not (self.computing or self.ended or self.leaving)
+
+    @property
+    def due(self) -> bool:
+        """Whether it is idle and its pace allows the next turn."""
+        return self.idle and time.monotonic() >= self._not_before
+
+    def give_turn(self, seconds: float, steps: int, pace: float = 0) -> None:
+        """Grant a turn of at most ``seconds`` and ``steps``. A ``pace`` (steps per second) delays the next turn accordingly."""
+        self.computing = True
+        self._turn_began = time.monotonic()
+        if pace:
+            self._not_before = max(self._not_before, self._turn_began - 1 / pace) + steps / pace
+        self.send(turn=seconds, steps=steps)
+
+    def end_turn(self) -> None:
+        """Record that it reported the end of its turn."""
+        self.computing = self.hangs = False
+
+    def look(self) -> None:
+        """Set ``hangs`` if its turn has lasted too long; only the end of the turn or of its pipes resets it."""
+        if self.computing and time.monotonic() - self._turn_began > HANG_SECONDS:
+            self.hangs = True
+
+    def stop(self) -> bool:
+        """Ask it to stop, then force it; call this until it has ended. Returns whether force was used.
+
+        A worker that is not ready has no rows yet and may be in a long import: it is killed at once.
+        """
+        now = time.monotonic()
+        self._stop_began = self._stop_began or now
+        # One that is leaving hears nothing: there is no point in waiting for its answer.
+        waited = now - self._stop_began + (self._ask_seconds if self.leaving else 0)
+        if not self.ready:
+            self._signal(signal.SIGKILL)
+        elif not self._asked:
+            self._asked = True
+            if self.idle:
+                self.computing, self._turn_began = True, now  # busy ending
+            self.send(stop=True)  # read when its turn ends; a worker that runs a script reads it at once
+            return False
+        elif waited > self._ask_seconds + TERMINATE_SECONDS:
+            self._signal(signal.SIGKILL)
+        elif waited > self._ask_seconds:
+            self._signal(signal.SIGTERM)
+        else:
+            return False
+        return True
+
+    def _signal(self, number: signal.Signals) -> None:
+        """Send a signal. The PID cannot be reused until :meth:`bury` reaps the process."""
+        with suppress(ProcessLookupError):
+            os.kill(self.process.pid, number)
+
+    @property
+    def exited(self) -> bool:
+        """Whether its process has ended. Does not reap it."""
+        if self.process.returncode is not None:
+            return True
+        try:
+            return os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        except ChildProcessError:
+            return True
+
+    def leave(self) -> None:
+        """It gets no more turns, and its process LEAVE_SECONDS to end."""
+        if not self.leaving:
+            self.leaving, self._leaving_since = True, time.monotonic()
+        self.computing = self.hangs = False
+
+    def lingers(self) -> bool:
+        """Whether its process is still there, though it is leaving. One that is there for LEAVE_SECONDS is killed."""
+        if self.exited:
+            return False
+        if time.monotonic() - self._leaving_since > LEAVE_SECONDS:
+            self._signal(signal.SIGKILL)
+            self._killed_without_pipes = True
+        return True
+
+    def bury(self, log: Path, *, alone: bool) -> str:
+        """Reap its process, which has exited; return in one line why it ended, in case it did not report that itself.
+
+        ``log`` contains its last output, or receives it. Unless ``alone``, the processes that it started are ended and listed
+        in the log.
+        """
+        if self._mark is not None and not alone:
+            ended = end_leftovers(self.process.pid, self._mark)
+            with suppress(OSError), open(log, "a", encoding="utf-8", errors="replace", opener=private.opener) as file:
+                for pid, words in ended.items():
+                    file.write(f"gradtui: ended process {pid}, which the script had started: {printable(words)[:200]}\n")
+        self.ended, self.computing = True, False
+        return self._how_it_died(log, self.process.wait())
+
+    def send(self, **message: object) -> None:
+        """Send it a message. Does nothing if the worker has died: the end of its output shows that."""
+        assert self.process.stdin is not None
+        try:
+            self.process.stdin.write(json.dumps(message).encode() + b"\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            pass
+
+    def events(self) -> Iterator[dict[str, Any]]:
+        """The messages that have arrived. Anything else is skipped, since a script can write to any descriptor."""
+        try:
+            chunk = os.read(self.stdout.fileno(), 65_536)
+        except BlockingIOError:
+            return
+        if not chunk:
+            self.pipe_ended = True
+            self.leave()
+        *lines, self._partial = (self._partial + chunk).split(b"\n")
+        for line in lines:
+            with suppress(ValueError):
+                message = json.loads(line)
+                if isinstance(message, dict) and isinstance(message.get("event"), str):
+                    yield message
+
+    def _how_it_died(self, log: Path, code: int) -> str:
+        words = last_bytes(log, MOST_BYTES)
+        if not words:  # it ended before it could open its log, or cannot
+            self._early_words.seek(0)
+            words = self._early_words.read()
+            with suppress(OSError), open(log, "xb", opener=private.opener) as file:
+                file.write(words)
+        if self._killed_without_pipes:
+            return WITHOUT_PIPES
+        if code == -signal.SIGABRT and (why := why_it_aborted(words)):
+            return f"{why} (killed by SIGABRT)"
+        if code < 0:
+            return f"killed by {signal.Signals(-code).name}"
+        if code == 0:
+            return UNANNOUNCED
+        return why_it_ended(words) or f"its process ended with exit code {code}"
+
+
+def _scratch() -> IO[bytes]:
+    """A file without a name; if none can be created, what is written to it is lost."""
+    try:
+        return tempfile.TemporaryFile()
+    except OSError:
+        return open(os.devnull, "r+b")

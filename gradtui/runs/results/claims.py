@@ -1,0 +1,272 @@
+"""What two articles claim about zero_grad(), and a run's verdict on each claim.
+
+A verdict is given only if the run's numbers support it. "holds" means that in this run, the left side does what the article
+says about training with zero_grad(), and the right side what it says about training without. If both sides have the same
+policy, they do not differ, so no claim of a difference may hold.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from gradtui.runs.results.evidence import Evidence, RunEvidence, first_losses_differ
+from gradtui.runs.results.wording import count, megabytes, number, percent
+
+HOLDS, FAILS, UNKNOWN = "holds", "does not hold", "cannot tell"
+
+SMALLEST_TIME_DIFFERENCE = 0.03
+"""Two measurements of the same work differ in time by up to this share."""
+
+SMALLEST_MEMORY_DIFFERENCE = 0.05
+SMALLEST_GROWTH_MB = 16.0
+"""Processes that do the same work differ by up to this much, so smaller differences say nothing."""
+
+FEW_POINTS = 8
+"""A curve with fewer points is too short to judge its shape."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One row of the claims table. ``article`` is 1 (on CIFAR-10), 2 (on a linear model), or "1, 2"."""
+
+    claim: str
+    article: str
+    measured: str
+    verdict: str
+    why: str
+
+
+Finding = tuple[str, str, str]
+"""What was measured, the verdict, and why."""
+
+
+@dataclass(frozen=True)
+class _Claim:
+    text: str
+    article: str
+    judge: Callable[[RunEvidence], Finding]
+
+
+def judge(evidence: RunEvidence) -> list[Claim]:
+    """Judge every claim by one run."""
+    return [Claim(claim.text, claim.article, *claim.judge(evidence)) for claim in CLAIMS]
+
+
+def _incomparable(run: RunEvidence) -> Finding | None:
+    """Why the losses of the two sides cannot be compared at all; None if they can."""
+    if min(run.left.steps, run.right.steps) == 0:
+        return "", UNKNOWN, "one side has no steps"
+    if run.settings.init == "independent":
+        return "", UNKNOWN, "the sides started from different weights: what differs may come from that"
+    if run.settings.script is not None and first_losses_differ(run.left, run.right):
+        return "", UNKNOWN, "the script is not deterministic: what differs may come from that"
+    return None
+
+
+def _no_single_curve(run: RunEvidence) -> Finding | None:
+    """Why the losses of the two sides cannot be compared as curves; None if they can."""
+    optimizers = max(run.left.optimizers, run.right.optimizers)
+    if optimizers > 1:
+        return "", UNKNOWN, f"the losses of {optimizers} optimizers stand in one curve"
+    return _incomparable(run)
+
+
+def _converges_faster(run: RunEvidence) -> Finding:
+    if finding := _no_single_curve(run):
+        return finding
+    if min(len(run.left.blocks), len(run.right.blocks)) < FEW_POINTS:
+        return "", UNKNOWN, "too few steps"
+    if (run.left.first_loss or 0) <= 0:
+        return "", UNKNOWN, "the loss does not start above 0"
+    left, right = run.left.converged_at(0.1), run.right.converged_at(0.1)
+    said = [
+        f"{name} {'never' if at is None else 'from step ' + count(at)}"
+        for name, at in zip(run.names, (left, right), strict=True)
+    ]
+    measured = f"at most a tenth of the first loss, for good: {', '.join(said)}"
+    if left is None and right is None:
+        return measured, UNKNOWN, "neither side got there"
+    if left is None or right is None:
+        return measured, HOLDS if right is None else FAILS, "only one side got there"
+    # Compare in samples: a step of a side may take k batches, and both sides see the same samples.
+    reach = left * run.settings.step_samples(0), right * run.settings.step_samples(1)
+    if reach[0] == reach[1]:
+        return measured, FAILS, "both got there at the same step"
+    return measured, HOLDS if reach[0] < reach[1] else FAILS, ""
+
+
+def _final_loss_lower(run: RunEvidence) -> Finding:
+    if finding := _no_single_curve(run):
+        return finding
+    left, right = run.left.final_loss, run.right.final_loss
+    measured = f"mean of the last tenth: {number(left)} and {number(right)}"
+    if not math.isfinite(left) and not math.isfinite(right):
+        return measured, FAILS, "neither is finite"
+    if not (math.isfinite(left) and math.isfinite(right)):
+        return measured, HOLDS if math.isfinite(left) else FAILS, "only one is finite"
+    if left == right:
+        return measured, FAILS, "they are equal"
+    if abs(left - right) <= 0.01 * max(abs(left), abs(right)):
+        return measured, UNKNOWN, "they differ by less than 1 %"
+    return measured, HOLDS if left < right else FAILS, ""
+
+
+def _accuracy_higher(run: RunEvidence) -> Finding:
+    left, right = run.left.accuracy, run.right.accuracy
+    if left is None or right is None:
+        scripts = run.settings.script is not None
+        return "", UNKNOWN, "no gradtui.log(accuracy=...) in the script" if scripts else "this experiment has no accuracy"
+    measured = f"{percent(left)} and {percent(right)}"
+    if finding := _incomparable(run):
+        return measured, *finding[1:]
+    if left == right:
+        return measured, FAILS, "they are equal"
+    samples = run.test_samples
+    if samples == 0:
+        return measured, UNKNOWN, "on how many test samples is not known"
+    error = 2 * math.sqrt((left * (1 - left) + right * (1 - right)) / samples)
+    if abs(left - right) <= error:
+        return measured, UNKNOWN, f"{count(samples)} test samples tell only differences above {100 * error:.1f} points"
+    slightly = "" if abs(left - right) < 0.05 else "and not slightly" if left > right else ""
+    return measured, HOLDS if left > right else FAILS, slightly
+
+
+def _time_shorter(run: RunEvidence) -> Finding:
+    ratios = run.time_ratios
+    if run.settings.schedule == "parallel":
+        return "", UNKNOWN, "contended: both sides computed at once"
+    if run.settings.script is not None:
+        return "", UNKNOWN, "the timing probe cannot run a script"
+    if len(ratios) < FEW_POINTS:
+        return "", UNKNOWN, "no timing probe, or too few of its slices"
+    middle = statistics.median(ratios)
+    low, high = median_interval(ratios)
+    measured = f"a step takes {run.names[0]} {middle:.3f} times what it takes {run.names[1]} (95 %: {low:.3f} to {high:.3f})"
+    if high < 1 - SMALLEST_TIME_DIFFERENCE:
+        return measured, HOLDS, ""
+    if low > 1 + SMALLEST_TIME_DIFFERENCE:
+        return measured, FAILS, "it is longer"
+    if low >= 1 - SMALLEST_TIME_DIFFERENCE and high <= 1 + SMALLEST_TIME_DIFFERENCE:
+        return measured, FAILS, f"no difference beyond {100 * SMALLEST_TIME_DIFFERENCE:.0f} %"
+    return measured, UNKNOWN, f"the interval does not clear {100 * SMALLEST_TIME_DIFFERENCE:.0f} %"
+
+
+def median_interval(values: Sequence[float]) -> tuple[float, float]:
+    """A 95 % confidence interval of the median, from the order of the values alone (the inverted sign test)."""
+    ordered, n = sorted(values), len(values)
+    below, rank = 0.0, 0
+    while rank < n // 2:  # the largest rank whose tail of the binomial distribution is at most 2.5 %
+        below += math.comb(n, rank) / 2**n
+        if below > 0.025:
+            break
+        rank += 1
+    rank = max(rank - 1, 0)
+    return ordered[rank], ordered[n - 1 - rank]
+
+
+def _memory_lower(run: RunEvidence) -> Finding:
+    left, right = run.left.peak_memory_mb, run.right.peak_memory_mb
+    if left is None or right is None:
+        return "", UNKNOWN, "not measured"
+    measured = f"peak {megabytes(left)} and {megabytes(right)}"
+    if abs(left - right) <= max(SMALLEST_MEMORY_DIFFERENCE * max(left, right), SMALLEST_GROWTH_MB):
+        return measured, FAILS, "no difference that counts"
+    return measured, HOLDS if left < right else FAILS, ""
+
+
+def _memory_grows(run: RunEvidence) -> Finding:
+    left, right = run.left.memory_growth_mb, run.right.memory_growth_mb
+    if left is None or right is None:
+        return "", UNKNOWN, "not measured"
+    measured = f"from the first turn to the last {left:+.1f} MB and {right:+.1f} MB"
+    if min(run.left.steps, run.right.steps) < 100:
+        return measured, UNKNOWN, "too few steps"
+    grows = right > max(SMALLEST_GROWTH_MB, SMALLEST_MEMORY_DIFFERENCE * (run.right.peak_memory_mb or 0))
+    if grows and right > 2 * left:
+        return measured, HOLDS, ""
+    return measured, FAILS, "neither grows by more than one" if not grows else "both grow"
+
+
+def _steady_and_erratic(run: RunEvidence) -> Finding:
+    left, right = run.left.share_of_rises, run.right.share_of_rises
+    if run.left.optimizers > 1 and (finding := _no_single_curve(run)):
+        return finding
+    if left is None or right is None:
+        return "", UNKNOWN, "too few steps"
+    measured = f"the loss rose in {percent(left)} and {percent(right)} of the stretches of the run"
+    if left <= 0.1 and right >= 0.25:
+        return measured, HOLDS, ""
+    if left > 0.25:
+        return measured, FAILS, f"{run.names[0]} is not steady"
+    if right <= 0.1:
+        return measured, FAILS, f"{run.names[1]} is not erratic"
+    return measured, UNKNOWN, "neither clearly steady nor clearly erratic"
+
+
+def _gradients_accumulate(run: RunEvidence) -> Finding:
+    left, right = run.left.gradient_excess, run.right.gradient_excess
+    if left is None or right is None:
+        return "", UNKNOWN, "the gradients were not measured on a second step"
+    measured = (
+        f"applied gradient against fresh one, median ratio of norms: {run.names[0]} {number(left.ratio)}, "
+        f"{run.names[1]} {number(right.ratio)}"
+    )
+    if right.differs and not left.differs:
+        return measured, HOLDS, f"{run.names[1]} applies what it did not just compute"
+    if left.differs:
+        return measured, FAILS, "both do" if right.differs else f"it is {run.names[0]} that does"
+    return measured, FAILS, f"{run.names[1]} applies just the fresh gradient"
+
+
+def _may_diverge(run: RunEvidence) -> Finding:
+    def said(side: Evidence) -> str:
+        if side.diverged_at is not None:
+            return f"not finite from step {count(side.diverged_at)}"
+        if side.exploded_at is not None:
+            return f"above 1,000 times the first loss at step {count(side.exploded_at)}"
+        return "no"
+
+    measured = f"{run.names[0]}: {said(run.left)}; {run.names[1]}: {said(run.right)}"
+    if finding := _incomparable(run):
+        return measured, *finding[1:]
+    left, right = run.left.diverges, run.right.diverges
+    if right and not left:
+        return measured, HOLDS, ""
+    if left:
+        return measured, FAILS, "both diverge" if right else f"it is {run.names[0]} that diverges"
+    return measured, UNKNOWN, "it did not in this run, which does not say that it cannot"
+
+
+def _needs_sweep(run: RunEvidence) -> Finding:
+    if run.settings.script is not None:
+        return "", UNKNOWN, "the script has its own optimizer; gradtui sweep answers it for gradtui's experiments"
+    return "", UNKNOWN, "one run has one optimizer; gradtui sweep --optimizers all answers it"
+
+
+CLAIMS = (
+    _Claim("training converges faster with", "1", _converges_faster),
+    _Claim("the final loss is lower with", "1", _final_loss_lower),
+    _Claim("accuracy is slightly higher with", "1", _accuracy_higher),
+    _Claim("training time is shorter with", "1", _time_shorter),
+    _Claim("memory is lower with", "1", _memory_lower),
+    _Claim("memory grows without", "1", _memory_grows),
+    _Claim("the loss falls steadily with, is erratic without", "2", _steady_and_erratic),
+    _Claim("gradients accumulate without", "1, 2", _gradients_accumulate),
+    _Claim("training may diverge without", "1, 2", _may_diverge),
+    _Claim("it is worst for Adadelta, Adagrad, Adam, RMSprop", "1", _needs_sweep),
+    _Claim("it is the same with any optimizer", "1", _needs_sweep),
+)
+
+
+def as_text(claims: Sequence[Claim], width: int = 100) -> str:
+    """The claims as plain text: a line each with its verdict, then what was measured and why."""
+    lines = []
+    for claim in claims:
+        lines.append(f"{claim.verdict:<14} {claim.claim} (article {claim.article})")
+        said = "; ".join(filter(None, (claim.measured, claim.why)))
+        if said:
+            lines.append(f"{'':<14} {said}")
+    return "\n".join(lines)

@@ -1,0 +1,204 @@
+"""The numbers of the results table, computed from the rows of a run as they arrive."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from gradtui.catalog import EXPERIMENTS
+from gradtui.runs.folder import EPOCH_COLUMNS, GRADIENT_COLUMNS, SCRIPT_COLUMNS, STEP_COLUMNS, TIMING_COLUMNS, RunFolder
+from gradtui.runs.results.axes import round_up
+from gradtui.runs.results.claims import Claim, judge
+from gradtui.runs.results.evidence import Evidence, RunEvidence, block_ratios
+from gradtui.runs.results.script_notes import script_notes
+from gradtui.runs.state import DELETED, DamagedRun, DeletedRun, RunState, VariantState
+from gradtui.runs.tail import Columns, CsvTail
+
+RESULT_COLUMNS = tuple(name for name in STEP_COLUMNS if name != "epoch")
+"""The columns that the results and the curves need."""
+
+
+@dataclass(frozen=True)
+class VariantResults:
+    """One side of a run in numbers; None for a number that is not known (yet).
+
+    ``diverged_at`` is the first step whose loss is not finite, ``exploded_at`` the first whose loss is above 1,000 times
+    the first one, ``seconds`` the training time, ``step_ms_*`` the time per step in milliseconds, ``final_grad_norm`` the
+    last measured norm of the gradient that the optimizer applied, ``peak_memory_mb`` the peak memory in 10**6 bytes,
+    ``memory_growth_mb`` its growth from the end of the first turn to the end of the last.
+    """
+
+    status: str
+    steps: int = 0
+    final_loss: float | None = None
+    best_loss: float | None = None
+    best_step: int | None = None
+    diverged_at: int | None = None
+    exploded_at: int | None = None
+    accuracy: float | None = None
+    seconds: float | None = None
+    step_ms_median: float | None = None
+    step_ms_p95: float | None = None
+    peak_memory_mb: float | None = None
+    memory_growth_mb: float | None = None
+    final_grad_norm: float | None = None
+
+
+@dataclass(frozen=True)
+class RunResults:
+    """The results of a run so far: the state in run.json and the numbers of both variants, left first."""
+
+    state: RunState
+    variants: Mapping[str, VariantResults]
+    claims: Sequence[Claim] = ()
+    notes: Sequence[str] = ()
+    """Caveats to show with the results."""
+
+    @property
+    def last_step(self) -> int:
+        """Right end of the step axis."""
+        return last_step(self.state, max(variant.steps for variant in self.variants.values()))
+
+    def as_json(self) -> dict[str, Any]:
+        """A dict for ``json.dumps(..., allow_nan=False)``: nan and the infinities become strings, as in the CSV files."""
+        return {
+            "run": self.state.id,
+            "status": self.state.status,
+            "settings": self.state.settings.as_dict(),
+            "variants": {
+                name: {key: _json_number(value) for key, value in vars(results).items()}
+                for name, results in self.variants.items()
+            },
+            "claims": [vars(claim) for claim in self.claims],
+            "notes": list(self.notes),
+        }
+
+
+def last_step(state: RunState, taken: int) -> int:
+    """Right end of the step axis: the last planned step.
+
+    If it is not known in advance: ``taken``, rounded up to a round number while the run is live.
+    """
+    unplanned = round(round_up(taken)) if state.live else taken
+    return max(state.settings.planned_steps(side) or unplanned for side in (0, 1))
+
+
+def _json_number(value: object) -> object:
+    return repr(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+ORPHANS_SECONDS = 2.0
+"""How long the rows of a run are read on once it is found lost: its workers end within a second, and write until then."""
+
+
+class RunReader:
+    """Follows a run folder. :meth:`advance` reads what is new; :meth:`results` summarizes what was read.
+
+    The rows of steps have ``columns``; reading is faster without the epoch.
+    """
+
+    def __init__(self, folder: RunFolder, columns: tuple[str, ...] = STEP_COLUMNS) -> None:
+        self.folder = folder
+        self._lost_since: float | None = None
+        self.state = folder.observe()
+        names = self.state.settings.variants
+        self.evidence = {name: Evidence() for name in names}
+        extra = (*GRADIENT_COLUMNS, *(SCRIPT_COLUMNS if self.state.settings.script is not None else ()))
+        packs = self.state.settings.script is None and "epoch" not in columns  # packed rows have neither
+        self._steps = {
+            name: CsvTail(folder.steps_csv(name), columns, extra, folder.packed(name) if packs else None) for name in names
+        }
+        self._epochs = {name: CsvTail(folder.epochs_csv(name), EPOCH_COLUMNS) for name in names}
+
+    def refresh_state(self) -> RunState:
+        """Observe the run again. If its folder is gone, the status is ``deleted``; if run.json cannot be read, the last known
+        state is kept."""
+        try:
+            self.state = self.folder.observe()
+        except DeletedRun:
+            self.state = replace(self.state, status=DELETED)
+        except DamagedRun:
+            pass
+        if self.state.status == "lost" and self._lost_since is None:
+            self._lost_since = time.monotonic()
+        return self.state
+
+    @property
+    def orphans_may_write(self) -> bool:
+        """Whether workers may still be writing rows of a run that is lost."""
+        return self._lost_since is not None and time.monotonic() < self._lost_since + ORPHANS_SECONDS
+
+    def advance(self, variants: Sequence[str] = ()) -> tuple[dict[str, Columns], dict[str, Columns]]:
+        """Read new step and epoch rows of these variants (default: both), at most a chunk each."""
+        variants = variants or [*self.evidence]
+        steps = {name: rows for name in variants if (rows := self._steps[name].read()) is not None}
+        epochs = {name: rows for name in variants if (rows := self._epochs[name].read()) is not None}
+        for name, rows in steps.items():
+            self.evidence[name].add_steps(rows)
+        for name, rows in epochs.items():
+            self.evidence[name].add_epochs(rows)
+        return steps, epochs
+
+    def take_variant(self, name: str, other: RunReader) -> None:
+        """Take over what another reader of this run has read of one variant, and continue from there."""
+        self.evidence[name], self._steps[name], self._epochs[name] = (
+            other.evidence[name],
+            other._steps[name],
+            other._epochs[name],
+        )
+
+    def results(self) -> RunResults:
+        """The numbers so far; the claims are judged once the run has ended."""
+        variants = {name: self._variant(name) for name in self.evidence}
+        notes = [*self.state.settings.notes, *script_notes(self.folder, self.state.settings, list(self.evidence.values()))]
+        return RunResults(self.state, variants, () if self.state.live else judge(self._run_evidence()), notes)
+
+    def _variant(self, name: str) -> VariantResults:
+        evidence, variant = self.evidence[name], self.state.variants[name]
+        evidence.peak_memory_mb = variant.peak_memory_mb
+        if variant.memory_first_mb is not None and variant.memory_last_mb is not None:
+            evidence.memory_growth_mb = variant.memory_last_mb - variant.memory_first_mb
+        median, p95 = evidence.step_ms(0.5, 0.95)
+        return VariantResults(
+            status=self._status_of(variant),
+            steps=evidence.steps,
+            final_loss=evidence.last_loss,
+            best_loss=evidence.best_loss,
+            best_step=evidence.best_step,
+            diverged_at=evidence.diverged_at,
+            exploded_at=evidence.exploded_at,
+            accuracy=evidence.accuracy,
+            seconds=evidence.seconds if evidence.steps else None,
+            step_ms_median=median,
+            step_ms_p95=p95,
+            peak_memory_mb=evidence.peak_memory_mb,
+            memory_growth_mb=evidence.memory_growth_mb,
+            final_grad_norm=evidence.grad_norm,
+        )
+
+    def _status_of(self, variant: VariantState) -> str:
+        """The status to show: a side that finishes first is ``done``, and ``finished`` only once the run is."""
+        if variant.status == "running":
+            return self.state.status
+        return "done" if variant.status == "finished" and self.state.live else variant.status
+
+    def _run_evidence(self) -> RunEvidence:
+        settings = self.state.settings
+        left, right = self.evidence.values()
+        ratios = []
+        for name in settings.variants:
+            slices = CsvTail(self.folder.timing_csv(name), TIMING_COLUMNS).read()
+            ratios += block_ratios(slices) if slices is not None else []
+        return RunEvidence(settings, left, right, ratios, EXPERIMENTS[settings.experiment].test_samples)
+
+
+def read_results(folder: RunFolder) -> RunResults:
+    """Read the current results of a run. Raises DamagedRun."""
+    reader = RunReader(folder, RESULT_COLUMNS)
+    while any(reader.advance()):
+        pass
+    reader.refresh_state()
+    return reader.results()

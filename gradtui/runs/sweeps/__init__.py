@@ -1,0 +1,1 @@
+"""Sweeps: a grid of runs, its folder, and the process that works through it."""

@@ -1,0 +1,247 @@
+"""The process that executes a sweep: ``gradtui.runs.sweeps.sweeper SWEEP_FOLDER [LOCK]``.
+
+One sweeper owns a sweep at a time. ``LOCK`` is the file descriptor of the lock that its starter has taken; without it the
+sweeper takes the lock itself, or exits if another sweeper holds it.
+
+The run of each cell is recorded before it begins. So a sweeper that resumes after another was killed first adopts the runs
+that the other left behind: it waits for a run that is still in progress, and records a run that has finished meanwhile. It
+trains all other cells without a result: cells that were never started, and cells whose run was stopped, lost or failed. A
+run that fails or is lost under this sweeper is recorded as such and repeated on the next resume.
+
+While a run trains, the next one's processes already import torch.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from gradtui import private
+from gradtui.printing import printable
+from gradtui.runs.folder import RunFolder, create_run
+from gradtui.runs.home import HomeError, runs_directory, telling_of_the_home
+from gradtui.runs.liveness import is_held
+from gradtui.runs.processes.launch import WarmSupervisor
+from gradtui.runs.processes.spawn import command, environment
+from gradtui.runs.results.reader import RunReader
+from gradtui.runs.state import DamagedRun
+from gradtui.runs.sweeps.grid import Cell, Outcome, Sweep
+from gradtui.runs.sweeps.sweep_folder import SweepFolder, SweepReader
+from gradtui.runs.sweeps.sweep_rows import SweepNotWritten
+
+POLL_SECONDS = 0.05
+BEAT_SECONDS = 2.0
+
+
+def start_sweeper(folder: SweepFolder) -> subprocess.Popen[bytes] | None:
+    """Execute a sweep in a new process, which outlives this one; None if the sweep already has a sweeper.
+
+    Raises DamagedRun, HomeError.
+    """
+    with folder.owned() as lock:
+        if lock is None:
+            return None
+        with suppress(SweepNotWritten):  # the sweeper fails for the same reason, and says so
+            folder.write_status("running")
+        with telling_of_the_home(folder.path), open(folder.log, "ab", opener=private.opener) as log:
+            return subprocess.Popen(
+                command("gradtui.runs.sweeps.sweeper", folder.path, str(lock)),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=folder.path,
+                env=environment(),
+                start_new_session=True,
+                pass_fds=[lock],
+            )
+
+
+class Sweeper:
+    """Executes a sweep that this process owns."""
+
+    def __init__(self, folder: SweepFolder) -> None:
+        self._folder = folder
+        self._reader = SweepReader(folder)
+        self._asked_to_stop = False
+        self._next_beat = 0.0
+
+    def request_stop(self) -> None:
+        self._asked_to_stop = True
+
+    @property
+    def _stopping(self) -> bool:
+        return self._asked_to_stop or self._folder.stop_requested or self._folder.gone
+
+    @property
+    def _sweep(self) -> Sweep:
+        self._reader.advance()
+        return self._reader.sweep
+
+    def work_off(self) -> None:
+        """Run what is left of the sweep, until it is done or asked to stop. Raises OSError, DamagedRun."""
+        self._folder.write_status("running")
+        self._folder.reserve()
+        self._adopt()
+        self._train(self._sweep.left_to_do())
+        if self._folder.gone:
+            raise HomeError(f"GRADTUI_HOME: {self._folder.path} is gone")
+        sweep = self._sweep
+        self._folder.release()
+        self._folder.write_status("finished" if sweep.finished + sweep.failed == sweep.size else "stopped")
+
+    def _adopt(self) -> None:
+        """Wait for the runs that another sweeper started, and record those that have finished."""
+        known = {outcome.cell: outcome for outcome in self._sweep.outcomes}
+        for cell, name in self._folder.started().items():
+            if not self._reader.fits(cell):
+                continue  # no row of this sweep's
+            outcome = known.get(cell)
+            if outcome is not None and (outcome.counts or outcome.run == name):
+                continue
+            run = RunFolder(runs_directory() / name)
+            if not self._is_of(run, cell):
+                continue
+            while _is_in_progress(run):
+                if self._stopping:
+                    _ask_to_stop(run, None)
+                self._rest()
+            adopted = _outcome(self._sweep, cell, run)
+            if adopted is not None and adopted.counts:
+                self._record(adopted)
+            else:
+                with suppress(HomeError, DamagedRun):  # a warm supervisor that is only now handed this run ends it at once
+                    run.request_stop()
+
+    def _is_of(self, run: RunFolder, cell: Cell) -> bool:
+        """Whether a run belongs to a cell; False if it was deleted."""
+        try:
+            return run.read().settings == self._reader.sweep.settings(cell)
+        except DamagedRun:
+            return run.path.is_dir()
+
+    def _train(self, cells: Sequence[Cell]) -> None:
+        following: WarmSupervisor | None = None
+        try:
+            for place, cell in enumerate(cells):
+                if self._stopping:
+                    break
+                supervisor = following or WarmSupervisor()
+                following = None  # it is used up, even if the next one cannot be started
+                following = WarmSupervisor() if place + 1 < len(cells) else None
+                self._run(cell, supervisor)
+        finally:
+            if following is not None:
+                following.end()
+                following.process.wait()
+
+    def _run(self, cell: Cell, supervisor: WarmSupervisor) -> None:
+        """Run a cell and record its outcome, unless the run was stopped."""
+        run = create_run(self._reader.sweep.settings(cell))
+        run.mark_seen()  # the user watches the sweep, not its runs
+        try:
+            self._folder.note_start(cell, run.id)
+        except SweepNotWritten:
+            shutil.rmtree(run.path, ignore_errors=True)  # it has not begun and never will
+            raise
+        process = supervisor.start(run)
+        while process.poll() is None:
+            if self._stopping:
+                _ask_to_stop(run, process)
+            self._rest()
+        outcome = _outcome(self._reader.sweep, cell, run)
+        if outcome is not None and not self._folder.gone:
+            self._record(outcome)
+
+    def _record(self, outcome: Outcome) -> None:
+        replacing = any(known.cell == outcome.cell for known in self._sweep.outcomes)
+        self._folder.add(outcome, replacing_another=replacing)
+
+    def _rest(self) -> None:
+        if time.monotonic() >= self._next_beat:
+            self._folder.beat()
+            self._next_beat = time.monotonic() + BEAT_SECONDS
+        time.sleep(POLL_SECONDS)
+
+
+def _is_in_progress(run: RunFolder) -> bool:
+    try:
+        return run.observe().live
+    except DamagedRun:
+        return bool(is_held(run.path / "alive"))  # its run.json may be readable again in a moment
+
+
+def _ask_to_stop(run: RunFolder, supervisor: subprocess.Popen[bytes] | None) -> None:
+    try:
+        run.request_stop()
+    except (HomeError, DamagedRun):  # there is no room for a request, or no folder any more
+        if supervisor is not None:
+            supervisor.terminate()
+
+
+def _outcome(sweep: Sweep, cell: Cell, run: RunFolder) -> Outcome | None:
+    """The outcome of a run that has ended; None if it was stopped."""
+    try:
+        reader = RunReader(run)
+    except DamagedRun:
+        return Outcome(cell, run.id, "failed", math.nan, math.nan)
+    while any(reader.advance()):
+        pass
+    if reader.state.status == "stopped":
+        return None
+    values = []
+    for name, evidence in reader.evidence.items():
+        value = evidence.accuracy if sweep.quantity == "accuracy" else evidence.final_loss
+        finished = reader.state.variants[name].status == "finished"
+        values.append(math.nan if value is None or not finished else value)
+    return Outcome(cell, run.id, reader.state.status, values[0], values[1])
+
+
+def _work_off(folder: SweepFolder) -> int:
+    """Execute a sweep that this process owns; return the exit code. An error becomes one line in the log."""
+    try:
+        sweeper = Sweeper(folder)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: sweeper.request_stop())
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        sweeper.work_off()
+    except (OSError, DamagedRun) as error:
+        folder.release()
+        _say(str(error))
+        with suppress(SweepNotWritten, DamagedRun):
+            folder.write_status("stopped")
+        return 1
+    return 0
+
+
+def _say(line: str) -> None:
+    with suppress(OSError):
+        print(printable(line), file=sys.stderr, flush=True)
+
+
+def main() -> int:
+    os.umask(0o077)  # the files of a sweep are private to their user
+    folder = SweepFolder(Path(sys.argv[1]).absolute())
+    if len(sys.argv) > 2:
+        os.set_inheritable(int(sys.argv[2]), False)  # only this process holds the lock, until it ends
+        return _work_off(folder)
+    try:
+        with folder.owned() as lock:
+            if lock is not None:
+                return _work_off(folder)
+    except (HomeError, DamagedRun) as error:
+        _say(str(error))
+        return 2
+    _say(f"{folder.id} is in progress: another sweeper works it off; gradtui sweep --resume {folder.id} follows it")
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

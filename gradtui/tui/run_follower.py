@@ -1,0 +1,181 @@
+"""Follow a run for the screen: its numbers, its curves, its speed."""
+
+from __future__ import annotations
+
+import time
+from array import array
+from bisect import bisect_left
+from collections import defaultdict, deque
+from collections.abc import Sequence
+
+from gradtui.runs.folder import EPOCH_COLUMNS, GRADIENT_COLUMNS, RunFolder
+from gradtui.runs.results.reader import RESULT_COLUMNS, RunReader, RunResults, last_step
+from gradtui.runs.results.series import Series
+from gradtui.runs.results.smoothing import Smoothed
+from gradtui.runs.results.times import Clock
+from gradtui.runs.scalars import Scalar, ScalarsTail
+from gradtui.runs.state import RunState
+from gradtui.runs.tail import Columns, CsvTail
+from gradtui.tui.instruments import QUANTITIES, Quantity, logged_quantity
+
+SPEED_SECONDS = 4.0
+"""Steps per second are averaged over this window."""
+
+
+class Curves:
+    """One variant's quantities over its steps, and the training time at each step."""
+
+    def __init__(self) -> None:
+        self.series = defaultdict[Quantity, Series](Series)
+        self.seconds = Clock()
+        self._smoothed: dict[tuple[Quantity, float], Smoothed] = {}
+
+    def add_steps(self, rows: Columns) -> None:
+        steps = rows.values["step"]
+        measured = rows.filled("grad_norm")
+        at = array("d", [steps[i] for i in measured])
+        for quantity in QUANTITIES:
+            if quantity.per_epoch:
+                continue
+            values = rows.values[quantity.column]
+            if quantity.column == "loss":
+                self.series[quantity].extend(steps, values, rows.spans("loss"))
+            elif measured:  # measured on some steps only; the empty fields between are not gaps in the curve
+                self.series[quantity].extend(at, [values[i] for i in measured])
+        self.seconds.extend(rows.values["seconds"])
+
+    def add_epochs(self, rows: Columns) -> None:
+        for quantity in QUANTITIES:
+            if quantity.per_epoch:
+                self.series[quantity].extend(rows.values["step"], rows.values[quantity.column])
+
+    def add_scalars(self, scalars: Sequence[Scalar]) -> None:
+        for scalar in scalars:
+            self.series[logged_quantity(scalar.name)].extend([scalar.step], [scalar.value])
+
+    def smoothed(self, quantity: Quantity, weight: float) -> Smoothed:
+        """The quantity's moving average, as far as computed. Averages with other weights are dropped to save memory."""
+        if (quantity, weight) not in self._smoothed:
+            self._smoothed = {key: smoothed for key, smoothed in self._smoothed.items() if key[1] == weight}
+            self._smoothed[quantity, weight] = Smoothed(self.series[quantity], weight)
+        return self._smoothed[quantity, weight]
+
+    def value_at(self, quantity: Quantity, step: int) -> float | None:
+        """The quantity at a step, or at the last earlier step that has one; None if there is none."""
+        series = self.series[quantity]
+        place = bisect_left(series.xs, step + 1) - 1
+        return series.ys[place] if place >= 0 else None
+
+    def seconds_at(self, step: float) -> float:
+        """The training time at the end of a step, in seconds."""
+        return self.seconds.at(step)
+
+
+class FollowedRun:
+    """What the screen knows about one run. :meth:`advance` reads more; the rest reports what was read."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        self.folder = folder
+        self._reader = RunReader(folder, RESULT_COLUMNS)
+        self.settings = self._reader.state.settings
+        self.curves = {name: Curves() for name in self.settings.variants}
+        self.quantities = list(QUANTITIES)
+        """What its charts can show, including a script's own scalars once it has logged them."""
+        names = self.settings.variants if self.settings.script is not None else ()
+        self._scalars = {name: ScalarsTail(folder.scalars_csv(name)) for name in names}
+        self._glanced: dict[str, int] = {}  # sides that were only glanced at: the last step seen
+        self._speed: deque[tuple[float, int]] = deque()
+
+    def unread_bytes(self, variant: str) -> int:
+        """Size in bytes of a variant's step file if none of it has been read yet, else 0."""
+        if self.steps[variant]:
+            return 0
+        try:
+            return self.folder.steps_csv(variant).stat().st_size
+        except OSError:
+            return 0
+
+    def glance(self, variants: Sequence[str]) -> None:
+        """Show a sample of each side's rows until the side is read."""
+        for name in variants:
+            rows = CsvTail(self.folder.steps_csv(name), RESULT_COLUMNS, GRADIENT_COLUMNS).glance()
+            if rows is not None:
+                self.curves[name] = Curves()
+                self.curves[name].add_steps(rows)
+                self.curves[name].seconds = Clock()  # a sample of rows does not give the time at a step
+                self._glanced[name] = int(rows.values["step"][-1])
+
+    @property
+    def only_glanced(self) -> int:
+        """A lower bound on the steps of a side that was only glanced at; 0 if there is none."""
+        return max(self._glanced.values(), default=0)
+
+    def take_side(self, variant: str, other: FollowedRun) -> None:
+        """Take over what another process has read of one side; reading continues from there."""
+        self._glanced.pop(variant, None)
+        self._reader.take_variant(variant, other._reader)
+        self.curves[variant] = other.curves[variant]
+        self._scalars.update({name: tail for name, tail in other._scalars.items() if name == variant})
+        self.quantities += [quantity for quantity in other.quantities if quantity not in self.quantities]
+
+    def advance(self, variants: Sequence[str] = ()) -> bool:
+        """Read one new chunk of these variants, by default of both; return False if there was nothing new."""
+        for name in self._glanced.keys() & (variants or self.curves.keys()):
+            del self._glanced[name]
+            self.curves[name] = Curves()
+        steps, epochs = self._reader.advance(variants)
+        for name, rows in steps.items():
+            self.curves[name].add_steps(rows)
+        for name, rows in epochs.items():
+            self.curves[name].add_epochs(rows)
+        scalars = {
+            name: new for name, tail in self._scalars.items() if name in (variants or self.curves) and (new := tail.read())
+        }
+        for name, logged in scalars.items():
+            self.curves[name].add_scalars(logged)
+            names = dict.fromkeys(scalar.name for scalar in logged if scalar.name not in EPOCH_COLUMNS)
+            self.quantities += [new for new in map(logged_quantity, names) if new not in self.quantities]
+        return bool(steps or epochs or scalars)
+
+    @property
+    def state(self) -> RunState:
+        """The state as last observed."""
+        return self._reader.state
+
+    @property
+    def orphans_may_write(self) -> bool:
+        """Whether workers may still be writing rows of a run that is lost."""
+        return self._reader.orphans_may_write
+
+    @property
+    def steps(self) -> dict[str, int]:
+        """Number of steps read, by variant."""
+        return {name: evidence.steps for name, evidence in self._reader.evidence.items()}
+
+    @property
+    def last_step(self) -> int:
+        """Right end of the step axis: the planned last step, else a round number while live."""
+        return last_step(self.state, max(*self.steps.values(), self.only_glanced))
+
+    def results(self) -> RunResults:
+        """The results so far."""
+        return self._reader.results()
+
+    def observe(self) -> RunState:
+        """Re-read and return the run's state; also sample its speed."""
+        state = self._reader.refresh_state()
+        done = sum(self.steps.values())
+        now = time.monotonic()
+        if not self._speed or self._speed[-1][1] != done:
+            self._speed.append((now, done))
+        while len(self._speed) > 2 and self._speed[0][0] < self._speed[-1][0] - SPEED_SECONDS:
+            self._speed.popleft()
+        return state
+
+    @property
+    def steps_per_second(self) -> float | None:
+        """Recent steps per second of both variants together; None until there are two samples."""
+        if len(self._speed) < 2:
+            return None
+        (began, before), (ended, after) = self._speed[0], self._speed[-1]
+        return (after - before) / max(ended - began, 1e-9)

@@ -1,0 +1,137 @@
+"""What screens with charts share: instruments, each on a key, and drawing in parts."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+
+from textual import work
+from textual.css.query import NoMatches
+from textual.screen import Screen
+
+from gradtui.tui.instruments import QUANTITIES, Instruments
+from gradtui.tui.link import is_behind
+from gradtui.tui.prefetch import long_sides, read_ahead
+from gradtui.tui.run_follower import FollowedRun
+from gradtui.tui.screens.resize_guard import Settled
+from gradtui.tui.widgets.chart_pair import ChartPair
+
+DRAWINGS_PER_SECOND = (4, 10, 1)
+"""The default rate, then the others that a key cycles through."""
+
+
+BETWEEN_PARTS_SECONDS = 0.005
+"""Pause between the parts of a drawing, long enough to handle a key."""
+AT_ONCE_SECONDS = 0.05
+"""A drawing that takes longer continues in the background, so that keys are handled."""
+
+
+class LookingScreen(Settled, Screen[None]):
+    """A screen whose chart pairs share the same instruments."""
+
+    drawings_per_second = DRAWINGS_PER_SECOND[0]
+    _latest: object = None
+
+    @property
+    def runs(self) -> Sequence[FollowedRun]:
+        """The runs on screen: one per chart pair, or none."""
+        raise NotImplementedError
+
+    def drawing(self) -> Iterator[None]:
+        """Draw the current state, yielding between parts; draw nothing if that is not possible now."""
+        raise NotImplementedError
+
+    def redraw(self) -> None:
+        """Draw the current state, at once unless it takes long."""
+        parts = self._drawings()
+        enough = time.monotonic() + AT_ONCE_SECONDS
+        for _ in parts:
+            if time.monotonic() > enough:
+                self._go_on(parts)
+                return
+
+    async def draw_gently(self) -> None:
+        """Draw the current state; keys are handled between parts."""
+        await self._play(self._drawings())
+
+    @work(group="drawing", exclusive=True)
+    async def _go_on(self, parts: Iterator[None]) -> None:
+        await self._play(parts)
+
+    async def _play(self, parts: Iterator[None]) -> None:
+        with suppress(NoMatches):  # the screen was removed between two parts
+            for _ in parts:
+                await asyncio.sleep(BETWEEN_PARTS_SECONDS)
+
+    def _drawings(self) -> Iterator[None]:
+        """Draw repeatedly until the curves are fully smoothed, another drawing starts, or the link falls behind."""
+        this = self._latest = object()
+        yield from self.drawing()
+        while self._latest is this and any(pair.smoothing for pair in self.query(ChartPair)) and not is_behind(self.app):
+            yield
+            yield from self.drawing()
+
+    def waits_for_link(self) -> bool:
+        """Whether the link is too slow to draw now; if so, schedule another attempt."""
+        if is_behind(self.app):
+            self.set_timer(1 / self.drawings_per_second, self.redraw)
+            return True
+        return False
+
+    async def read_new(self, run: FollowedRun) -> None:
+        """Read a run's new rows. Keys are handled between chunks, and a long read is drawn as it progresses."""
+        if sides := long_sides(run):
+            run.glance(sides)
+            await self.draw_gently()
+            with suppress(OSError):  # if no process can be started, the run is read here
+                await read_ahead(run, sides)
+        drawn = time.monotonic()
+        while run.advance():
+            await asyncio.sleep(0)
+            if time.monotonic() - drawn > 1 / self.drawings_per_second:
+                await self.draw_gently()
+                drawn = time.monotonic()
+
+    @property
+    def _instruments(self) -> Instruments:
+        return self.query(ChartPair).first().instruments
+
+    def _use(self, instruments: Instruments) -> None:
+        for pair in self.query(ChartPair):
+            pair.use(instruments)
+        self.redraw()
+
+    def action_log_scale(self) -> None:
+        self._use(self._instruments.other_scale())
+
+    def action_quantity(self) -> None:
+        among = dict.fromkeys(quantity for run in self.runs for quantity in run.quantities)
+        self._use(self._instruments.next_quantity(tuple(among) or QUANTITIES))
+
+    def action_smoothing(self) -> None:
+        self._use(self._instruments.next_smoothing())
+
+    def action_x_axis(self) -> None:
+        self._use(self._instruments.next_x_axis())
+
+    def action_zoom(self) -> None:
+        self._use(self._instruments.next_zoom())
+
+    def action_cursor(self, direction: int) -> None:
+        last = max((len(curves.seconds) for run in self.runs for curves in run.curves.values()), default=0)
+        if not last:
+            return
+        stride = max(1, round(last * self._instruments.zoom / 200))  # about 200 presses cross the chart
+        at = self._instruments.cursor
+        self._use(replace(self._instruments, cursor=max(1, min(last, last if at is None else at + direction * stride))))
+
+    def action_no_cursor(self) -> None:
+        self._use(replace(self._instruments, cursor=None))
+
+    def action_rate(self) -> None:
+        rates = DRAWINGS_PER_SECOND
+        self.drawings_per_second = rates[(rates.index(self.drawings_per_second) + 1) % len(rates)]
+        self.notify(f"Drawn {self.drawings_per_second} times a second", timeout=2)

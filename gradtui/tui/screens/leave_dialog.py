@@ -1,0 +1,47 @@
+"""The dialog for quitting the app during a run."""
+
+from __future__ import annotations
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Button, Label
+
+from gradtui.tui.screens.resize_guard import Settled
+
+
+class LeaveDialog(Settled, ModalScreen[str]):
+    """Stop the run, leave it running, or stay: returns ``stop``, ``leave`` or ``stay``."""
+
+    CSS_PATH = "dialog.tcss"
+    BINDINGS = [
+        ("s", "choose('stop')", "stop it"),
+        ("l", "choose('leave')", "leave it running"),
+        ("escape,q,ctrl+q", "choose('stay')", "stay"),
+        ("left", "app.focus_previous", ""),
+        ("right", "app.focus_next", ""),
+    ]
+
+    def __init__(self, run: str) -> None:
+        super().__init__()
+        self._run_id = run
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog") as dialog:
+            dialog.border_title = "A run is in progress"
+            yield Label(f"{self._run_id} is still running and can continue without the app.", markup=False)
+            with Horizontal(classes="buttons"):
+                yield Button("Stop it (s)", variant="error", id="stop", compact=True)
+                yield Button("Leave it running (l)", variant="primary", id="leave", compact=True)
+                yield Button("Stay (Esc)", id="stay", compact=True)
+
+    def on_mount(self) -> None:
+        self.query_one("#stay", Button).focus()
+
+    @on(Button.Pressed)
+    def _pressed(self, event: Button.Pressed) -> None:
+        self.dismiss(event.button.id)
+
+    def action_choose(self, answer: str) -> None:
+        self.dismiss(answer)

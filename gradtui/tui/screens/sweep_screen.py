@@ -1,0 +1,164 @@
+"""The sweep screen: a grid of optimizers, learning rates and seeds, filled in as its runs end."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal, VerticalScroll
+from textual.screen import Screen
+from textual.widgets import Footer, Label, Static
+
+from gradtui.printing import printable
+from gradtui.runs.export.destination import ExportError
+from gradtui.runs.home import HomeError
+from gradtui.runs.results import claims
+from gradtui.runs.state import DamagedRun
+from gradtui.runs.sweeps import grid as sweep
+from gradtui.runs.sweeps.grid import Sweep
+from gradtui.runs.sweeps.sweep_folder import SweepFolder, SweepReader, export_sweep
+from gradtui.runs.sweeps.sweep_list import create_sweep
+from gradtui.runs.sweeps.sweeper import start_sweeper
+from gradtui.settings import RunSettings, SettingsError
+from gradtui.tui import keys
+from gradtui.tui.screens.resize_guard import Settled
+from gradtui.tui.widgets.styled_lines import Line, Lines
+from gradtui.tui.widgets.text_field import TextField
+
+FIELDS = (
+    ("optimizers", "Optimizers", "all", "names with commas between, or all"),
+    ("lrs", "Learning rates", "1e-3,1e-2,1e-1", "with commas between"),
+    ("seeds", "Seeds", "3", "how many, from the form's seed on"),
+)
+
+
+class GridLines(Lines):
+    """The grid and the verdicts on the claims it tests."""
+
+    PREFIX = "grid"
+    COMPONENT_CLASSES = {"grid--head", "grid--row", "grid--note"}
+    DEFAULT_CSS = """
+    GridLines { height: auto; .grid--head, .grid--note { color: $text-muted; } }
+    """
+
+
+class SweepScreen(Settled, Screen[None]):
+    """Sweeps the form's settings over optimizers, learning rates and seeds."""
+
+    CSS_PATH = "sweep.tcss"
+    BINDINGS = [key.binding() for key in keys.ON_SWEEP_SCREEN]
+
+    def __init__(self, settings: RunSettings) -> None:
+        super().__init__()
+        self._settings = settings
+        self._folder: SweepFolder | None = None
+        self._reader: SweepReader | None = None
+        self._sweeper: subprocess.Popen[bytes] | None = None  # kept to be reaped
+        self._shown: Sweep | None = None
+
+    def compose(self) -> ComposeResult:
+        yield Static(f" gradtui  sweep of {self._settings.experiment}", id="title", markup=False)
+        for name, label, default, help in FIELDS:
+            with Horizontal(classes="field"):
+                yield Label(label)
+                yield TextField(default, id=name, compact=True)
+                yield Label(help, classes="help")
+        yield Static("", id="said", markup=False)
+        with VerticalScroll(id="grid") as grid:
+            grid.can_focus = False
+            yield GridLines()
+        yield Footer(show_command_palette=False, compact=True)
+
+    def on_mount(self) -> None:
+        self._ticks = self.set_interval(1.0, self._tick, pause=True)
+        self._say("F5 starts or resumes the sweep. Every run is kept.")
+
+    def action_start(self) -> None:
+        """Start a sweep, or continue one that is not finished."""
+        try:
+            status = self._folder.status() if self._folder is not None else None
+            if status == "running":
+                return
+            if self._folder is None or status == "finished":
+                self._folder = self._create()
+                self._reader = SweepReader(self._folder)
+            self._sweeper = start_sweeper(self._folder)
+        except (SettingsError, DamagedRun, OSError) as error:
+            self._say(str(error), bad=True)
+            return
+        self.set_focus(None)
+        self._ticks.resume()
+        self._tick()
+
+    def _create(self) -> SweepFolder:
+        given = self._settings.as_dict()
+        typed = [self.query_one(f"#{name}", TextField).value for name, *_ in FIELDS]
+        for owned in [name for name in given if sweep.is_of_optimizer(name)]:
+            del given[owned]
+        return create_sweep(given, *typed)
+
+    def action_stop(self) -> None:
+        if self._folder is None:
+            return
+        try:
+            self._folder.request_stop()
+        except HomeError:
+            if self._sweeper is None or self._sweeper.poll() is not None:
+                raise
+            self._sweeper.terminate()
+
+    def action_export(self) -> None:
+        if self._reader is None:
+            return
+        self._reader.advance()
+        path = Path(f"{self._reader.folder.id}.csv").absolute()
+        try:
+            count = export_sweep(self._reader.sweep, path)
+        except ExportError as error:
+            self._say(str(error), bad=True)
+        else:
+            self._say(f"Wrote {count:,} rows to {path}")
+
+    def action_close(self) -> None:
+        self.dismiss(None)
+
+    def _tick(self) -> None:
+        assert self._folder is not None
+        assert self._reader is not None
+        if self._sweeper is not None:
+            self._sweeper.poll()
+        try:
+            status = self._folder.status()
+        except DamagedRun as error:
+            self._say(str(error), bad=True)
+            self._ticks.pause()
+            return
+        self._reader.advance()
+        state = replace(self._reader.sweep, status=status)
+        if state != self._shown:
+            self._shown = state
+            self._show(state)
+        if status != "running":
+            self._ticks.pause()
+
+    def _show(self, state: Sweep) -> None:
+        what = f"sweep of {state.base['experiment']}, {state.quantity}"
+        self.query_one("#title", Static).update(f" gradtui  {what}   {state.status}  {state.finished}/{state.size} runs")
+        self.query_one(GridLines).show(_grid(state))
+        if state.status in ("stopped", "lost"):
+            self._say(f"The sweep is {state.status}. F5 continues it.")
+        elif state.failed:
+            self._say(f"{state.failed:,} runs failed; gradtui sweep --resume {state.id} repeats them.", bad=True)
+
+    def _say(self, words: str, *, bad: bool = False) -> None:
+        said = self.query_one("#said", Static)
+        said.update(printable(words))
+        said.set_class(bad, "-bad")
+
+
+def _grid(state: Sweep) -> list[Line]:
+    head, *rows = sweep.as_text(state).split("\n")
+    judged = claims.as_text(sweep.sweep_claims(state)).split("\n")
+    return [[(head, "head")], *([(row, "row")] for row in rows), [], *([(line, "note")] for line in judged)]
