@@ -15,9 +15,8 @@ from types import MappingProxyType
 from typing import IO, Any
 
 from gradtui import private
-from gradtui.printing import printable
 from gradtui.runs.processes.last_words import MOST_BYTES, why_it_aborted, why_it_ended
-from gradtui.runs.processes.leftovers import end_leftovers
+from gradtui.runs.processes.leftovers import end_leftovers_and_log
 from gradtui.runs.processes.spawn import SIDE_MARK, command
 from gradtui.runs.safe_open import last_bytes
 
@@ -179,10 +178,7 @@ class Worker:
         in the log.
         """
         if self._mark is not None and not alone:
-            ended = end_leftovers(self.process.pid, self._mark)
-            with suppress(OSError), open(log, "a", encoding="utf-8", errors="replace", opener=private.opener) as file:
-                for pid, words in ended.items():
-                    file.write(f"gradtui: ended process {pid}, which the script had started: {printable(words)[:200]}\n")
+            end_leftovers_and_log(self.process.pid, self._mark, log)
         self.ended, self.computing = True, False
         return self._how_it_died(log, self.process.wait())
 
