@@ -108,12 +108,9 @@ class CompareCase(ScriptCase):
         )
 
     def nobody_may_be_left(self) -> bool:
-        """Whether the supervisor was killed while a side was ending, or that side was killed, too.
-
-        A side ends its script's processes where its supervisor was killed before, else the supervisor does.
-        """
-        ending = self.events["stop: run"] + self.count(("compare", "supervisor", "worker", SCRIPTS_CHILD)) > 1
-        return self.count(("supervisor",), signal.SIGKILL) > 0 and ending
+        """Whether both were killed: a side, which ends what its script has started, and the supervisor, which does so too."""
+        side = self.count(("worker",), signal.SIGKILL, signal.SIGTERM)
+        return side > 0 and self.count(("supervisor",), signal.SIGKILL) > 0
 
 
 class CheckCase(ScriptCase):
