@@ -24,6 +24,7 @@ from gradtui.compare.standard_input import replace_input
 from gradtui.compare.turns import ScriptSupervisor, ScriptTurns
 from gradtui.runs.folder import RunFolder
 from gradtui.runs.processes.last_words import with_log
+from gradtui.runs.processes.leftovers import ONLY_WHOLE_GROUPS
 from gradtui.script import program
 from gradtui.script.after_torch import after_torch
 from gradtui.script.ends import Ends, name_of
@@ -49,6 +50,7 @@ class Side:
         self._turns = ScriptTurns(supervisor)
         self._process = os.getpid()
         self._has_ended = False
+        self.finished = False
         self._rows: Rows | None = None
         self._steps: Steps | None = None
         self._applied: AppliedGradients | None = None
@@ -88,6 +90,7 @@ class Side:
             status = "stopped"
         elif ending.code != 0:
             status, reason = "failed", with_log(ending.reason or "", self._folder.log(self._variant))
+        self.finished = status == "finished"
         self._supervisor.send("ended", status=status, reason=reason, **self._memory())
 
     def _at_exit(self, code: int) -> int:
@@ -196,7 +199,8 @@ def main() -> None:
     assignment = supervisor.receive()
     folder, number = RunFolder(Path(assignment["run"])), int(assignment["side"])
     settings = folder.read().settings
-    log = private.appending(folder.log(settings.variants[number]))
+    supervisor.log = folder.log(settings.variants[number])
+    log = private.appending(supervisor.log)
     os.dup2(log, 1)
     os.dup2(log, 2)
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # the log is read while it grows
@@ -208,5 +212,6 @@ def main() -> None:
         try:
             side.end(ending)
         finally:
-            supervisor.end_children_of_orphan()
+            if supervisor.gone or not (side.finished or ONLY_WHOLE_GROUPS):
+                supervisor.end_children()
     sys.exit(ending.code)

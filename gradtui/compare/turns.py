@@ -10,9 +10,10 @@ import threading
 import time
 from collections.abc import Callable
 from os import _exit  # the original: gradtui patches os._exit() to record a script's end
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gradtui.runs.processes.leftovers import end_leftovers
+from gradtui.runs.processes.leftovers import end_leftovers_and_log
 from gradtui.runs.processes.spawn import SIDE_MARK
 from gradtui.training.worker import Supervisor
 
@@ -36,6 +37,7 @@ class ScriptSupervisor(Supervisor):
         self.stopped = threading.Event()
         self.left = threading.Event()
         """Set once the script has ended or is about to end."""
+        self.log: Path | None = None
         self.last_words: Callable[[], None] = lambda: None
         super().__init__()
 
@@ -50,13 +52,16 @@ class ScriptSupervisor(Supervisor):
         self._out.close()
 
     def end_orphan(self) -> None:
-        self.end_children_of_orphan()
+        self.end_children()
         super().end_orphan()
 
-    def end_children_of_orphan(self) -> None:
-        """If the supervisor is gone, end the processes that the script has started: they may hold a GPU."""
-        if self.gone and os.getpgid(0) == os.getpid():  # its supervisor started it in a new session
-            end_leftovers(os.getpid(), f"{SIDE_MARK}={os.environ.get(SIDE_MARK)}")
+    def end_children(self) -> None:
+        """End the processes that the script has started: they may hold a GPU.
+
+        The supervisor does the same once this process has exited, which can take seconds, unless it is killed before.
+        """
+        if self.log is not None and os.getpgid(0) == os.getpid():  # its supervisor started it in a new session
+            end_leftovers_and_log(os.getpid(), f"{SIDE_MARK}={os.environ.get(SIDE_MARK)}", self.log)
 
     def _insist(self) -> None:
         if not self.left.wait(STEP_SECONDS):
@@ -64,6 +69,7 @@ class ScriptSupervisor(Supervisor):
         time.sleep(GRACE_SECONDS)  # the process normally ends meanwhile, whether or not the script left in time
         self.last_words()
         _end_children()
+        self.end_children()
         _exit(1)
 
 

@@ -15,9 +15,12 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+
+from tests.process.campaign.processes import KINDS
 
 ROUND = ("sweep", "compare", "run", "readers", "check", "run", "sweep", "run", "compare", "check", "run")
 """The kinds of cases, one after the other and then again."""
@@ -122,6 +125,10 @@ def carry_out_campaign(folder: Path, kinds: Sequence[str], events: int) -> None:
 
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are found in /proc")
+
+
+def test_every_kind_of_process_is_known_by_a_module_that_exists() -> None:
+    assert all(find_spec(module) for module in KINDS)
 
 
 def test_a_few_kills_and_suspensions_lose_nothing_and_leave_nobody(tmp_path: Path) -> None:

@@ -79,7 +79,9 @@ def test_a_glance_stands_there_until_it_is_read(home: object, monkeypatch: pytes
         assert all(chart._picture.latest == screen.runs[0].curves[name].series[QUANTITIES[0]].ys[-1]
                    for chart, name in zip(charts, screen.runs[0].curves, strict=True) if chart._picture)  # fmt: skip
         await pilot.press("y")
-        await until(pilot, lambda: any("Not all steps have been read yet" in toast.message for toast in pilot.app._notifications))
+        await until(
+            pilot, lambda: any("Not all steps have been read yet" in toast.message for toast in pilot.app._notifications)
+        )
         await pilot.press("a", "a")  # over the training time: of some rows alone it is not known
         assert [chart._picture.points for chart in charts if chart._picture] == [[], []]
         read.set()

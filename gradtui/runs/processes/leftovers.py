@@ -8,6 +8,9 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from gradtui import private
+from gradtui.printing import printable
+
 TERMINATE_SECONDS = 0.5
 """How long these processes may take to end after SIGTERM, before SIGKILL."""
 KILL_SECONDS = 2.0
@@ -15,6 +18,8 @@ KILL_SECONDS = 2.0
 POLL_SECONDS = 0.02
 WIND_UP_SECONDS = 0.3
 """How long processes that need no ending may take to end after the one that started them."""
+ONLY_WHOLE_GROUPS = not Path("/proc/self").exists()
+"""Whether, as on macOS, only a whole process group can be ended, its leader included."""
 
 
 def find_leftovers(group: int, mark: str) -> dict[int, str]:
@@ -51,7 +56,7 @@ def end_leftovers(group: int, mark: str) -> dict[int, str]:
     KILL_SECONDS.
     """
     ended = find_leftovers(group, mark)
-    if not Path("/proc/self").exists():  # macOS: only the group, without command lines
+    if ONLY_WHOLE_GROUPS:  # macOS: only the group, without command lines
         with suppress(OSError):
             os.killpg(group, signal.SIGKILL)
         return ended
@@ -67,3 +72,11 @@ def end_leftovers(group: int, mark: str) -> dict[int, str]:
         ended = {**left, **ended}
         number = signal.SIGKILL
     return ended
+
+
+def end_leftovers_and_log(group: int, mark: str, log: Path) -> None:
+    """End what :func:`find_leftovers` finds, and list it in a log."""
+    ended = end_leftovers(group, mark)
+    with suppress(OSError), open(log, "a", encoding="utf-8", errors="replace", opener=private.opener) as file:
+        for pid, words in ended.items():
+            file.write(f"gradtui: ended process {pid}, which the script had started: {printable(words)[:200]}\n")

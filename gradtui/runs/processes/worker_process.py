@@ -17,7 +17,7 @@ from typing import IO, Any
 from gradtui import private
 from gradtui.printing import printable
 from gradtui.runs.processes.last_words import MOST_BYTES, has_traceback, why_it_aborted, why_it_ended
-from gradtui.runs.processes.leftovers import end_leftovers, lasting_leftovers
+from gradtui.runs.processes.leftovers import end_leftovers_and_log, lasting_leftovers
 from gradtui.runs.processes.spawn import SIDE_MARK, command
 from gradtui.runs.safe_open import last_bytes
 
@@ -193,8 +193,7 @@ class Worker:
                 _append(log, f"gradtui: {line}")
                 _append(notes, line)
         elif self._mark is not None:
-            for pid, words in end_leftovers(self.process.pid, self._mark).items():
-                _append(log, f"gradtui: ended process {pid}, which the script had started: {printable(words)[:200]}\n")
+            end_leftovers_and_log(self.process.pid, self._mark, log)
         self.ended, self.computing = True, False
         return self._how_it_died(log, self.process.wait())
 

@@ -112,7 +112,10 @@ class Case(ABC):
         """Until there is a process of this kind, or nothing any more; at times not at all, as a start can be disturbed too."""
         if self.chance.random() < 0.2:
             return
-        while not any(process.kind == kind for process in find_processes(self.home)) and not self.over:
+        deadline = time.monotonic() + 20  # it never comes where whoever would start it is suspended
+        while not any(process.kind == kind for process in find_processes(self.home)):
+            if self.over or time.monotonic() > deadline:
+                return
             self.rest(0.05)
 
     @property

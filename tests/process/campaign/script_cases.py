@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import random
 import signal
-import subprocess
+import time
 from pathlib import Path
 
 from gradtui.runs.folder import all_runs
-from tests.process.campaign.case import Case, runs_that_can_be_asked
+from tests.process.campaign.case import LONGEST_WAIT, Case, runs_that_can_be_asked
 from tests.process.campaign.checking import Excuses, check_run
 from tests.process.campaign.processes import SCRIPTS_CHILD, find_processes
 
@@ -59,6 +59,17 @@ class ScriptCase(Case):
         self.script.write_text(text, encoding="utf-8")
         self.tell(f"a DataLoader that uses {self.context}; a child{' in a session of its own' if own_session else ''}")
 
+    def end_what_nobody_is_left_to_end(self) -> None:
+        """The script's own processes, where those were killed that would end them."""
+        deadline = time.monotonic() + 10
+        while left := find_processes(self.home):
+            if time.monotonic() > deadline and all(process.kind == SCRIPTS_CHILD for process in left):
+                self.done["script's child that nobody was left to end"] += len(left)
+                self.tell(f"nobody is left to end {', '.join(map(str, left))}")
+                self.clear_away()
+                return
+            self.rest(0.1)
+
 
 class CompareCase(ScriptCase):
     PROCESSES = ("compare", "supervisor", "worker", SCRIPTS_CHILD)
@@ -78,7 +89,8 @@ class CompareCase(ScriptCase):
             else:
                 self.disturb(self.PROCESSES, interruptible=("compare", "supervisor", "worker"), kill=0.35)
         self.resume_runs()
-        self.end_what_nobody_is_left_to_end()
+        if self.nobody_may_be_left():
+            self.end_what_nobody_is_left_to_end()
         self.wait_for_end()
         self.check_home()
         for run in all_runs():
@@ -95,19 +107,10 @@ class CompareCase(ScriptCase):
             failed=self.count(("worker", SCRIPTS_CHILD)) > 0,
         )
 
-    def end_what_nobody_is_left_to_end(self) -> None:
-        """A side ends its script's processes where its supervisor was killed, and the supervisor where the side was.
-
-        Where both were, nobody is left who knows them.
-        """
-        if self.count(("supervisor",), signal.SIGKILL) and self.count(("worker",), signal.SIGKILL):
-            self.rest(10)
-            left = find_processes(self.home)
-            if left and all(process.kind == SCRIPTS_CHILD for process in left):
-                self.done["script's children that outlived their side and its supervisor, both killed"] += 1
-                for process in left:
-                    self.tell(f"left by a side and a supervisor that were both killed: {process}")
-                self.clear_away()
+    def nobody_may_be_left(self) -> bool:
+        """Whether both were killed: a side, which ends what its script has started, and the supervisor, which does so too."""
+        side = self.count(("worker",), signal.SIGKILL, signal.SIGTERM)
+        return side > 0 and self.count(("supervisor",), signal.SIGKILL) > 0
 
 
 class CheckCase(ScriptCase):
@@ -117,7 +120,9 @@ class CheckCase(ScriptCase):
         clear = self.chance.choice((CLEAR, FORGET))
         self.write_script(ENDS_WITH_THE_SCRIPT, clear)
         self.done[f"check with {self.context}"] += 1
-        check = self.start_command("check", str(self.script), stdout=subprocess.PIPE)
+        said = self.home.with_suffix(".stdout")
+        with open(said, "wb") as out:
+            check = self.start_command("check", str(self.script), stdout=out.fileno())
         self.rest_until_there(SCRIPTS_CHILD)
         for _ in range(self.chance.randint(1, 4)):
             self.rest(self.chance.uniform(0, 2))
@@ -125,10 +130,12 @@ class CheckCase(ScriptCase):
                 break
             self.disturb(("check", SCRIPTS_CHILD), interruptible=("check",), kill=0.4)
         self.wake_all()
-        out, _ = check.communicate(timeout=200)
-        text, code = out.decode(), check.returncode
+        check.wait(timeout=LONGEST_WAIT)
+        text, code = said.read_text(), check.returncode
         self.tell(f"exit code {code}: {text.strip().partition(chr(10))[0]}")
         self.done[f"check ended with {code}"] += 1
+        if code < 0:  # as under python, whose DataLoader leaves workers when it is killed
+            self.end_what_nobody_is_left_to_end()
         self.wait_for_end()
         self.check_home()
         if code == 0:
