@@ -12,7 +12,9 @@ net = nn.Linear(3, 1)
 def loss():
     return net(torch.ones(8, 3)).pow(2).mean()
 """
-ONE_NESTED = HEAD + """\
+ONE_NESTED = (
+    HEAD
+    + """\
 outer, inner = (torch.optim.SGD(net.parameters(), lr=0.01) for _ in range(2))
 def closure():
     outer.zero_grad()
@@ -25,7 +27,10 @@ for _ in range(20):
     loss().backward()
     outer.step()
 """
-OVERLAPPING = HEAD + """\
+)
+OVERLAPPING = (
+    HEAD
+    + """\
 def wait(*_):
     begun.set()
     others_done.wait(60)
@@ -42,11 +47,13 @@ for _ in range(5):
 others_done.set()
 thread.join()
 """
+)
 
 
 def test_optimizer_with_another_in_one_of_its_steps_is_judged(forks: Forks) -> None:
     report = forks.check(ONE_NESTED).report
-    assert [(each["steps"], each["verdict"]) for each in report["optimizers"]][0] == (21, "stale gradients")
+    first = report["optimizers"][0]
+    assert (first["steps"], first["verdict"]) == (21, "stale gradients")
 
 
 def test_steps_of_another_thread_are_not_inside_this_ones(forks: Forks) -> None:

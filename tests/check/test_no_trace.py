@@ -35,6 +35,7 @@ def test_watched_parameters_and_gradients_can_be_swapped(forks: Forks, before: i
         assert run.report["script_exit_code"] == 0, run.err
         assert [each["kind"] for each in run.report["findings"]] == ([verdict] if not clears else [])
 
+
 LOCALS = """\
 import gc, weakref
 import torch

@@ -20,7 +20,7 @@ Holder = Any
 
 def let_tensors_swap(holders: Callable[[], Iterable[Holder]]) -> Restore:
     """Drop the weak references of ``holders`` while torch swaps their tensors. Return the function that ends this."""
-    original = torch.utils.swap_tensors
+    original: Callable[[Tensor, Tensor], None] = torch.utils.swap_tensors
 
     @functools.wraps(original)
     def swap_tensors(t1: Tensor, t2: Tensor) -> None:
@@ -42,7 +42,7 @@ def let_tensors_swap(holders: Callable[[], Iterable[Holder]]) -> Restore:
 def _dropped(tensor: Tensor, holders: Iterable[Holder]) -> Iterator[Restore]:
     """Drop each weak reference of ``holders`` to ``tensor``; yield functions that restore them."""
     for holder in holders:
-        values = holder if isinstance(holder, (list, dict)) else vars(holder)
+        values: Any = holder if isinstance(holder, (list, dict)) else vars(holder)
         for key, value in list(enumerate(values) if isinstance(values, list) else values.items()):
             if isinstance(value, weakref.ref) and value() is tensor:
                 if key == "_parameter" and hasattr(holder, "take_hooks_off"):
