@@ -68,7 +68,8 @@ def guarded(method: Callable[Concatenate[G, P], R]) -> Callable[Concatenate[G, P
 
 def is_the_programs(error: BaseException) -> bool:
     """Whether the program should end by this error or see it: it was raised while a hook ran, but not by the hook."""
-    return isinstance(error, (EnoughSteps, KeyboardInterrupt)) or _comes_from_signal_handler(error)
+    # An exit is never the watcher's: another thread, a trace function or a signal handler has asked for it.
+    return not isinstance(error, Exception) or _comes_from_signal_handler(error)
 
 
 def why(error: BaseException) -> str:

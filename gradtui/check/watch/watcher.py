@@ -224,6 +224,8 @@ class Watcher:
         """What could not be watched and belongs to no optimizer."""
         if self.lost:
             yield f"an optimizer: {self.lost}"
+        if any(handle.id not in (handle.hooks_dict_ref() or ()) for handle in self._handles):
+            yield "what ran after the script had removed torch's global hooks"
         if self._losses.lost:
             yield f"losses on a device: {self._losses.lost}"
         if self._parameters.lost:
