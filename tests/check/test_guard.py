@@ -242,9 +242,9 @@ SABOTAGE = {
 
 @pytest.mark.parametrize("name", SABOTAGE)
 def test_error_of_the_watcher_ends_the_watching_and_not_the_script(forks: Forks, name: str) -> None:
-    module, path, method = name.rsplit(".", 2)
+    module, owner, method = name.rsplit(".", 2)
     head = "import importlib, torch\ndef broken(*args, **kwargs):\n    raise ZeroDivisionError('of the watcher')\n"
-    head += f"setattr(importlib.import_module('gradtui.check.{module}').{path}, '{method}', broken)\n"
+    head += f"setattr(importlib.import_module('gradtui.check.{module}').{owner}, '{method}', broken)\n"
     way = "gliding" if SABOTAGE[name] == 100 else "lightly"
     run = forks.check(head + RIGHT.replace("STEPS", str(SABOTAGE[name])), way=way)
     _goes_on(run)
@@ -317,3 +317,23 @@ def test_compiled_step_does_not_compile_the_watcher(forks: Forks) -> None:
     assert (run.code, run.report["verdict"]) == (0, "clean")
     assert "gradtui" not in run.err
     assert "sys._getframe" not in run.err
+
+
+def test_exit_that_a_trace_function_raises_reaches_the_script(forks: Forks) -> None:
+    """Recipes for threads that can be ended do that; it comes while a hook runs."""
+    head = """\
+import sys
+def trace(frame, event, argument):
+    if frame.f_code.co_name == "judge":
+        raise SystemExit(5)
+    return trace
+sys.settrace(trace)
+"""
+    assert forks.check(head + RIGHT.replace("STEPS", "5")).code == 5
+
+
+def test_global_hooks_that_the_script_removes_are_told(forks: Forks) -> None:
+    end = "import torch.optim.optimizer as module\nmodule._global_optimizer_pre_hooks.clear()\n"
+    run = forks.check(RIGHT.replace("STEPS", "5") + end)
+    _goes_on(run)
+    assert (run.code, run.report["verdict"]) == (3, "not watched")

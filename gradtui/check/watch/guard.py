@@ -16,6 +16,9 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 LONGEST = 200
 """Error messages are cut to this many characters."""
 
+TENSORS_OWN = ("__torch_dispatch__", "__torch_function__")
+"""The methods of a subclass of Tensor that run when the watcher looks at one."""
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -68,7 +71,17 @@ def guarded(method: Callable[Concatenate[G, P], R]) -> Callable[Concatenate[G, P
 
 def is_the_programs(error: BaseException) -> bool:
     """Whether the program should end by this error or see it: it was raised while a hook ran, but not by the hook."""
-    return isinstance(error, (EnoughSteps, KeyboardInterrupt)) or _comes_from_signal_handler(error)
+    if _comes_from_signal_handler(error) or isinstance(error, (EnoughSteps, KeyboardInterrupt)):
+        return True
+    # Another exit was asked for by another thread or a trace function, unless a tensor's own code raises it when looked at.
+    return not isinstance(error, Exception) and not any(name in TENSORS_OWN for name in _functions(error))
+
+
+def _functions(error: BaseException) -> Iterator[str]:
+    trace = error.__traceback__
+    while trace is not None:
+        yield trace.tb_frame.f_code.co_name
+        trace = trace.tb_next
 
 
 def why(error: BaseException) -> str:

@@ -43,8 +43,12 @@ class OptimizerWatch:
         self._suspected: dict[GradientHistory, int] = {}
         self._suspected_at = 0
         self._alarmed_by: GradientHistory | None = None
-        self.wraps = False
-        """Another optimizer steps the same parameters inside this one's steps."""
+        self.close_steps = 0
+        """Number of steps in which another optimizer's step would be noticed."""
+        self.wrapping_at: set[int] = set()
+        """The steps inside which another optimizer stepped the same parameters."""
+        self.nested = False
+        """It has stepped inside the step of such an optimizer."""
         self.post_hook: RemovableHandle | None = None
         self._registry = registry
         self._all: list[Tensor] = []
@@ -129,6 +133,11 @@ class OptimizerWatch:
         """Number of watched parameters in each group."""
         groups = [history.group for history in self.histories]
         return [groups.count(group) for group in range(max(groups, default=-1) + 1)]
+
+    @property
+    def wraps(self) -> bool:
+        """Whether another optimizer steps the same parameters inside nearly all of this one's steps."""
+        return len(self.wrapping_at) * 10 > self.close_steps * 9
 
     def holders(self) -> Iterator[object]:
         """What has weak references to tensors among its values."""

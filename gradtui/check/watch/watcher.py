@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import threading
 import weakref
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -40,7 +41,7 @@ class Watcher:
         self._limit = limit
         self._watches: dict[int, OptimizerWatch] = {}
         self._all: list[OptimizerWatch] = []
-        self._stepping: list[OptimizerWatch] = []
+        self._nesting = _Nesting()
         self._next_look = 1
         self._handles: list[RemovableHandle] = []
         self._end_swaps: Callable[[], None] = lambda: None
@@ -90,6 +91,11 @@ class Watcher:
 
     # Steps
 
+    @property
+    def _stepping(self) -> list[OptimizerWatch]:
+        """The optimizers whose steps this thread is in, outermost first, of those that are followed closely."""
+        return self._nesting.stepping
+
     def _step_hook(self) -> Callable[[Optimizer, tuple[Any, ...], dict[str, Any]], None]:
         """The hook that torch calls at each step. Most steps of a fast loop need only its first lines."""
         glide_of, before_step = self._glides.get, self._before_step
@@ -123,6 +129,8 @@ class Watcher:
         if watch.lost:
             self._only_count(watch, optimizer)
             return
+        if self._stepping:
+            self._nest(watch, optimizer)
         light = watch.light
         # args[0] is the optimizer.
         closure = (len(args) > 1 and callable(args[1])) or (bool(kwargs) and callable(kwargs.get("closure")))
@@ -130,7 +138,7 @@ class Watcher:
             if watch.post_hook is not None and self._limit is None:
                 watch.post_hook.remove()
                 watch.post_hook = None
-            if light.unattended and self._limit is None:
+            if light.unattended and self._limit is None and not watch.nested:
                 self._glides[id(optimizer)] = light.glide
             else:
                 self._glides.pop(id(optimizer), None)
@@ -150,9 +158,8 @@ class Watcher:
     def _begin_close_step(self, watch: OptimizerWatch, optimizer: Optimizer, frame: FrameType, closure: bool) -> None:
         if watch.post_hook is None:
             watch.post_hook = optimizer.register_step_post_hook(self._after_step)
-        if self._stepping:
-            self._nest(watch, optimizer)
         self._stepping.append(watch)
+        watch.close_steps += 1
         watch.before_step(optimizer, frame, closure)
 
     @guarded
@@ -190,7 +197,8 @@ class Watcher:
             return
         outer = self._stepping[-1]
         if outer.shares_parameters(optimizer):
-            outer.wraps = True
+            inner.nested = True
+            outer.wrapping_at.add(outer.log.steps)
 
     # What was seen
 
@@ -216,10 +224,19 @@ class Watcher:
         """What could not be watched and belongs to no optimizer."""
         if self.lost:
             yield f"an optimizer: {self.lost}"
+        if any(handle.id not in (handle.hooks_dict_ref() or ()) for handle in self._handles):
+            yield "what ran after the script had removed torch's global hooks"
         if self._losses.lost:
             yield f"losses on a device: {self._losses.lost}"
         if self._parameters.lost:
             yield f"parameters in no optimizer: {self._parameters.lost}"
+
+
+class _Nesting(threading.local):
+    """Which optimizers are stepping in this thread."""
+
+    def __init__(self) -> None:
+        self.stepping: list[OptimizerWatch] = []
 
 
 def _facts(watch: OptimizerWatch) -> OptimizerFacts:
