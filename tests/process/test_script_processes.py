@@ -286,3 +286,13 @@ def test_without_such_a_child_nothing_waits(tmp_path: Path) -> None:
         assert find_leftovers(child.pid, f"{SIDE_MARK}=one:1") == {}
         assert time.monotonic() - began < 5
         child.kill()
+
+
+def test_a_signal_at_the_very_start_stops_the_run(tmp_path: Path) -> None:
+    runs = [Comparison(tmp_path, f"{MODEL}\nwhile True:\n    step()\n") for _ in range(2)]
+    for run, seconds in zip(runs, (0, 0.05), strict=True):
+        time.sleep(seconds)
+        run.supervisor.terminate()
+    for run in runs:
+        run.wait_for_end()
+        assert run.folder.observe().status == "stopped"

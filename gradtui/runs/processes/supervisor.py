@@ -19,6 +19,7 @@ import selectors
 import signal
 import sys
 import time
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -27,7 +28,7 @@ from typing import Any
 from gradtui import private
 from gradtui.runs.atomic import NO_SPACE, reason
 from gradtui.runs.folder import RunFolder
-from gradtui.runs.processes.spawn import SIDE_MARK
+from gradtui.runs.processes.spawn import SIDE_MARK, STOPPING
 from gradtui.runs.processes.worker_process import ASK_SCRIPT_SECONDS, HANG_SECONDS, Worker
 from gradtui.runs.state import DamagedRun, RunState, now, with_variant
 
@@ -264,15 +265,26 @@ def _not_started(folder: RunFolder, error: OSError) -> str:
     return why
 
 
+def _on_signals(call: Callable[[int], None]) -> None:
+    """Call this for a signal that asks the run to stop, also for one that has been held back since before the start."""
+    for number in STOPPING:
+        signal.signal(number, lambda number, _: call(number))
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
+
+
 def main() -> None:
     umask = os.umask(0o077)  # run folders are private to their user
+    early: list[int] = []  # signals that come before there is a run to stop
     if sys.argv[1] == "--warm":
         workers = [Worker(0), Worker(1)]
         assigned = _assigned(Path(sys.argv[2]))
         if assigned is None:
             return  # the workers see their input end
         folder = assigned
+        _on_signals(early.append)
     else:
+        _on_signals(early.append)
         folder = RunFolder(Path(sys.argv[1]))
         workers = _workers_of(folder, umask)
     with ExitStack() as stack:
@@ -281,9 +293,9 @@ def main() -> None:
             run = Run(folder, workers)
         except OSError as error:
             sys.exit(_not_started(folder, error))
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: run.request_stop())
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        _on_signals(lambda _: run.request_stop())
+        if early:
+            run.request_stop()
         run.supervise()
 
 
