@@ -296,3 +296,46 @@ def test_a_signal_at_the_very_start_stops_the_run(tmp_path: Path) -> None:
     for run in runs:
         run.wait_for_end()
         assert run.folder.observe().status == "stopped"
+
+
+DAEMONS = f"""
+import os, subprocess, time
+{MODEL}
+bare = subprocess.Popen(["/bin/sleep", "777"], env={{}}, start_new_session=True)
+for _ in range(10):
+    if os.fork() == 0:
+        if os.fork() == 0:
+            os.execve("/bin/true", ["true"], {{}})
+        os.kill(os.getpid(), 9)
+    os.wait()
+if os.fork() == 0:
+    os.setsid()
+    if (daemon := os.fork()) == 0:
+        os.execve("/bin/sleep", ["sleep", "778"], {{}})
+    with open("daemons", "a") as file:
+        file.write(f"{{bare.pid}}\\n{{daemon}}\\n")
+    os.kill(os.getpid(), 9)
+os.wait()
+while True:
+    step()
+    time.sleep(0.001)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has subreapers")
+def test_daemons_with_an_environment_of_their_own_are_ended_too(tmp_path: Path) -> None:
+    run = Comparison(tmp_path, DAEMONS)
+    run.wait_for_steps(3)
+    pids = [int(word) for word in (tmp_path / "daemons").read_text().split()]
+    children = Path(f"/proc/{run.supervisor.pid}/task/{run.supervisor.pid}/children")
+    assert wait_until(lambda: len(children.read_text().split()) == 4)  # two sides and two daemons, and no zombie
+    run.folder.request_stop()
+    run.wait_for_end()
+    try:
+        assert len(pids) == 4
+        assert not any(map(is_alive, pids))
+        log = "".join(run.logs)
+        assert all(f"gradtui: ended process {pid}, which the script had started: " in log for pid in pids)
+    finally:
+        for pid in filter(is_alive, pids):
+            os.kill(pid, signal.SIGKILL)

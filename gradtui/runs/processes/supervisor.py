@@ -28,8 +28,9 @@ from typing import Any
 from gradtui import private
 from gradtui.runs.atomic import NO_SPACE, reason
 from gradtui.runs.folder import RunFolder
+from gradtui.runs.processes.leftovers import adopt_orphans, end_descendants, reap_orphans
 from gradtui.runs.processes.spawn import SIDE_MARK, STOPPING
-from gradtui.runs.processes.worker_process import ASK_SCRIPT_SECONDS, HANG_SECONDS, Worker
+from gradtui.runs.processes.worker_process import ASK_SCRIPT_SECONDS, HANG_SECONDS, Worker, tell_of_ended
 from gradtui.runs.state import DamagedRun, RunState, now, with_variant
 
 SCRIPT_WORKER = "gradtui.compare.script_worker"
@@ -85,6 +86,8 @@ class Run:
                 if time.monotonic() - self._written > STATE_SECONDS:
                     self._write()
                     self._stop_if_deleted()
+                reap_orphans([worker.process.pid for worker in self.workers if not worker.ended])
+        self._end_daemons()
         statuses = {variant.status for variant in self.state.variants.values()}
         worst = next(status for status in ("failed", "stopped", "finished") if status in statuses)
         self.state = replace(self.state, status=worst, ended=now())
@@ -131,6 +134,13 @@ class Run:
                 self._change(name, status="failed", reason=died)
             self._change(name, pid=None, steps=self.folder.count_steps(name))
             self._write()
+
+    def _end_daemons(self) -> None:
+        """End the processes of a script that have hidden from its side's burial, unless both sides finished by themselves."""
+        unfinished = [name for name in self.names if self.state.variants[name].status != "finished"]
+        if self.state.settings.script is not None and unfinished:
+            ended = end_descendants([pid for worker in self.workers for pid in worker.left_alone])
+            tell_of_ended(self.folder.log(unfinished[0]), ended)
 
     def _note_hangs(self) -> None:
         for worker in self.workers:
@@ -230,6 +240,7 @@ def _workers_of(folder: RunFolder, umask: int) -> list[Worker]:
     settings = folder.read().settings
     if settings.script is None:
         return [Worker(0), Worker(1)]
+    adopt_orphans()
     # Both sides see sets of strings in the same order; a hash seed that the user has set is kept.
     shared = {"PYTHONHASHSEED": os.environ.get("PYTHONHASHSEED") or str(settings.seed % 2**32)}
     return [

@@ -74,6 +74,8 @@ class Worker:
         self.leaving = False
         """It has said that it has ended, or cannot say anything any more; its process may still be there."""
         self._mark = f"{SIDE_MARK}={environment[SIDE_MARK]}" if SIDE_MARK in environment else None
+        self.left_alone: list[int] = []
+        """The PIDs of the processes that it started, and that have outlived it with leave."""
         self._early_words = _scratch()  # what it prints before it knows its log
         self.process = subprocess.Popen(
             command(module),
@@ -188,13 +190,13 @@ class Worker:
         """
         if self._mark is not None and alone:
             if left := lasting_leftovers(self.process.pid, self._mark):
+                self.left_alone = list(left)
                 told = ", ".join(f"{printable(words)[:200]} (pid {pid})" for pid, words in left.items())[:LONGEST_NOTE]
                 line = f"processes that the script started were still running when it ended: {told}\n"
                 _append(log, f"gradtui: {line}")
                 _append(notes, line)
         elif self._mark is not None:
-            for pid, words in end_leftovers(self.process.pid, self._mark).items():
-                _append(log, f"gradtui: ended process {pid}, which the script had started: {printable(words)[:200]}\n")
+            tell_of_ended(log, end_leftovers(self.process.pid, self._mark))
         self.ended, self.computing = True, False
         return self._how_it_died(log, self.process.wait())
 
@@ -241,6 +243,12 @@ class Worker:
         if code == 0:
             return UNANNOUNCED
         return why_it_ended(words) or f"its process ended with exit code {code}"
+
+
+def tell_of_ended(log: Path, ended: Mapping[int, str]) -> None:
+    """List the processes that were ended in a log, with their command lines by PID."""
+    for pid, words in ended.items():
+        _append(log, f"gradtui: ended process {pid}, which the script had started: {printable(words)[:200]}\n")
 
 
 def _append(path: Path, line: str) -> None:
