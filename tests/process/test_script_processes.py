@@ -328,11 +328,12 @@ def test_daemons_with_an_environment_of_their_own_are_ended_too(tmp_path: Path) 
     run.wait_for_steps(3)
     pids = [int(word) for word in (tmp_path / "daemons").read_text().split()]
     children = Path(f"/proc/{run.supervisor.pid}/task/{run.supervisor.pid}/children")
-    assert wait_until(lambda: len(children.read_text().split()) == 4)  # two sides and two daemons, and no zombie
-    run.folder.request_stop()
-    run.wait_for_end()
     try:
         assert len(pids) == 4
+        # Two sides and two daemons; a bare process is a child of its side until that ends. No zombie stays.
+        assert wait_until(lambda: len(children.read_text().split()) == 4, seconds=5)
+        run.folder.request_stop()
+        run.wait_for_end()
         assert not any(map(is_alive, pids))
         log = "".join(run.logs)
         assert all(f"gradtui: ended process {pid}, which the script had started: " in log for pid in pids)
