@@ -354,3 +354,57 @@ def test_a_run_json_that_cannot_be_read_for_a_moment_is_read_again(
     run = Comparison(tmp_path, f"{MODEL}\nstep()\n")
     run.wait_for_end()
     assert run.folder.read().status == "finished"
+
+
+def test_a_signal_at_the_very_start_stops_the_run(tmp_path: Path) -> None:
+    runs = [Comparison(tmp_path, f"{MODEL}\nwhile True:\n    step()\n") for _ in range(2)]
+    for run, seconds in zip(runs, (0, 0.05), strict=True):
+        time.sleep(seconds)
+        run.supervisor.terminate()
+    for run in runs:
+        run.wait_for_end()
+        assert run.folder.observe().status == "stopped"
+
+
+DAEMONS = f"""
+import os, subprocess, time
+{MODEL}
+bare = subprocess.Popen(["/bin/sleep", "777"], env={{}}, start_new_session=True)
+for _ in range(10):
+    if os.fork() == 0:
+        if os.fork() == 0:
+            os.execve("/bin/true", ["true"], {{}})
+        os.kill(os.getpid(), 9)
+    os.wait()
+if os.fork() == 0:
+    os.setsid()
+    if (daemon := os.fork()) == 0:
+        os.execve("/bin/sleep", ["sleep", "778"], {{}})
+    with open("daemons", "a") as file:
+        file.write(f"{{bare.pid}}\\n{{daemon}}\\n")
+    os.kill(os.getpid(), 9)
+os.wait()
+while True:
+    step()
+    time.sleep(0.001)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has subreapers")
+def test_daemons_with_an_environment_of_their_own_are_ended_too(tmp_path: Path) -> None:
+    run = Comparison(tmp_path, DAEMONS)
+    run.wait_for_steps(3)
+    pids = [int(word) for word in (tmp_path / "daemons").read_text().split()]
+    children = Path(f"/proc/{run.supervisor.pid}/task/{run.supervisor.pid}/children")
+    try:
+        assert len(pids) == 4
+        # Two sides and two daemons; a bare process is a child of its side until that ends. No zombie stays.
+        assert wait_until(lambda: len(children.read_text().split()) == 4, seconds=5)
+        run.folder.request_stop()
+        run.wait_for_end()
+        assert not any(map(is_alive, pids))
+        log = "".join(run.logs)
+        assert all(f"gradtui: ended process {pid}, which the script had started: " in log for pid in pids)
+    finally:
+        for pid in filter(is_alive, pids):
+            os.kill(pid, signal.SIGKILL)

@@ -221,3 +221,12 @@ def test_the_command_line_exports_without_hard_links(tmp_path: Path, option: str
     assert exported.returncode == 0, exported.stderr
     assert (tmp_path / "out").stat().st_size > 1000
     assert sorted(os.listdir(tmp_path)) == ["home", "out"]
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="only Linux names deleted files")
+def test_a_deleted_file_is_refused(tmp_path: Path) -> None:
+    with open(tmp_path / "gone", "w") as file:
+        os.unlink(tmp_path / "gone")
+        with pytest.raises(ExportError, match=f"/proc/self/fd/{file.fileno()} is a deleted file"):
+            write(Path(f"/proc/self/fd/{file.fileno()}"), overwrite=True)
+    assert not [name for name in os.listdir(tmp_path) if "gone" in name]

@@ -1,4 +1,5 @@
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -6,7 +7,9 @@ import pytest
 from gradtui.runs.atomic import replacing
 from gradtui.runs.export.csv_export import export_csv
 from gradtui.runs.export.destination import ExportError
+from gradtui.runs.export.svg import export_svg
 from gradtui.runs.folder import RunFolder, create_run
+from gradtui.runs.state import DamagedRun
 from gradtui.settings import RunSettings
 
 HEADER = "step,epoch,loss,grad_norm,seconds,fresh_grad_norm,cosine\n"
@@ -75,3 +78,16 @@ def test_an_export_that_fails_half_way_leaves_nothing(tmp_path: Path) -> None:
         fail()
     assert path.read_text() == "before"
     assert os.listdir(tmp_path) == ["out.csv"]
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")], ids=["pipe", "device"])
+@pytest.mark.parametrize("export", [export_csv, export_svg])
+@pytest.mark.parametrize("name", ["with_zero_grad", "without_zero_grad"])
+def test_rows_that_cannot_be_read_are_told(
+    make: Callable[[Path], None], export: Callable[[RunFolder, Path], object], name: str, folder: RunFolder, tmp_path: Path
+) -> None:
+    folder.steps_csv(name).unlink()
+    make(folder.steps_csv(name))
+    with pytest.raises(DamagedRun, match=f"{name}.csv cannot be read"):
+        export(folder, tmp_path / "out")
+    assert not (tmp_path / "out").exists()

@@ -28,3 +28,8 @@ def whole_lines(path: Path) -> Iterator[str]:
         return
     except OSError as error:
         raise DamagedRun(f"{path.name} cannot be read ({error.strerror})") from None
+
+
+def check_readable(path: Path) -> None:
+    """Raise DamagedRun if there is a CSV file that cannot be read."""
+    next(whole_lines(path), None)

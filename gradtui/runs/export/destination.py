@@ -46,6 +46,8 @@ def check_target(path: Path, *, overwrite: bool) -> None:
     if status is not None and stat.S_ISDIR(status.st_mode):
         raise ExportError(f"{path} is a folder; name a file in it")
     _check_regular(path, status)
+    if status is not None and not os.path.exists(os.path.realpath(path)):  # /dev/fd/3, say
+        raise ExportError(f"{path} is a deleted file; name another one")
     parent = Path(os.path.realpath(path)).parent
     if not os.path.isdir(parent):
         raise ExportError(f"{parent if path.is_symlink() else path.parent} is not a folder")

@@ -14,6 +14,7 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 from gradtui.printing import printable_block
+from gradtui.runs.export.csv_lines import check_readable
 from gradtui.runs.export.destination import Cancelled, check_target, check_wanted, exporting, never
 from gradtui.runs.folder import RunFolder
 from gradtui.runs.results import table
@@ -55,6 +56,9 @@ def export_svg(
     """
     check_target(path, overwrite=overwrite)
     reader = RunReader(folder, RESULT_COLUMNS)
+    for name in reader.state.variants:  # the reader passes over what it cannot read
+        check_readable(folder.steps_csv(name))
+        check_readable(folder.epochs_csv(name))
     losses = {name: Series() for name in reader.state.variants}
     while any(news := reader.advance()):
         for name, rows in news[0].items():

@@ -19,7 +19,7 @@ from gradtui.runs.folder import RunFolder
 from gradtui.runs.home import HomeError, runs_directory, telling_of_the_home
 from gradtui.runs.liveness import held
 from gradtui.runs.nameless import WARM
-from gradtui.runs.processes.spawn import command, environment
+from gradtui.runs.processes.spawn import command, environment, holding_back_stops
 from gradtui.runs.state import DamagedRun
 from gradtui.settings import RunSettings, SettingsError
 
@@ -40,6 +40,7 @@ def start_supervisor(folder: RunFolder) -> subprocess.Popen[bytes]:
         _starting_or_removed(folder),
         open(folder.supervisor_log, "ab", opener=private.opener) as log,
         folder.starting() as starting,
+        holding_back_stops(),
     ):
         return subprocess.Popen(
             command("gradtui.runs.processes.supervisor", folder.path),

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import gradtui
@@ -25,3 +28,17 @@ def command(module: str, *arguments: str | Path) -> list[str]:
 def environment() -> dict[str, str]:
     """The environment of a process that is not part of a user's script, even if a script starts it."""
     return {name: value for name, value in os.environ.items() if name != SIDE_MARK}
+
+
+STOPPING = (signal.SIGTERM, signal.SIGINT)
+"""The signals that stop a run."""
+
+
+@contextmanager
+def holding_back_stops() -> Iterator[None]:
+    """Start a supervisor in this block: a signal that stops it reaches it once it can obey."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

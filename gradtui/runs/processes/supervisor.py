@@ -19,6 +19,7 @@ import selectors
 import signal
 import sys
 import time
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -27,7 +28,8 @@ from typing import Any
 from gradtui import private
 from gradtui.runs.atomic import NO_SPACE, reason
 from gradtui.runs.folder import RunFolder
-from gradtui.runs.processes.spawn import SIDE_MARK
+from gradtui.runs.processes.leftovers import adopt_orphans, end_descendants, log_ended, reap_orphans
+from gradtui.runs.processes.spawn import SIDE_MARK, STOPPING
 from gradtui.runs.processes.worker_process import ASK_SCRIPT_SECONDS, HANG_SECONDS, Worker
 from gradtui.runs.state import DamagedRun, RunState, now, with_variant
 
@@ -84,6 +86,8 @@ class Run:
                 if time.monotonic() - self._written > STATE_SECONDS:
                     self._write()
                     self._stop_if_deleted()
+                reap_orphans([worker.process.pid for worker in self.workers if not worker.ended])
+        self._end_daemons()
         statuses = {variant.status for variant in self.state.variants.values()}
         worst = next(status for status in ("failed", "stopped", "finished") if status in statuses)
         self.state = replace(self.state, status=worst, ended=now())
@@ -130,6 +134,13 @@ class Run:
                 self._change(name, status="failed", reason=died)
             self._change(name, pid=None, steps=self.folder.count_steps(name))
             self._write()
+
+    def _end_daemons(self) -> None:
+        """End the processes of a script that have hidden from its side's burial, unless both sides finished by themselves."""
+        unfinished = [name for name in self.names if self.state.variants[name].status != "finished"]
+        if self.state.settings.script is not None and unfinished:
+            ended = end_descendants([pid for worker in self.workers for pid in worker.left_alone])
+            log_ended(self.folder.log(unfinished[0]), ended)
 
     def _note_hangs(self) -> None:
         for worker in self.workers:
@@ -229,6 +240,7 @@ def _workers_of(folder: RunFolder, umask: int) -> list[Worker]:
     settings = folder.read().settings
     if settings.script is None:
         return [Worker(0), Worker(1)]
+    adopt_orphans()
     # Both sides see sets of strings in the same order; a hash seed that the user has set is kept.
     shared = {"PYTHONHASHSEED": os.environ.get("PYTHONHASHSEED") or str(settings.seed % 2**32)}
     return [
@@ -264,15 +276,26 @@ def _not_started(folder: RunFolder, error: OSError) -> str:
     return why
 
 
+def _on_signals(call: Callable[[int], None]) -> None:
+    """Call this for a signal that asks the run to stop, also for one that has been held back since before the start."""
+    for number in STOPPING:
+        signal.signal(number, lambda number, _: call(number))
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
+
+
 def main() -> None:
     umask = os.umask(0o077)  # run folders are private to their user
+    early: list[int] = []  # signals that come before there is a run to stop
     if sys.argv[1] == "--warm":
         workers = [Worker(0), Worker(1)]
         assigned = _assigned(Path(sys.argv[2]))
         if assigned is None:
             return  # the workers see their input end
         folder = assigned
+        _on_signals(early.append)
     else:
+        _on_signals(early.append)
         folder = RunFolder(Path(sys.argv[1]))
         workers = _workers_of(folder, umask)
     with ExitStack() as stack:
@@ -281,9 +304,9 @@ def main() -> None:
             run = Run(folder, workers)
         except OSError as error:
             sys.exit(_not_started(folder, error))
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: run.request_stop())
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        _on_signals(lambda _: run.request_stop())
+        if early:
+            run.request_stop()
         run.supervise()
 
 

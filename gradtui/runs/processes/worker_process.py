@@ -74,6 +74,8 @@ class Worker:
         self.leaving = False
         """It has said that it has ended, or cannot say anything any more; its process may still be there."""
         self._mark = f"{SIDE_MARK}={environment[SIDE_MARK]}" if SIDE_MARK in environment else None
+        self.left_alone: list[int] = []
+        """The PIDs of the processes that it started, and that have outlived it with leave."""
         self._early_words = _scratch()  # what it prints before it knows its log
         self.process = subprocess.Popen(
             command(module),
@@ -188,6 +190,7 @@ class Worker:
         """
         if self._mark is not None and alone:
             if left := lasting_leftovers(self.process.pid, self._mark):
+                self.left_alone = list(left)
                 told = ", ".join(f"{printable(words)[:200]} (pid {pid})" for pid, words in left.items())[:LONGEST_NOTE]
                 line = f"processes that the script started were still running when it ended: {told}\n"
                 _append(log, f"gradtui: {line}")
