@@ -118,6 +118,7 @@ class Run:
                 self._change(name, steps=event["step"])
                 self._note_memory(name, event)
             case "ended":
+                worker.end_turn()
                 worker.leave()
                 self._change(name, status=event["status"], reason=event["reason"])
                 self._note_memory(name, event)
@@ -219,7 +220,7 @@ class Run:
             self.folder.beat()
             try:
                 self.folder.write(self.state)
-            except FileNotFoundError:
+            except (FileNotFoundError, NotADirectoryError):
                 return  # the run was deleted
             except OSError as error:
                 if error.errno in NO_SPACE or time.monotonic() > deadline:

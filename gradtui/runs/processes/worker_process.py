@@ -169,7 +169,7 @@ class Worker:
         """It gets no more turns, and its process LEAVE_SECONDS to end."""
         if not self.leaving:
             self.leaving, self._leaving_since = True, time.monotonic()
-        self.computing = self.hangs = False
+        self.computing = False  # one that was hanging is still reported as such
 
     def lingers(self) -> bool:
         """Whether its process is still there, though it is leaving. One that is there for LEAVE_SECONDS is killed."""
