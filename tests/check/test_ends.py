@@ -262,6 +262,7 @@ def test_excepthook_of_the_script_may_fail(forks: Forks) -> None:
 # A report that cannot be written
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", ["", "os._exit(0)", "sys.stdout.flush(); os.execv('/bin/true', ['true'])"])
 @pytest.mark.parametrize(("source", "code"), [(LOOP, 3), (STALE, 1)])
 def test_report_is_not_written_to_a_file_that_got_its_descriptor(tmp_path: Path, source: str, code: int, end: str) -> None:

@@ -38,6 +38,7 @@ def test_a_sweep_with_a_closed_standard_input_has_one_owner() -> None:
     assert len(all_runs()) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("redirections", ["<&- >&- 2>&-", pytest.param("2>&-", marks=pytest.mark.slow)])
 def test_a_run_with_closed_descriptors_never_looks_lost(redirections: str) -> None:
     process = shell("run linear --timing-probe off", redirections)
@@ -73,6 +74,7 @@ def test_a_home_of_any_name_takes_a_warm_supervisors_run(name: bytes, tmp_path: 
     assert b"finished" in result.stdout
 
 
+@pytest.mark.slow
 def test_a_signal_ends_what_was_started(tmp_path: Path) -> None:
     process = shell("run linear --epochs 10000000", "2>&-")
     assert wait_until(lambda: all_runs() and all_runs()[0].read().started)

@@ -51,6 +51,7 @@ BUSY_SEARCH = f"""
 """
 
 
+@pytest.mark.slow
 def test_the_first_error_is_the_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where the GPU then gives no losses and no memory any more, and the end of the process is an abort."""
     every_process_runs(at_a_step(200, ASSERTED), tmp_path, monkeypatch)

@@ -55,6 +55,7 @@ def run(*words: str | bytes, cwd: Path) -> tuple[int, str, str]:
     return result.returncode, out, error
 
 
+@pytest.mark.slow
 def test_a_hostile_script_is_compared(tmp_path: Path) -> None:
     (tmp_path / "train.py").write_text(SCRIPT, encoding="utf-8")
     code, out, error = run("compare", "train.py", EVIL.replace("\0", "").replace("\ud800", ""), cwd=tmp_path)

@@ -62,6 +62,7 @@ def assert_nothing_imported(log: Path) -> None:
     assert not log.exists(), log.read_text()
 
 
+@pytest.mark.slow
 def test_the_device_search_and_a_run(log: Path) -> None:
     assert "cpu" in json.loads(run("devices", "--json").stdout)["devices"]
     assert "finished" in run("run", "linear", "--device", "cpu", "--timing-probe", "off", "--csv", "out.csv").stdout

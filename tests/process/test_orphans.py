@@ -51,6 +51,7 @@ finally:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="processes in other sessions are found in /proc alone")
 def test_what_a_script_has_started_ends_though_the_supervisor_is_killed_meanwhile(home: Path, tmp_path: Path) -> None:
     run = Comparison(tmp_path, MODEL + LEAVES_A_CHILD)

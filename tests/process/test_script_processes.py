@@ -69,6 +69,7 @@ for _ in range(300):
 """
 
 
+@pytest.mark.slow
 def test_no_file_of_the_script_gets_what_gradtui_writes(tmp_path: Path) -> None:
     run = Comparison(tmp_path, OPENS_OTHERS_INSTEAD)
     run.wait_for_end()
@@ -186,6 +187,7 @@ def test_also_where_it_is_the_supervisor_that_is_killed(tmp_path: Path) -> None:
     started.assert_all_end()
 
 
+@pytest.mark.slow
 def test_a_script_that_ends_well_leaves_its_processes_alone_as_python_does(tmp_path: Path) -> None:
     source = f"import subprocess, sys\n{MODEL}\nstep()\n"
     source += "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
@@ -255,6 +257,7 @@ if "gradtui.runs.processes.supervisor" in sys.orig_argv:
 """
 
 
+@pytest.mark.slow
 def test_a_control_file_that_cannot_be_read_now_is_read_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     every_process_runs(FLAKY, tmp_path, monkeypatch)
     run = Comparison(tmp_path, f"import time\n{MODEL}\nwhile True:\n    step()\n    time.sleep(0.001)\n")
@@ -390,6 +393,7 @@ while True:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has subreapers")
 def test_daemons_with_an_environment_of_their_own_are_ended_too(tmp_path: Path) -> None:
     run = Comparison(tmp_path, DAEMONS)

@@ -278,6 +278,7 @@ def test_an_export_whose_dialog_is_closed_is_cancelled_and_leaves_nothing(
     drive(scenario)
 
 
+@pytest.mark.slow
 def test_the_app_is_left_at_once_during_an_export_which_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = made_up_run(steps=100)
     monkeypatch.chdir(tmp_path)

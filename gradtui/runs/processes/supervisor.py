@@ -118,8 +118,7 @@ class Run:
                 self._change(name, steps=event["step"])
                 self._note_memory(name, event)
             case "ended":
-                worker.end_turn()
-                worker.leave()
+                worker.report_end()
                 self._change(name, status=event["status"], reason=event["reason"])
                 self._note_memory(name, event)
 

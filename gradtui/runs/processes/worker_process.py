@@ -91,6 +91,7 @@ class Worker:
         self._turn_began = 0.0
         self._stop_began = 0.0
         self._leaving_since = 0.0
+        self._reported_end = False
         self._killed_without_pipes = self._outlived_its_pipes = False
         os.set_blocking(self.stdout.fileno(), False)
 
@@ -132,8 +133,10 @@ class Worker:
         """
         now = time.monotonic()
         self._stop_began = self._stop_began or now
-        # One that is leaving hears nothing: there is no point in waiting for its answer.
-        waited = now - self._stop_began + (self._ask_seconds if self.leaving else 0)
+        # Without pipes it cannot read the request: there is no point in waiting. One that has reported its end still has to
+        # end what its script has started.
+        unreachable = self.pipe_ended and not self._reported_end
+        waited = now - self._stop_began + (self._ask_seconds if unreachable else 0)
         if not self.ready:
             self._signal(signal.SIGKILL)
         elif not self._asked:
@@ -164,6 +167,12 @@ class Worker:
             return os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
         except ChildProcessError:
             return True
+
+    def report_end(self) -> None:
+        """It has reported that it has ended."""
+        self._reported_end = True
+        self.end_turn()
+        self.leave()
 
     def leave(self) -> None:
         """It gets no more turns, and its process LEAVE_SECONDS to end."""
