@@ -28,7 +28,7 @@ from tests.made_up import made_up_run
 
 SIDES = ("with_zero_grad", "without_zero_grad")
 HOW_MANY = pytest.mark.parametrize(
-    "examples", [12, pytest.param(1000, marks=[pytest.mark.slow, pytest.mark.timeout(600)])], ids=["few", "many"]
+    "examples", [12, pytest.param(300, marks=[pytest.mark.slow, pytest.mark.timeout(600)])], ids=["few", "many"]
 )
 
 
