@@ -200,8 +200,8 @@ class Case(ABC):
                 assert path.read_bytes().startswith(text), f"rows of {path} are gone"
         self.check_leftovers()
         for lock in [*self.home.rglob("alive"), *self.home.rglob("starting")]:
-            with open(lock, "rb") as file:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # A process that is ending has no environment any more, by which it is found, but for a moment its locks.
+            assert wait_until(partial(_is_free, lock), seconds=5), f"{lock} is still locked"
 
     def check_leftovers(self) -> None:
         """Only a starter that was killed leaves something behind, which goes later."""
@@ -231,6 +231,15 @@ class Case(ABC):
             with suppress(ProcessLookupError):
                 os.kill(process.pid, signal.SIGKILL)
             wait_until(partial(_has_ended, process.pid), seconds=10)
+
+
+def _is_free(lock: Path) -> bool:
+    with open(lock, "rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True
 
 
 def _has_ended(pid: int) -> bool:
