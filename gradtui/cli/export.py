@@ -1,4 +1,4 @@
-"""``gradtui export``: a run in one of the formats that there are."""
+"""``gradtui export``: write a run in one of the export formats."""
 
 from __future__ import annotations
 
@@ -7,34 +7,35 @@ import sys
 from pathlib import Path
 
 from gradtui.cli.parsing import DONE, Commands
+from gradtui.runs.export.formats import FORMATS
+
+STDOUT = "-"
+"""The path that means standard output."""
 
 
 def prepare(commands: Commands) -> None:
     """Add the command."""
-    parser = commands.add_parser("export", help="a run as CSV, for TensorBoard, or as a picture", allow_abbrev=False)
+    titles = ", ".join(format.title for format in FORMATS)
+    parser = commands.add_parser("export", help=f"write a run to a file: {titles}", allow_abbrev=False)
     parser.set_defaults(command=run)
     parser.add_argument("run", metavar="RUN", help="an id, a unique beginning of one, or last")
     where = parser.add_mutually_exclusive_group(required=True)
-    where.add_argument("--csv", type=Path, metavar="PATH", help="a row per variant and step; - is standard output")
-    where.add_argument("--tensorboard", type=Path, metavar="DIR", help="event files, a run per variant")
-    where.add_argument("--svg", type=Path, metavar="PATH", help="both charts and the table")
-    parser.add_argument("--force", action="store_true", help="replace PATH where it exists")
+    for format in FORMATS:
+        stdout = f"; {STDOUT} is standard output" if format.to_stdout else ""
+        where.add_argument(f"--{format.name}", type=Path, metavar=format.metavar, help=format.help + stdout)
+    parser.add_argument("--force", action="store_true", help="replace PATH if it exists")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Export the run; the exit code."""
-    from gradtui.runs.export.csv_export import write_csv
+    """Export the run; return the exit code."""
     from gradtui.runs.export.destination import never
-    from gradtui.runs.export.formats import FORMATS
     from gradtui.runs.folder import find_run
 
     folder = find_run(options.run)
-    if str(options.csv) == "-":
-        write_csv(folder)
+    format, path = next((format, path) for format in FORMATS if (path := getattr(options, format.name)) is not None)
+    if str(path) == STDOUT and format.to_stdout is not None:
+        format.to_stdout(folder)
         sys.stdout.flush()
-        return DONE
-    for format in FORMATS:
-        path = getattr(options, format.name)
-        if path is not None:
-            print(f"wrote {format.write(folder, path, options.force, never)}", file=sys.stderr)
+    else:
+        print(f"wrote {format.write(folder, path, options.force, never)}", file=sys.stderr)
     return DONE

@@ -45,7 +45,7 @@ def run(settings: RunSettings, *, csv: Path | None, as_json: bool) -> int:
     supervisor = launch.start_supervisor(folder)
     interrupts.stop(folder, supervisor)
     try:
-        reader = RunReader(folder)
+        reader = RunReader(folder, epochs=True)
     except DamagedRun:  # already: nobody would see what it trains
         supervisor.terminate()
         supervisor.wait()

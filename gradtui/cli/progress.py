@@ -8,7 +8,7 @@ import time
 from gradtui.printing import write_over
 from gradtui.runs.results.reader import RunReader
 from gradtui.runs.results.wording import duration, number, percent
-from gradtui.runs.tail import Columns
+from gradtui.runs.tail import Chunk
 
 
 class EpochLines:
@@ -21,7 +21,7 @@ class EpochLines:
         self._current = dict.fromkeys(reader.state.variants, 0)
         self._printed = 0
 
-    def add(self, steps: dict[str, Columns], epochs: dict[str, Columns]) -> None:
+    def add(self, steps: dict[str, Chunk], epochs: dict[str, Chunk]) -> None:
         for name, rows in steps.items():
             self._losses[name].update(
                 (int(epoch), loss) for epoch, loss in zip(rows.values["epoch"], rows.values["loss"], strict=True)
@@ -67,7 +67,7 @@ class Bar:
         self._began = time.monotonic()
         self._last = ""
 
-    def add(self, steps: dict[str, Columns], epochs: dict[str, Columns]) -> None:
+    def add(self, steps: dict[str, Chunk], epochs: dict[str, Chunk]) -> None:
         """The bar shows what the reader has counted."""
 
     def show(self) -> None:

@@ -7,7 +7,7 @@ import sys
 
 from gradtui.runs.results.reader import RunReader
 from gradtui.runs.results.wording import count, number
-from gradtui.runs.tail import Columns
+from gradtui.runs.tail import Chunk
 
 
 class StepLines:
@@ -19,7 +19,7 @@ class StepLines:
         self._marks = (factor * 10**power for power in itertools.count() for factor in (1, 2, 5))
         self._next = next(self._marks)
 
-    def add(self, steps: dict[str, Columns], epochs: dict[str, Columns]) -> None:
+    def add(self, steps: dict[str, Chunk], epochs: dict[str, Chunk]) -> None:
         for name, rows in steps.items():
             for step, loss in zip(rows.values["step"], rows.values["loss"], strict=True):
                 if _is_mark(int(step)):

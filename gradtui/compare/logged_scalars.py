@@ -13,8 +13,8 @@ from gradtui import private
 from gradtui.compare.interruptions import from_a_signal
 from gradtui.printing import printable
 from gradtui.runs.append import append_whole
-from gradtui.runs.folder import EPOCH_COLUMNS, RunFolder
-from gradtui.runs.scalars import SCALAR_COLUMNS
+from gradtui.runs.columns import EPOCHS, SCALARS
+from gradtui.runs.folder import RunFolder
 
 LONGEST_KEPT = 200
 """Maximum number of characters of a name; the rest is cut."""
@@ -58,11 +58,11 @@ class Scalars:
             return
         with self._lock:
             step = self._step()
-            self._append(self._scalars, SCALAR_COLUMNS, [(step, name, repr(number)) for name, number in numbers.items()])
+            self._append(self._scalars, SCALARS.names, [(step, name, repr(number)) for name, number in numbers.items()])
             if numbers.keys() & {"accuracy", "test_loss"}:
                 self._epoch += 1
                 test_loss, accuracy = (repr(numbers[name]) if name in numbers else "" for name in ("test_loss", "accuracy"))
-                self._append(self._epochs, EPOCH_COLUMNS, [(self._epoch, step, test_loss, accuracy)])
+                self._append(self._epochs, EPOCHS.names, [(self._epoch, step, test_loss, accuracy)])
 
     def _items(self, given: tuple[object, ...]) -> list[tuple[object, object]]:
         """The names and values of mappings; anything else is noted."""

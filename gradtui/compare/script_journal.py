@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from gradtui.compare.turns import EndScript, ScriptTurns
-from gradtui.runs.folder import SCRIPT_COLUMNS, RunFolder
+from gradtui.runs.columns import STEPS
+from gradtui.runs.folder import RunFolder
 from gradtui.training.journal import Journal, Memory, memory
-from gradtui.training.rows import RowsNotWritten
+from gradtui.training.row_file import RowsNotWritten
 
 FLUSH_SECONDS = 0.1
 
@@ -19,34 +20,23 @@ FLUSH_SECONDS = 0.1
 class ScriptJournal(Journal):
     """A journal that also records which optimizer stepped."""
 
-    columns = (*Journal.columns, *SCRIPT_COLUMNS)
+    columns = STEPS.columns_of(script=True)
     packs = False
 
     def __init__(self, folder: RunFolder, variant: str, device: torch.device, turns: ScriptTurns) -> None:
         super().__init__(folder, variant, device, turns)
         self.device = device
-        self._optimizers: list[int] = []
 
     def step_of(self, optimizer: int, loss: Tensor, gradients: Tensor | None) -> None:
         """Record a step of this optimizer. Raises EndScript, RowsNotWritten."""
-        self._optimizers.append(optimizer)
-        self.step(1, loss, gradients)
-
-    def row_end(self, i: int) -> str:
-        return f",{self._optimizers[i]}"
+        self.step(1, loss, gradients, optimizer=optimizer)
 
     def flush(self) -> None:
         """Write the pending rows without ending the turn."""
         self._write_steps()
 
-    def _write_steps(self) -> None:
-        try:
-            super()._write_steps()
-        finally:
-            self._optimizers.clear()
 
-
-class Rows:
+class StepRecorder:
     """Passes steps to a journal, which is created once the script's device is known."""
 
     def __init__(

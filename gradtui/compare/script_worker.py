@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     import torch
 
     from gradtui.compare.applied import AppliedGradients
-    from gradtui.compare.script_journal import Rows
+    from gradtui.compare.script_journal import StepRecorder
     from gradtui.compare.steps import Steps
 
 
@@ -51,7 +51,7 @@ class Side:
         self._process = os.getpid()
         self._has_ended = False
         self.finished = False
-        self._rows: Rows | None = None
+        self._rows: StepRecorder | None = None
         self._steps: Steps | None = None
         self._applied: AppliedGradients | None = None
 
@@ -113,7 +113,7 @@ class Side:
 
         from gradtui.compare.applied import Clears, SeesClearing
         from gradtui.compare.losses import BackwardLosses
-        from gradtui.compare.script_journal import Rows
+        from gradtui.compare.script_journal import StepRecorder
         from gradtui.compare.steps import Steps
         from gradtui.compare.void import make_zero_grad_void
 
@@ -121,7 +121,7 @@ class Side:
             torch.set_num_threads(max(1, torch.get_num_threads() // 2))
         if self._side == 1:
             make_zero_grad_void()
-        self._rows = Rows(self._folder, self._variant, self._turns, self._settings.steps or 0, self._say_device)
+        self._rows = StepRecorder(self._folder, self._variant, self._turns, self._settings.steps or 0, self._say_device)
         losses = BackwardLosses(self._rows.begin)
         self._applied = Clears(losses) if self._side == 0 else SeesClearing(losses)
         self._steps = Steps(self._rows, losses, self._applied)

@@ -18,13 +18,13 @@ from torch.optim.optimizer import register_optimizer_step_post_hook, register_op
 from gradtui.compare.applied import AppliedGradients, Clears, parameters_of
 from gradtui.compare.losses import BackwardLosses
 from gradtui.compare.measuring import Measuring
-from gradtui.compare.script_journal import Rows
+from gradtui.compare.script_journal import StepRecorder
 
 
 class Steps:
     """Runs at every step. ``applied`` does what distinguishes this side of the run."""
 
-    def __init__(self, rows: Rows, losses: BackwardLosses, applied: AppliedGradients) -> None:
+    def __init__(self, rows: StepRecorder, losses: BackwardLosses, applied: AppliedGradients) -> None:
         self.without_loss = 0
         self._rows = rows
         self._applied = applied

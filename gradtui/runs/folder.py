@@ -33,6 +33,7 @@ import gradtui
 from gradtui import private
 from gradtui.printing import nearest, shown
 from gradtui.runs.atomic import reason, replacing
+from gradtui.runs.columns import STEPS
 from gradtui.runs.home import HomeError, runs_directory, runs_path, telling_of_the_home
 from gradtui.runs.liveness import beat, boot_id, held, in_use, lives
 from gradtui.runs.nameless import nameless_folder
@@ -40,12 +41,6 @@ from gradtui.runs.reserve import release, reserve
 from gradtui.runs.safe_open import last_bytes, open_regular, printable_lines
 from gradtui.runs.state import DamagedRun, DeletedRun, RunState, VariantState
 from gradtui.settings import RunSettings
-
-STEP_COLUMNS = ("step", "epoch", "loss", "grad_norm", "seconds")
-GRADIENT_COLUMNS = ("fresh_grad_norm", "cosine")
-SCRIPT_COLUMNS = ("optimizer",)
-EPOCH_COLUMNS = ("epoch", "step", "test_loss", "accuracy")
-TIMING_COLUMNS = ("slice", "block", "side", "seconds_per_batch")
 
 STAMP_LENGTH = len("20261231-235959-999")
 LARGEST_STATE = 1_000_000  # most bytes of run.json to read; ours have about 2,000
@@ -288,16 +283,21 @@ class RunFolder:
         """Show other machines that the supervisor is alive."""
         beat(self.path / "alive")
 
-    def last_row(self, variant: str) -> list[str] | None:
-        """The fields of the variant's last complete row, read from the end of the file; None if there is none."""
+    def last_row(self, variant: str) -> dict[str, float] | None:
+        """The variant's last complete row, read from the end of the file, by column; None if there is none."""
         whole, _, _ = last_bytes(self.steps_csv(variant), 4096).rpartition(b"\n")
         fields = whole.rpartition(b"\n")[2].decode("ascii", "replace").split(",")
-        return fields if len(fields) >= len(STEP_COLUMNS) and re.fullmatch("[0-9]{1,16}", fields[0]) else None
+        columns = [column for column in STEPS.columns if not column.optional]  # every file begins with these
+        try:
+            row = {column.name: column.kind.read(field) for column, field in zip(columns, fields, strict=False)}
+        except ValueError:
+            return None
+        return row if len(row) == len(columns) else None
 
     def count_steps(self, variant: str) -> int:
         """The number of steps in the variant's file."""
         row = self.last_row(variant)
-        return int(row[0]) if row else 0
+        return int(row["step"]) if row else 0
 
     def last_log_lines(self, variant: str, count: int = 12) -> list[str]:
         """The last lines that a variant's process printed, ready to display: no control characters, no blank lines."""

@@ -48,10 +48,7 @@ def summarize(folder: RunFolder) -> Summary:
 
 def _last_loss(folder: RunFolder, variant: str) -> float | None:
     row = folder.last_row(variant)
-    try:
-        return float(row[2]) if row else None
-    except ValueError:
-        return None
+    return row["loss"] if row else None
 
 
 @dataclass(frozen=True)

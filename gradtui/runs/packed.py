@@ -24,15 +24,18 @@ from pathlib import Path
 from struct import Struct
 from typing import Any, BinaryIO
 
-from gradtui.runs.folder import GRADIENT_COLUMNS, STEP_COLUMNS
+from gradtui.runs.columns import STEPS, RowFormat
 from gradtui.runs.results.spans import BLOCK, Span, extremes, total
 from gradtui.runs.results.times import STRETCH, TICKS, Ticks
 from gradtui.runs.safe_open import open_regular
 
 ROWS = 16 * BLOCK
-COLUMNS = (*STEP_COLUMNS, *GRADIENT_COLUMNS)
-GRADIENTS = ("grad_norm", *GRADIENT_COLUMNS)
-HEADER = (",".join(COLUMNS) + "\n").encode()
+WRITTEN = STEPS.columns_of(script=False)
+"""The columns of the step files that are packed; a script's are not."""
+GRADIENTS = tuple(column.name for column in WRITTEN if column.sparse)
+PACKED = ("step", "loss", "seconds", *GRADIENTS)
+"""The columns that a packed copy has."""
+HEADER = RowFormat(WRITTEN).header.encode()
 MAGIC = f"gradtui 1 {sys.byteorder:6}".encode()
 HEAD = Struct("=16s c I I Q I I I")
 """MAGIC, type of the losses, distinct times, measured rows, first step, bytes of CSV text, its CRC, the CRC of the parts."""
@@ -195,8 +198,8 @@ def _check_rows(block: Block, text: bytes) -> None:
         ahead = -1 if place == 0 else text.rfind(b"\n", 0, -1) if place == ROWS - 1 else text.find(b"\n" + begins)
         line = text[ahead + 1 : text.find(b"\n", ahead + 1)]
         row = line.decode("ascii", "replace").split(",")
-        _believe(line.startswith(begins) and len(row) == len(COLUMNS))
-        said = dict(zip(COLUMNS, row, strict=True))
+        _believe(line.startswith(begins) and len(row) == len(WRITTEN))
+        said = dict(zip((column.name for column in WRITTEN), row, strict=True))
         gradients = block.measured.get(place)
         _believe(gradients is not None or not any(said[name] for name in GRADIENTS))
         names = ["loss", "seconds", *(GRADIENTS if gradients is not None else ())]

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gradtui.printing import printable
-from gradtui.runs.tail import LARGEST_COUNT, NewLines
+from gradtui.runs.columns import SCALARS
+from gradtui.runs.tail import NewLines
 
-SCALAR_COLUMNS = ("step", "name", "value")
 LONGEST_NAME = 40
 MOST_NAMES = 50
 
@@ -39,10 +39,10 @@ class ScalarsTail:
     def _parse(self, line: str) -> Scalar | None:
         try:
             step, name, value = next(csv.reader([line], strict=True))
-            scalar = Scalar(int(step), name, float(value))
+            scalar = Scalar(int(SCALARS["step"].kind.read(step)), name, SCALARS["value"].kind.read(value))
         except (ValueError, StopIteration, csv.Error):  # including the header
             return None
-        fit = name == printable(name) and 0 < len(name) <= LONGEST_NAME and self._last <= scalar.step <= LARGEST_COUNT
+        fit = name == printable(name) and 0 < len(name) <= LONGEST_NAME and self._last <= scalar.step
         if not fit or (name not in self._names and len(self._names) == MOST_NAMES):
             return None
         self._last = scalar.step

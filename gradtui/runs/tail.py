@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import os
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import compress
 from operator import eq
 from pathlib import Path
 
-from gradtui.runs.packed import HEADER, Block, PackedRows
+from gradtui.runs.columns import COUNT, INDEX, MOST_SECONDS, TIME, Column
+from gradtui.runs.packed import HEADER, PACKED, Block, PackedRows
 from gradtui.runs.results.spans import Span, spans_of
 from gradtui.runs.results.times import NotWhole, Ticks, tick_of
 from gradtui.runs.safe_open import open_regular
@@ -22,21 +22,16 @@ CHUNK_BYTES = 1 << 16
 GLANCES, GLANCE_BYTES = 256, 1024
 """A glance at a long file samples this many places and reads this many bytes at each."""
 
-COUNTS = ("step", "epoch", "slice", "block", "side")
-TIMES = ("seconds", "seconds_per_batch")
 MOST_KNOWN = 50_000
-MOST_SECONDS = 1e12
-COUNT = "[1-9][0-9]{0,14}"
-LARGEST_COUNT = 10**15 - 1
-NUMBER = "[-+]?(?:(?:[0-9]+[.]?[0-9]*|[.][0-9]+)(?:e[-+]?[0-9]+)?|nan|inf)"
-"""The formats of a count and of any other number. Given only NUMBER_CHARACTERS, float() accepts exactly a NUMBER."""
-NUMBER_CHARACTERS = b"0123456789.,-+einfa\n"
+"""Maximum number of distinct times to remember."""
+FLOAT_CHARACTERS = b"0123456789.,-+einfa\n"
+"""Of text with only these characters, float() accepts exactly what a field may hold."""
 LAST_DIGITS = tuple(f"{number:03}" for number in range(1000))
 
 
 @dataclass(frozen=True)
-class Columns:
-    """Rows by column. Empty fields read as nan; damaged rows are skipped and counted."""
+class Chunk:
+    """Some consecutive rows, by column. Empty fields read as nan; damaged rows are skipped and counted."""
 
     names: tuple[str, ...]
     values: Mapping[str, Sequence[float]]
@@ -99,24 +94,25 @@ class NewLines:
 class CsvTail:
     """Reads the rows added to a CSV file since the last read.
 
-    Every field is a COUNT or a NUMBER; the first column ascends, and times are finite. A file that does not exist yet has
-    no rows; a file that lacks one of ``columns`` is not read; ``extra`` columns may be missing.
+    Only these ``columns`` are parsed; the first one ascends. A file that does not exist yet has no rows. A file that lacks a
+    column is not read, unless the column is optional.
     """
 
-    def __init__(self, path: Path, columns: tuple[str, ...], extra: tuple[str, ...] = (), packed: Path | None = None) -> None:
-        """``packed`` is the file with a packed copy of these columns; it is read instead as long as the two agree."""
+    def __init__(self, path: Path, columns: Sequence[Column], packed: Path | None = None) -> None:
+        """``packed`` is the packed copy of the file, which is read instead as long as the two agree."""
         self._path = path
-        self._packed = PackedRows(path, packed) if packed is not None else None
+        self._columns = tuple(columns)
+        self._names = tuple(column.name for column in columns)
+        packs = packed is not None and {*self._names} <= {*PACKED}
+        self._packed = PackedRows(path, packed) if packs and packed is not None else None
         self._lines = NewLines(path)
-        self._columns = (*columns, *extra)
-        self._needed = len(columns)
         self._places: list[int] | None = None  # positions of the wanted columns, from the file's header
         self._width = 0
         self._last = 0.0
         self._known_times = _Known()
         self._count = 0
 
-    def read(self) -> Columns | None:
+    def read(self) -> Chunk | None:
         """The next rows, a few milliseconds of work; None if there are none yet."""
         rows = self._read()
         if rows is None:
@@ -125,7 +121,7 @@ class CsvTail:
         self._count += len(rows)
         return rows
 
-    def _read(self) -> Columns | None:
+    def _read(self) -> Chunk | None:
         if self._packed is not None:
             if (block := self._packed.read()) is not None:
                 return self._unpacked(block)
@@ -134,22 +130,22 @@ class CsvTail:
             if self._places is None:
                 header, _, new = new.partition(b"\n")
                 self._places = self._places_in(header)
-            if min(self._places[: self._needed]) < 0:
-                return None  # a file with another header is not read
+            if not self._fits(self._places):
+                return None
             if new:
                 return self._rows(new)
         return None
 
-    def _unpacked(self, block: Block) -> Columns:
+    def _unpacked(self, block: Block) -> Chunk:
         assert self._packed is not None
         self._lines.skip_to(self._packed.csv_at)
         self._places = self._places_in(HEADER)
         self._last = block.steps[-1]
         every = block.values
-        values = {name: every[name] for name in self._columns}
-        return Columns(self._columns, values, _filled={"grad_norm": block.filled}, _spans={"loss": block.spans})
+        values = {name: every[name] for name in self._names}
+        return Chunk(self._names, values, _filled={"grad_norm": block.filled}, _spans={"loss": block.spans})
 
-    def glance(self) -> Columns | None:
+    def glance(self) -> Chunk | None:
         """Sample rows from the whole file, including its end; None if there are none.
 
         Afterwards, :meth:`read` still starts at the first row."""
@@ -157,7 +153,7 @@ class CsvTail:
         try:
             with open_regular(self._path) as file:
                 self._places = self._places_in(file.read(CHUNK_BYTES).partition(b"\n")[0])
-                if min(self._places[: self._needed]) >= 0:
+                if self._fits(self._places):
                     end = max(0, os.fstat(file.fileno()).st_size - GLANCE_BYTES)
                     for number in range(GLANCES):
                         file.seek(end * number // (GLANCES - 1))
@@ -166,46 +162,50 @@ class CsvTail:
         except OSError:
             pass
         self._places, self._last = None, 0.0
-        values = {name: [value for part in parts for value in part.values[name]] for name in self._columns}
-        return Columns(self._columns, values) if any(map(len, parts)) else None
+        values = {name: [value for part in parts for value in part.values[name]] for name in self._names}
+        return Chunk(self._names, values) if any(map(len, parts)) else None
 
     def _places_in(self, header: bytes) -> list[int]:
         """Positions of the wanted columns; -1 for a missing one."""
         names = header.decode("ascii", "replace").strip().split(",")
         self._width = len(names)
-        return [names.index(name) if name in names else -1 for name in self._columns]
+        return [names.index(name) if name in names else -1 for name in self._names]
 
-    def _rows(self, new: bytes) -> Columns:
+    def _fits(self, places: list[int]) -> bool:
+        return all(place >= 0 or column.optional for place, column in zip(places, self._columns, strict=True))
+
+    def _rows(self, new: bytes) -> Chunk:
         lines = new.decode("ascii", "replace")
-        plain = not new.translate(None, NUMBER_CHARACTERS)
+        plain = not new.translate(None, FLOAT_CHARACTERS)
         return (self._parse(lines) if plain else None) or self._parse_each(lines)
 
-    def _parse(self, lines: str) -> Columns | None:
+    def _parse(self, lines: str) -> Chunk | None:
         """Parse all rows at once, which is ten times as fast; None if any row is damaged."""
         assert self._places is not None
         width = self._width
         fields = lines.replace("\n", ",").split(",")
         if len(fields) != (lines.count("\n") + 1) * width:
             return None
-        empty = [""] * (len(fields) // width)
-        texts = [fields[place::width] if place >= 0 else empty for place in self._places]
+        texts = [fields[place::width] if place >= 0 else [] for place in self._places]
         try:
-            values = dict(zip(self._columns, map(self._numbers, self._columns, texts), strict=True))
+            values = dict(zip(self._names, map(self._numbers, self._columns, texts), strict=True))
         except ValueError:
             return None
-        self._last = values[self._columns[0]][-1]
-        empties: dict[str, list[int]] = {name: [] for name, column in zip(self._columns, texts, strict=True) if not any(column)}
-        return Columns(self._columns, values, _filled=empties)
+        rows = values[self._names[0]]
+        self._last = rows[-1]
+        values.update({name: [math.nan] * len(rows) for name, column in values.items() if not len(column)})
+        empties: dict[str, list[int]] = {name: [] for name, column in zip(self._names, texts, strict=True) if not any(column)}
+        return Chunk(self._names, values, _filled=empties)
 
-    def _numbers(self, name: str, texts: list[str]) -> Sequence[float]:
-        """Parse a column in the fastest way for its kind. Raises ValueError."""
-        if name == self._columns[0]:
+    def _numbers(self, column: Column, texts: list[str]) -> Sequence[float]:
+        """Parse a column's fields in the fastest way for its kind. Raises ValueError."""
+        if column is self._columns[0]:
             return self._counted_up(texts)
-        if name in COUNTS:
-            known = {text: _number(name, text) for text in {*texts}}
+        if column.kind in (COUNT, INDEX):
+            known = {text: column.kind.read(text) for text in {*texts}}
             return [*map(known.__getitem__, texts)]
-        if name in TIMES:
-            return self._times(texts)
+        if column.kind == TIME:
+            return self._times(texts) if texts else []
         if all(texts):
             return [*map(float, texts)]
         if not any(texts):  # gradients are measured on some steps only
@@ -232,7 +232,7 @@ class CsvTail:
             raise ValueError
         return numbers
 
-    def _parse_each(self, lines: str) -> Columns:
+    def _parse_each(self, lines: str) -> Chunk:
         assert self._places is not None
         rows, damaged = [], 0
         for line in lines.split("\n"):
@@ -241,8 +241,8 @@ class CsvTail:
                 if len(fields) != self._width:
                     raise ValueError
                 row = [
-                    _number(name, fields[place]) if place >= 0 else math.nan
-                    for name, place in zip(self._columns, self._places, strict=True)
+                    column.kind.read(fields[place]) if place >= 0 else math.nan
+                    for column, place in zip(self._columns, self._places, strict=True)
                 ]
                 if not row[0] > self._last:
                     raise ValueError
@@ -251,20 +251,8 @@ class CsvTail:
                 continue
             self._last = row[0]
             rows.append(row)
-        values: dict[str, Sequence[float]] = {name: [row[i] for row in rows] for i, name in enumerate(self._columns)}
-        return Columns(self._columns, values, damaged)
-
-
-def _number(name: str, text: str) -> float:
-    """Parse a field of this column; nan if it is empty. Raises ValueError."""
-    if name in COUNTS:
-        if not (re.fullmatch(COUNT, text) or (name == "side" and text == "0")):
-            raise ValueError
-    elif not text and name not in TIMES:
-        return math.nan
-    elif not re.fullmatch(NUMBER, text):
-        raise ValueError
-    return _finite_times([float(text)])[0] if name in TIMES else float(text)
+        values: dict[str, Sequence[float]] = {name: [row[i] for row in rows] for i, name in enumerate(self._names)}
+        return Chunk(self._names, values, damaged)
 
 
 def _finite_times(times: list[float]) -> list[float]:

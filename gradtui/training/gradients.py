@@ -109,8 +109,12 @@ def _in_pieces(gradients: list[tuple[Tensor, Tensor]]) -> Iterator[tuple[Tensor,
             yield from zip(applied.reshape(-1).split(PIECE), fresh.reshape(-1).split(PIECE), strict=True)
 
 
-def norms(products: list[list[float]]) -> tuple[float, float, float]:
-    """The applied norm, the fresh norm and their cosine (nan if either norm is 0) from a reading of the probe."""
+def norms(products: list[list[float]]) -> dict[str, float]:
+    """The measured columns of a step, by name, from a reading of the probe; the cosine is nan if either norm is 0."""
     (applied, between), (_, fresh) = products
     size = math.sqrt(applied) * math.sqrt(fresh)
-    return math.sqrt(applied), math.sqrt(fresh), max(-1.0, min(1.0, between / size)) if size else math.nan
+    return {
+        "grad_norm": math.sqrt(applied),
+        "fresh_grad_norm": math.sqrt(fresh),
+        "cosine": max(-1.0, min(1.0, between / size)) if size else math.nan,
+    }

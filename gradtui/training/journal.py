@@ -10,6 +10,7 @@ import resource
 import sys
 import time
 from array import array
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
@@ -18,12 +19,14 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from gradtui.runs.folder import EPOCH_COLUMNS, GRADIENT_COLUMNS, STEP_COLUMNS, TIMING_COLUMNS, RunFolder
+from gradtui.runs.columns import EPOCHS, STEPS, TIMING, Column, RowFormat
+from gradtui.runs.folder import RunFolder
+from gradtui.runs.packed import GRADIENTS
 from gradtui.runs.results.times import TICKS
 from gradtui.training.clock import clock_for
 from gradtui.training.gradients import norms
 from gradtui.training.packing import Packing
-from gradtui.training.rows import Rows
+from gradtui.training.row_file import RowFile
 
 CPU_STEPS = 1_000_000  # a CPU never runs ahead of its clock, so only time ends its turn
 QUEUE_SECONDS = 0.05  # how much work a GPU's queue may hold: as much as fits into a turn
@@ -54,7 +57,7 @@ class Turns(Protocol):
 class Journal:
     """Appends one variant's rows to its files at the end of each turn."""
 
-    columns: tuple[str, ...] = (*STEP_COLUMNS, *GRADIENT_COLUMNS)
+    columns: tuple[Column, ...] = STEPS.columns_of(script=False)
     packs = True
     """Whether rows are also packed; only exactly these columns can be."""
 
@@ -62,16 +65,18 @@ class Journal:
         self._device = device
         self._turns = turns
         self._clock = clock_for(device)
-        self._steps_file = Rows(folder.steps_csv(variant), self.columns)
+        self._format = RowFormat(self.columns)
+        self._steps_file = RowFile(folder.steps_csv(variant), self._format)
         self._packing = Packing(folder.packed(variant))
         self._epochs_path = folder.epochs_csv(variant)
-        self._epochs_file: Rows | None = None
+        self._epochs_file: RowFile | None = None
         self._timing_path = folder.timing_csv(variant)
-        self._timing_file: Rows | None = None
+        self._timing_file: RowFile | None = None
         self._slices = 0
         self._step = 0
         self._epochs: list[int] = []
         self._losses: list[Tensor] = []
+        self._more: dict[str, list[float]] = {}
         self._gradients: dict[int, Tensor] = {}
         self._deadline = 0.0
         self._most_steps = 0
@@ -92,10 +97,15 @@ class Journal:
         """Wait for the first turn. Raises Stopped."""
         self._next_turn()
 
-    def step(self, epoch: int, loss: Tensor, gradients: Tensor | None = None) -> None:
-        """Record a step; ``gradients`` is the reading of a GradientProbe. Raises Stopped."""
+    def step(self, epoch: int, loss: Tensor, gradients: Tensor | None = None, **more: float) -> None:
+        """Record a step; ``gradients`` is the reading of a GradientProbe, ``more`` the values of further columns.
+
+        Raises Stopped.
+        """
         self._losses.append(loss.detach())
         self._epochs.append(epoch)
+        for name, value in more.items():
+            self._more.setdefault(name, []).append(value)
         if gradients is not None:
             self._gradients[len(self._losses) - 1] = gradients
         if self._clock.lap() >= self._deadline or len(self._losses) >= self._most_steps:
@@ -105,26 +115,23 @@ class Journal:
     def epoch(self, epoch: int, test_loss: float, accuracy: float) -> None:
         """Record an epoch's test results. The time since the last step does not count as training."""
         if self._epochs_file is None:
-            self._epochs_file = Rows(self._epochs_path, EPOCH_COLUMNS)
-        self._epochs_file.write([f"{epoch},{self._step + len(self._losses)},{test_loss!r},{accuracy!r}\n"])
+            self._epochs_file = RowFile(self._epochs_path, RowFormat(EPOCHS.columns))
+        step = self._step + len(self._losses)
+        self._epochs_file.add(epoch=epoch, step=step, test_loss=test_loss, accuracy=accuracy)
         self._clock.start()
 
     def time_slice(self, block: int, side: int, seconds_per_batch: float) -> None:
         """Record a slice of the timing probe."""
         if self._timing_file is None:
-            self._timing_file = Rows(self._timing_path, TIMING_COLUMNS)
+            self._timing_file = RowFile(self._timing_path, RowFormat(TIMING.columns))
         self._slices += 1
-        self._timing_file.write([f"{self._slices},{block},{side},{seconds_per_batch!r}\n"])
+        self._timing_file.add(slice=self._slices, block=block, side=side, seconds_per_batch=seconds_per_batch)
 
     def breathe(self) -> None:
         """Pass the turn on if it is over; to be called between pieces of work that are not steps. Raises Stopped."""
         if time.perf_counter() >= self._deadline:
             self._write_steps()
             self._next_turn()
-
-    def row_end(self, i: int) -> str:
-        """Extra fields of row i, for subclasses with more columns."""
-        return ""
 
     def _next_turn(self) -> None:
         self._deadline, most_steps = self._turns.wait(self._step, memory(self._device))
@@ -135,29 +142,29 @@ class Journal:
         seconds = self._clock.drain()
         if not self._losses:
             return
-        stacked, epochs = torch.stack(self._losses), self._epochs
+        stacked, epochs, more = torch.stack(self._losses), self._epochs, self._more
         losses = stacked.tolist()
         readings = torch.stack(list(self._gradients.values())).tolist() if self._gradients else []
-        gradients = dict(zip(self._gradients, readings, strict=True))
-        self._losses, self._epochs, self._gradients = [], [], {}  # cleared first: never written twice, even if writing fails
-        rows, ticks, measured = [], [round(lap * TICKS) for lap in seconds], {}
-        for i, (epoch, loss, tick) in enumerate(zip(epochs, losses, ticks, strict=True)):
-            if i in gradients:
-                norm, fresh_norm, cosine = norms(gradients[i])
-                row = f"{self._step + i + 1},{epoch},{loss!r},{norm!r},{tick / TICKS:.7f},{fresh_norm!r},{cosine:.6g}"
-                measured[i] = norm, fresh_norm, float(f"{cosine:.6g}")
-            else:
-                row = f"{self._step + i + 1},{epoch},{loss!r},,{tick / TICKS:.7f},,"
-            rows.append(f"{row}{self.row_end(i)}\n")
-        text = self._steps_file.write(rows)
+        measured = {i: norms(reading) for i, reading in zip(self._gradients, readings, strict=True)}
+        # Cleared first, so that no row is written twice, even if writing fails.
+        self._losses, self._epochs, self._more, self._gradients = [], [], {}, {}
+        ticks = [round(lap * TICKS) for lap in seconds]
+        steps = range(self._step + 1, self._step + len(losses) + 1)
+        dense = {"step": steps, "epoch": epochs, "loss": losses, "seconds": [tick / TICKS for tick in ticks], **more}
+        text = self._steps_file.write(self._format.rows(dense, measured))
         if self.packs:
             kind = "d" if stacked.dtype == torch.float64 else "f"
-            self._packing.add(array(kind, losses), ticks, measured, text)
-        self._step += len(rows)
+            self._packing.add(array(kind, losses), ticks, {i: _as_read(row) for i, row in measured.items()}, text)
+        self._step += len(losses)
         if self._device.type != "cpu":
             # The host runs ahead of a GPU, so estimate how many steps fit into a turn from how long the last ones took.
             fitting = int(QUEUE_SECONDS * len(seconds) / max(sum(seconds), 1e-9))
             self._device_steps = max(1, min(fitting, self._device_steps * 4, CPU_STEPS))
+
+
+def _as_read(measured: Mapping[str, float]) -> list[float]:
+    """The measurements of a row in the order of GRADIENTS, as they read back from its text."""
+    return [float(STEPS[name].format % measured[name]) for name in GRADIENTS]
 
 
 def memory(device: torch.device) -> Memory:

@@ -96,7 +96,7 @@ def main() -> None:
     warnings.filterwarnings("ignore", message="Failed to initialize NumPy")  # gradtui does not use it
     import torch  # takes a second, so the pipes are watched first
 
-    from gradtui.training import devices, journal, loop, preparation, rows, timing
+    from gradtui.training import devices, journal, loop, preparation, row_file, timing
 
     held: dict[str, float | None] = {"peak_mb": None, "now_mb": None}
 
@@ -145,7 +145,7 @@ def main() -> None:
                     traceback.print_exc()
     except journal.Stopped:
         status = "stopped"
-    except rows.RowsNotWritten as error:
+    except row_file.RowsNotWritten as error:
         status, reason = "failed", str(error)  # a traceback could not be written either
     except (RuntimeError, MemoryError) as error:
         with suppress(OSError):

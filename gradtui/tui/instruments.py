@@ -6,31 +6,30 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from gradtui.runs.columns import EPOCHS, SCALARS, STEPS, Column
+
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Quantity:
-    """Something that the charts can show: its name, whether it is in the epoch or the step file, and its column there."""
+    """Something that the charts can show: its name and its column, which says in which rows it has a value."""
 
     name: str
-    per_epoch: bool
-    column: str
+    column: Column
 
 
-QUANTITIES = (
-    Quantity("loss", False, "loss"),
-    Quantity("test loss", True, "test_loss"),
-    Quantity("accuracy", True, "accuracy"),
-    Quantity("gradient norm, applied", False, "grad_norm"),
-    Quantity("gradient norm, fresh", False, "fresh_grad_norm"),
-    Quantity("cosine of applied and fresh", False, "cosine"),
+QUANTITIES = tuple(
+    Quantity(column.quantity, column)
+    for sparse in (False, True)  # the key for the next quantity reaches first those that every row has
+    for column in (*STEPS.columns, *EPOCHS.columns)
+    if column.quantity and column.sparse is sparse
 )
 
 
 def logged_quantity(name: str) -> Quantity:
     """What a script logs with ``gradtui.log`` under this name, which may equal the name of a built-in quantity."""
-    return Quantity(f"{name}, logged", False, name)
+    return Quantity(f"{name}, logged", SCALARS["value"])
 
 
 SMOOTHINGS = (0.0, 0.6, 0.9, 0.99)

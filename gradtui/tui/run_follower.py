@@ -8,18 +8,24 @@ from bisect import bisect_left
 from collections import defaultdict, deque
 from collections.abc import Sequence
 
-from gradtui.runs.folder import EPOCH_COLUMNS, GRADIENT_COLUMNS, RunFolder
-from gradtui.runs.results.reader import RESULT_COLUMNS, RunReader, RunResults, last_step
+from gradtui.runs.columns import EPOCHS, STEPS
+from gradtui.runs.folder import RunFolder
+from gradtui.runs.results.reader import RunReader, RunResults, last_step
 from gradtui.runs.results.series import Series
 from gradtui.runs.results.smoothing import Smoothed
 from gradtui.runs.results.times import Clock
 from gradtui.runs.scalars import Scalar, ScalarsTail
 from gradtui.runs.state import RunState
-from gradtui.runs.tail import Columns, CsvTail
+from gradtui.runs.tail import Chunk, CsvTail
 from gradtui.tui.instruments import QUANTITIES, Quantity, logged_quantity
 
 SPEED_SECONDS = 4.0
 """Steps per second are averaged over this window."""
+
+
+_OF_STEPS, _OF_EPOCHS = (
+    [(quantity, quantity.column) for quantity in QUANTITIES if quantity.column in table.columns] for table in (STEPS, EPOCHS)
+)
 
 
 class Curves:
@@ -30,24 +36,21 @@ class Curves:
         self.seconds = Clock()
         self._smoothed: dict[tuple[Quantity, float], Smoothed] = {}
 
-    def add_steps(self, rows: Columns) -> None:
+    def add_steps(self, rows: Chunk) -> None:
         steps = rows.values["step"]
         measured = rows.filled("grad_norm")
         at = array("d", [steps[i] for i in measured])
-        for quantity in QUANTITIES:
-            if quantity.per_epoch:
-                continue
-            values = rows.values[quantity.column]
-            if quantity.column == "loss":
-                self.series[quantity].extend(steps, values, rows.spans("loss"))
-            elif measured:  # measured on some steps only; the empty fields between are not gaps in the curve
+        for quantity, column in _OF_STEPS:
+            values = rows.values[column.name]
+            if not column.sparse:
+                self.series[quantity].extend(steps, values, rows.spans(column.name))
+            elif measured:  # the empty fields between are not gaps in the curve
                 self.series[quantity].extend(at, [values[i] for i in measured])
         self.seconds.extend(rows.values["seconds"])
 
-    def add_epochs(self, rows: Columns) -> None:
-        for quantity in QUANTITIES:
-            if quantity.per_epoch:
-                self.series[quantity].extend(rows.values["step"], rows.values[quantity.column])
+    def add_epochs(self, rows: Chunk) -> None:
+        for quantity, column in _OF_EPOCHS:
+            self.series[quantity].extend(rows.values["step"], rows.values[column.name])
 
     def add_scalars(self, scalars: Sequence[Scalar]) -> None:
         for scalar in scalars:
@@ -76,7 +79,7 @@ class FollowedRun:
 
     def __init__(self, folder: RunFolder) -> None:
         self.folder = folder
-        self._reader = RunReader(folder, RESULT_COLUMNS)
+        self._reader = RunReader(folder)
         self.settings = self._reader.state.settings
         self.curves = {name: Curves() for name in self.settings.variants}
         self.quantities = list(QUANTITIES)
@@ -98,7 +101,8 @@ class FollowedRun:
     def glance(self, variants: Sequence[str]) -> None:
         """Show a sample of each side's rows until the side is read."""
         for name in variants:
-            rows = CsvTail(self.folder.steps_csv(name), RESULT_COLUMNS, GRADIENT_COLUMNS).glance()
+            columns = [column for column in STEPS.columns_of(script=False) if column.name != "epoch"]
+            rows = CsvTail(self.folder.steps_csv(name), columns).glance()
             if rows is not None:
                 self.curves[name] = Curves()
                 self.curves[name].add_steps(rows)
@@ -133,7 +137,7 @@ class FollowedRun:
         }
         for name, logged in scalars.items():
             self.curves[name].add_scalars(logged)
-            names = dict.fromkeys(scalar.name for scalar in logged if scalar.name not in EPOCH_COLUMNS)
+            names = dict.fromkeys(scalar.name for scalar in logged if scalar.name not in EPOCHS.names)
             self.quantities += [new for new in map(logged_quantity, names) if new not in self.quantities]
         return bool(steps or epochs or scalars)
 

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from gradtui.runs.columns import EPOCHS, RowFormat
 from gradtui.runs.processes.worker_process import WITHOUT_PIPES
-from gradtui.training.rows import Rows, RowsNotWritten
+from gradtui.training.row_file import RowFile, RowsNotWritten
 from tests.conftest import is_alive, wait_until
 from tests.process.misbehaviour import every_process_runs
 from tests.process.test_compare import MODEL, WITH, WITHOUT, Comparison
@@ -81,7 +82,7 @@ def test_no_file_of_the_script_gets_what_gradtui_writes(tmp_path: Path) -> None:
 
 
 def test_rows_are_not_written_to_a_file_that_has_taken_their_descriptor(tmp_path: Path) -> None:
-    rows = Rows(tmp_path / "rows.csv", ("a",))
+    rows = RowFile(tmp_path / "rows.csv", RowFormat([EPOCHS["epoch"]]))
     os.close(rows._file._number)
     with open(tmp_path / "other", "w+") as other:
         assert other.fileno() == rows._file._number

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from gradtui.compare.applied import AppliedGradients, Clears, SeesClearing
 from gradtui.compare.losses import BackwardLosses
-from gradtui.compare.script_journal import Rows
+from gradtui.compare.script_journal import StepRecorder
 from gradtui.compare.steps import Steps
 from gradtui.compare.void import make_zero_grad_void
 
@@ -43,7 +43,7 @@ class Seen:
     error: str = ""
 
 
-class CollectedRows(Rows):
+class CollectedRows(StepRecorder):
     """Rows in memory, and turns that never end."""
 
     def __init__(self, seen: Seen) -> None:

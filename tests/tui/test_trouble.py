@@ -9,13 +9,14 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import pytest
 from textual.pilot import Pilot
 from textual.widgets import Static
 
-from gradtui.runs.export import csv_export as export
+from gradtui.runs.export import csv_export, csv_lines
 from gradtui.runs.folder import RunFolder, all_runs
 from gradtui.runs.home import HomeError
 from gradtui.runs.processes import launch
@@ -255,13 +256,13 @@ def test_an_export_whose_dialog_is_closed_is_cancelled_and_leaves_nothing(
     run = made_up_run(steps=5000)
     monkeypatch.chdir(tmp_path)
     before = sorted(tmp_path.iterdir())
-    reading = export._rows
+    reading = csv_lines.sound_rows
 
-    def without_end(path: Path) -> object:
+    def without_end(*which: Any) -> object:
         while True:
-            yield from reading(path)
+            yield from reading(*which)
 
-    monkeypatch.setattr(export, "_rows", without_end)
+    monkeypatch.setattr(csv_export, "sound_rows", without_end)
 
     async def scenario(pilot: Pilot[int], screen: RunScreen) -> None:
         screen.open_run(run)
@@ -283,13 +284,13 @@ def test_the_app_is_left_at_once_during_an_export_which_leaves_nothing(tmp_path:
     run = made_up_run(steps=100)
     monkeypatch.chdir(tmp_path)
     before = sorted(tmp_path.iterdir())
-    reading = export._rows
+    reading = csv_lines.sound_rows
 
-    def without_end(path: Path) -> object:
+    def without_end(*which: Any) -> object:
         while True:
-            yield from reading(path)
+            yield from reading(*which)
 
-    monkeypatch.setattr(export, "_rows", without_end)
+    monkeypatch.setattr(csv_export, "sound_rows", without_end)
 
     async def scenario(pilot: Pilot[int], screen: RunScreen) -> None:
         screen.open_run(run)

@@ -10,7 +10,7 @@ import pytest
 
 from gradtui.runs.results.claims import CLAIMS, judge, median_interval
 from gradtui.runs.results.evidence import BlockMeans, Evidence, RunEvidence
-from gradtui.runs.tail import Columns
+from gradtui.runs.tail import Chunk
 from gradtui.settings import RunSettings
 
 NAMES = ("step", "epoch", "loss", "grad_norm", "seconds", "fresh_grad_norm", "cosine")
@@ -28,7 +28,7 @@ def evidence(losses: list[float], norms: list[float] | None = None, fresh: list[
         "cosine": [1.0] * n,
     }
     result = Evidence(peak_memory_mb=300.0, memory_growth_mb=0.0)
-    result.add_steps(Columns(NAMES, {name: array("d", values) for name, values in columns.items()}))
+    result.add_steps(Chunk(NAMES, {name: array("d", values) for name, values in columns.items()}))
     return result
 
 

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from gradtui.runs import safe_open as regular
+from gradtui.runs.columns import STEPS
 from gradtui.runs.export.csv_export import export_csv, write_csv
-from gradtui.runs.folder import STEP_COLUMNS, RunFolder, UnknownRun, all_runs, create_run, find_run
+from gradtui.runs.folder import RunFolder, UnknownRun, all_runs, create_run, find_run
 from gradtui.runs.results.reader import read_results
 from gradtui.runs.state import DamagedRun
 from gradtui.runs.tail import CsvTail
@@ -196,7 +197,7 @@ def test_a_damaged_csv_gives_its_sound_rows(folder: RunFolder, tmp_path: Path, d
     damage(folder.steps_csv("with_zero_grad"))
     results = read_results(folder)
     assert (results.variants["with_zero_grad"].steps > 0) == (left > 0)
-    tail = CsvTail(folder.steps_csv("with_zero_grad"), STEP_COLUMNS)
+    tail = CsvTail(folder.steps_csv("with_zero_grad"), STEPS.columns)
     assert sum(map(len, iter(tail.read, None))) == left
     json.dumps(results.as_json(), allow_nan=False)
     folder.count_steps("with_zero_grad")

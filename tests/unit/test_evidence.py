@@ -11,7 +11,7 @@ import pytest
 from gradtui.runs.packed import ROWS, block_of
 from gradtui.runs.results.evidence import Evidence
 from gradtui.runs.results.spans import BLOCK
-from gradtui.runs.tail import Columns
+from gradtui.runs.tail import Chunk
 
 
 def evidence_of(losses: list[float], pieces: random.Random) -> Evidence:
@@ -20,7 +20,7 @@ def evidence_of(losses: list[float], pieces: random.Random) -> Evidence:
         part = losses[at : at + pieces.choice([1, 600, 1500, 40_000])]
         norms = [math.nan if i % 3 else 1.5 for i in range(at, at + len(part))]
         values = {"step": range(at + 1, at + 1 + len(part)), "loss": part, "seconds": [1e-4] * len(part)}
-        evidence.add_steps(Columns((*values,), {**values, "grad_norm": norms, "fresh_grad_norm": norms}, before=at))
+        evidence.add_steps(Chunk((*values,), {**values, "grad_norm": norms, "fresh_grad_norm": norms}, before=at))
         at += len(part)
     return evidence
 
@@ -55,8 +55,8 @@ def test_packed_blocks_are_the_same_evidence() -> None:
     for at in range(0, len(losses), ROWS):
         block = block_of(at + 1, losses[at : at + ROWS], ticks[at : at + ROWS], {7: (1.0, 0.5, 1.0)})
         values = block.values
-        packed.add_steps(Columns((*values,), values, before=at, _spans={"loss": block.spans}))
+        packed.add_steps(Chunk((*values,), values, before=at, _spans={"loss": block.spans}))
         as_read = {**values, "loss": block.losses.tolist(), "seconds": [*values["seconds"]]}
-        plain.add_steps(Columns((*values,), as_read, before=at))
+        plain.add_steps(Chunk((*values,), as_read, before=at))
     assert packed.loss_blocks.size >= BLOCK
     assert packed == plain

@@ -13,8 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from gradtui.runs.columns import STEPS
 from gradtui.runs.export.csv_export import write_csv
-from gradtui.runs.folder import GRADIENT_COLUMNS, STEP_COLUMNS, RunFolder, create_run
+from gradtui.runs.folder import RunFolder, create_run
 from gradtui.runs.results.reader import RunReader
 from gradtui.runs.state import DamagedRun, RunState
 from gradtui.runs.tail import CsvTail
@@ -122,7 +123,8 @@ def test_a_run_json_is_understood_or_damaged(examples: int, home: Path) -> None:
     search(examples, run_jsons(sound), check)
 
 
-HEADER = ",".join((*STEP_COLUMNS, *GRADIENT_COLUMNS)).encode()
+COLUMNS = STEPS.columns_of(script=False)
+HEADER = ",".join(column.name for column in COLUMNS).encode()
 FIELDS = st.sampled_from(
     [b"", b"0", b"1", b"-1", b"0.5", b"1e999", b"-1e999", b"1e308", b"nan", b"inf", b"-inf", b"zero", b"1_0", b" 1",
      b"01", b"+1", b".5", b"1.", b"1.0", b"-nan", b"infinity", b"1e-3", b"\x1b[31m", b"\x00", b"\xff", b"9" * 400,
@@ -145,11 +147,11 @@ def test_a_csv_gives_its_sound_rows_however_it_grows(examples: int, home: Path) 
         (header, lines), cuts = drawn
         data = b"\n".join([header, *lines])
         path.write_bytes(b"")
-        growing, read = CsvTail(path, STEP_COLUMNS, GRADIENT_COLUMNS), []
+        growing, read = CsvTail(path, COLUMNS), []
         for cut in sorted({min(cut, len(data)) for cut in cuts} | {len(data)}):
             path.write_bytes(data[:cut])
             read += rows_of(growing)
-        assert list(map(repr, read)) == list(map(repr, rows_of(CsvTail(path, STEP_COLUMNS, GRADIENT_COLUMNS))))
+        assert list(map(repr, read)) == list(map(repr, rows_of(CsvTail(path, COLUMNS))))
         steps = [row[0] for row in read]
         assert steps == sorted(set(steps))
         assert all(step.is_integer() and 1 <= step <= 2**53 for step in steps)

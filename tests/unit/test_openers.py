@@ -30,7 +30,7 @@ ALLOWED = {
     "training/worker.py": {"os.open": "/dev/null"},
     "training/devices.py": {"open": "the kernel's own file in /proc"},
     "training/journal.py": {"open": "the kernel's own file in /proc"},
-    "training/rows.py": {"os.open": "O_EXCL: a new file, never through a link"},
+    "training/row_file.py": {"os.open": "O_EXCL: a new file, never through a link"},
     "compare/standard_input.py": {"open": "descriptor 0"},
     "training/experiments/digits.py": {"read_bytes": "gradtui's own data"},
 }  # fmt: skip

@@ -19,7 +19,7 @@ from gradtui.runs.folder import RunFolder, create_run
 from gradtui.runs.packed import GRADIENTS, HEADER, PackedRows
 from gradtui.runs.results.spans import BLOCK
 from gradtui.runs.results.times import TICKS
-from gradtui.runs.tail import Columns, CsvTail
+from gradtui.runs.tail import Chunk, CsvTail
 from gradtui.settings import RunSettings
 from gradtui.training import packing
 from gradtui.training.packing import Packing
@@ -102,7 +102,7 @@ def rows_read_as_text(folder: RunFolder, monkeypatch: pytest.MonkeyPatch) -> int
     counted = []
     rows_of = CsvTail._rows
 
-    def counting(tail: CsvTail, new: bytes) -> Columns:
+    def counting(tail: CsvTail, new: bytes) -> Chunk:
         rows = rows_of(tail, new)
         counted.append(len(rows))
         return rows
@@ -287,4 +287,4 @@ def test_a_step_of_an_hour_is_in_the_csv_file_alone(tmp_path: Path) -> None:
 def test_a_run_without_packed_rows_is_read_as_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     folder = made_up_run(steps=2000)
     assert read_all(FollowedRun(folder)).steps == dict.fromkeys(SIDES, 2000)
-    assert set(GRADIENTS) < set(packed.COLUMNS)
+    assert set(GRADIENTS) < set(packed.PACKED)

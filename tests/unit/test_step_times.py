@@ -11,7 +11,7 @@ import pytest
 
 from gradtui.runs.results.evidence import Evidence
 from gradtui.runs.results.times import MOST_TIMES, Clock, StepTimes, in_ticks
-from gradtui.runs.tail import Columns
+from gradtui.runs.tail import Chunk
 
 
 def evidence_of(seconds: list[float], most_times: int = MOST_TIMES) -> Evidence:
@@ -20,7 +20,7 @@ def evidence_of(seconds: list[float], most_times: int = MOST_TIMES) -> Evidence:
         part = seconds[start : start + 100]
         nothing = [float("nan")] * len(part)
         columns = {"step": range(start + 1, start + 1 + len(part)), "loss": [0.5] * len(part), "seconds": part}
-        evidence.add_steps(Columns((*columns,), {**columns, "grad_norm": nothing, "fresh_grad_norm": nothing}))
+        evidence.add_steps(Chunk((*columns,), {**columns, "grad_norm": nothing, "fresh_grad_norm": nothing}))
     return evidence
 
 

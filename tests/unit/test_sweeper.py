@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gradtui.runs.folder import STEP_COLUMNS, RunFolder, create_run
+from gradtui.runs.folder import RunFolder, create_run
 from gradtui.runs.state import with_variant
 from gradtui.runs.sweeps.grid import Cell, Outcome
 from gradtui.runs.sweeps.sweep_folder import SweepFolder
@@ -35,7 +35,7 @@ def end(run: RunFolder, status: str = "finished") -> None:
     """It trains one step a side, and ends."""
     state = replace(run.read(), status=status)
     for name in state.variants:
-        run.steps_csv(name).write_text(",".join(STEP_COLUMNS) + "\n1,1,0.5,,0.1\n")
+        run.steps_csv(name).write_text("step,epoch,loss,grad_norm,seconds\n1,1,0.5,,0.1\n")
         state = with_variant(state, name, status=status, steps=1)
     run.write(state)
 

@@ -93,6 +93,15 @@ def test_a_long_run_is_read_back_whole(folder: RunFolder, tmp_path: Path) -> Non
 
 
 @pytest.mark.usefixtures("installed")
+@pytest.mark.parametrize("row", ["2,1,1_0,,0.1,,", "2,1,infinity,,0.1,,", "2,1,1,,-5,,", "2,1,1,,inf,,", "2,0,1,,0.1,,"])
+def test_a_row_that_other_readers_skip_is_skipped(folder: RunFolder, tmp_path: Path, row: str) -> None:
+    folder.steps_csv("with_zero_grad").write_text(f"{HEADER}1,1,0.5,,0.1,,\n{row}\n3,1,0.25,,0.1,,\n")
+    export_tensorboard(folder, tmp_path)
+    read = read_back(tmp_path / folder.id / "with_zero_grad")
+    assert [step for step, _, _ in read["loss"]] == [1, 3]
+
+
+@pytest.mark.usefixtures("installed")
 def test_a_run_without_rows_has_no_scalars(home: Path, tmp_path: Path) -> None:
     folder = create_run(RunSettings.parse({}))
     assert export_tensorboard(folder, tmp_path) == 0

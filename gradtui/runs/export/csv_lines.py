@@ -1,10 +1,11 @@
-"""The lines of a run's CSV files, for exporters."""
+"""The sound rows of a run's CSV files, for exporters."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from gradtui.runs.columns import Column, RowPattern, Table
 from gradtui.runs.safe_open import open_regular
 from gradtui.runs.state import DamagedRun
 
@@ -28,6 +29,17 @@ def whole_lines(path: Path) -> Iterator[str]:
         return
     except OSError as error:
         raise DamagedRun(f"{path.name} cannot be read ({error.strerror})") from None
+
+
+def sound_rows(path: Path, table: Table, columns: Sequence[Column]) -> Iterator[tuple[str, ...]]:
+    """These fields of every sound row, as they are written; empty for an optional column that the file lacks.
+
+    A file that lacks another column has no rows. Raises DamagedRun.
+    """
+    lines = whole_lines(path)
+    pattern = RowPattern(next(lines, ""), table, columns)
+    if pattern.fits:
+        yield from filter(None, map(pattern.fields, lines))
 
 
 def check_readable(path: Path) -> None:

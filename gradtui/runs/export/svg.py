@@ -19,7 +19,7 @@ from gradtui.runs.export.destination import Cancelled, check_target, check_wante
 from gradtui.runs.folder import RunFolder
 from gradtui.runs.results import table
 from gradtui.runs.results.axes import UNIT_AXIS, Axis, log_axis, round_up
-from gradtui.runs.results.reader import RESULT_COLUMNS, RunReader, RunResults
+from gradtui.runs.results.reader import RunReader, RunResults
 from gradtui.runs.results.series import Series, Thinned
 
 HUES = ("#0072b2", "#b35900")
@@ -55,7 +55,7 @@ def export_svg(
     ``log`` says whether to draw the loss on a log axis; None lets :func:`suits_log` decide.
     """
     check_target(path, overwrite=overwrite)
-    reader = RunReader(folder, RESULT_COLUMNS)
+    reader = RunReader(folder)
     for name in reader.state.variants:  # the reader passes over what it cannot read
         check_readable(folder.steps_csv(name))
         check_readable(folder.epochs_csv(name))

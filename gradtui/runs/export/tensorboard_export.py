@@ -13,13 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from gradtui.runs.atomic import sync
-from gradtui.runs.export.csv_lines import whole_lines
+from gradtui.runs.columns import COUNT, EPOCHS, STEPS, Table
+from gradtui.runs.export.csv_lines import sound_rows
 from gradtui.runs.export.destination import Cancelled, ExportError, check_wanted, exporting_folder, never
-from gradtui.runs.folder import EPOCH_COLUMNS, RunFolder
+from gradtui.runs.folder import RunFolder
 from gradtui.runs.state import RunState
-
-STEP_SCALARS = ("loss", "grad_norm", "fresh_grad_norm", "cosine", "seconds")
-EPOCH_SCALARS = EPOCH_COLUMNS[2:]
 
 
 class TensorBoardMissing(RuntimeError):
@@ -80,8 +78,8 @@ def _write_variant(library: _Library, folder: RunFolder, variant: str, into: Pat
     into.mkdir()
     unfinished = into / "unfinished"  # a TensorBoard that watches the directory ignores a file of this name
     count, wall_time = 0, started
-    steps = _rows(folder.steps_csv(variant), STEP_SCALARS)
-    epochs = _rows(folder.epochs_csv(variant), EPOCH_SCALARS)
+    steps = _rows(folder.steps_csv(variant), STEPS)
+    epochs = _rows(folder.epochs_csv(variant), EPOCHS)
     with open(unfinished, "wb", buffering=1 << 20) as file:
         records = library.record_writer(file)
         records.write(library.event(wall_time=started, file_version="brain.Event:2").SerializeToString())
@@ -102,30 +100,14 @@ def _write_variant(library: _Library, folder: RunFolder, variant: str, into: Pat
     return count
 
 
-def _rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, dict[str, float]]]:
-    """The step and the values of every complete row; skips empty fields, damaged rows and a torn last line.
-
-    Raises DamagedRun.
-    """
-    lines = whole_lines(path)
-    header = next(lines, "").split(",")
-    if "step" not in header:
-        return
-    at_step = header.index("step")
-    places = [(name, header.index(name)) for name in columns if name in header]
+def _rows(path: Path, table: Table) -> Iterator[tuple[int, dict[str, float]]]:
+    """The step and the measurements of every sound row; skips empty fields. Steps ascend. Raises DamagedRun."""
+    scalars = [column for column in table.columns if column.kind is not COUNT]
     last = 0
-    for line in lines:
-        fields = line.split(",")
-        if len(fields) != len(header) or not fields[at_step].isdecimal():
-            continue
-        try:
-            step = int(fields[at_step])
-            values = {name: float(fields[place]) for name, place in places if fields[place]}
-        except ValueError:
-            continue
-        if last < step < 1 << 63:
-            last = step
-            yield step, values
+    for step, *fields in sound_rows(path, table, [table["step"], *scalars]):
+        if int(step) > last:
+            last = int(step)
+            yield last, {column.name: float(field) for column, field in zip(scalars, fields, strict=True) if field}
 
 
 def _is_empty_folder(path: Path) -> bool:

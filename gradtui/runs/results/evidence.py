@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from gradtui.runs.results.spans import BLOCK, Span, place_of, total
 from gradtui.runs.results.times import StepTimes
-from gradtui.runs.tail import Columns
+from gradtui.runs.tail import Chunk
 from gradtui.settings import RunSettings
 
 EXPLODES = 1000.0
@@ -94,7 +94,7 @@ class Evidence:
     loss_blocks: BlockMeans = field(default_factory=BlockMeans)
     gradient_ratios: BlockMeans = field(default_factory=lambda: BlockMeans(most=4096))
 
-    def add_steps(self, rows: Columns) -> None:
+    def add_steps(self, rows: Chunk) -> None:
         """Add rows of the step file."""
         losses, steps = rows.values["loss"], rows.values["step"]
         if not losses:
@@ -117,7 +117,7 @@ class Evidence:
             ratios = [norms[i] / fresh[i] for i in known if math.isfinite(norms[i]) and math.isfinite(fresh[i])]
             self.gradient_ratios.extend(ratios)
 
-    def add_epochs(self, rows: Columns) -> None:
+    def add_epochs(self, rows: Chunk) -> None:
         """Add rows of the epoch file."""
         known = [accuracy for accuracy in rows.values["accuracy"] if not math.isnan(accuracy)]
         if known:
@@ -211,7 +211,7 @@ def first_losses_differ(left: Evidence, right: Evidence) -> bool:
     return None not in (left.first_loss, right.first_loss) and repr(left.first_loss) != repr(right.first_loss)
 
 
-def block_ratios(rows: Columns) -> list[float]:
+def block_ratios(rows: Chunk) -> list[float]:
     """The left / right ratio of every complete block of the timing probe: two slices per side, in the order ABBA."""
     blocks: dict[float, tuple[list[float], list[float]]] = {}
     for block, side, seconds in zip(*(rows.values[name] for name in ("block", "side", "seconds_per_batch")), strict=True):

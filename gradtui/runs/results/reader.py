@@ -9,16 +9,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from gradtui.catalog import EXPERIMENTS
-from gradtui.runs.folder import EPOCH_COLUMNS, GRADIENT_COLUMNS, SCRIPT_COLUMNS, STEP_COLUMNS, TIMING_COLUMNS, RunFolder
+from gradtui.runs.columns import EPOCHS, STEPS, TIMING
+from gradtui.runs.folder import RunFolder
 from gradtui.runs.results.axes import round_up
 from gradtui.runs.results.claims import Claim, judge
 from gradtui.runs.results.evidence import Evidence, RunEvidence, block_ratios
 from gradtui.runs.results.script_notes import script_notes
 from gradtui.runs.state import DELETED, DamagedRun, DeletedRun, RunState, VariantState
-from gradtui.runs.tail import Columns, CsvTail
-
-RESULT_COLUMNS = tuple(name for name in STEP_COLUMNS if name != "epoch")
-"""The columns that the results and the curves need."""
+from gradtui.runs.tail import Chunk, CsvTail
 
 
 @dataclass(frozen=True)
@@ -95,23 +93,19 @@ ORPHANS_SECONDS = 2.0
 
 
 class RunReader:
-    """Follows a run folder. :meth:`advance` reads what is new; :meth:`results` summarizes what was read.
+    """Follows a run folder. :meth:`advance` reads what is new; :meth:`results` summarizes what was read."""
 
-    The rows of steps have ``columns``; reading is faster without the epoch.
-    """
-
-    def __init__(self, folder: RunFolder, columns: tuple[str, ...] = STEP_COLUMNS) -> None:
+    def __init__(self, folder: RunFolder, *, epochs: bool = False) -> None:
+        """``epochs`` says whether the rows of steps have their epoch; reading is faster without."""
         self.folder = folder
         self._lost_since: float | None = None
         self.state = folder.observe()
         names = self.state.settings.variants
         self.evidence = {name: Evidence() for name in names}
-        extra = (*GRADIENT_COLUMNS, *(SCRIPT_COLUMNS if self.state.settings.script is not None else ()))
-        packs = self.state.settings.script is None and "epoch" not in columns  # packed rows have neither
-        self._steps = {
-            name: CsvTail(folder.steps_csv(name), columns, extra, folder.packed(name) if packs else None) for name in names
-        }
-        self._epochs = {name: CsvTail(folder.epochs_csv(name), EPOCH_COLUMNS) for name in names}
+        columns = STEPS.columns_of(script=self.state.settings.script is not None)
+        read = [column for column in columns if epochs or column.name != "epoch"]
+        self._steps = {name: CsvTail(folder.steps_csv(name), read, folder.packed(name)) for name in names}
+        self._epochs = {name: CsvTail(folder.epochs_csv(name), EPOCHS.columns) for name in names}
 
     def refresh_state(self) -> RunState:
         """Observe the run again. If its folder is gone, the status is ``deleted``; if run.json cannot be read, the last known
@@ -131,7 +125,7 @@ class RunReader:
         """Whether workers may still be writing rows of a run that is lost."""
         return self._lost_since is not None and time.monotonic() < self._lost_since + ORPHANS_SECONDS
 
-    def advance(self, variants: Sequence[str] = ()) -> tuple[dict[str, Columns], dict[str, Columns]]:
+    def advance(self, variants: Sequence[str] = ()) -> tuple[dict[str, Chunk], dict[str, Chunk]]:
         """Read new step and epoch rows of these variants (default: both), at most a chunk each."""
         variants = variants or [*self.evidence]
         steps = {name: rows for name in variants if (rows := self._steps[name].read()) is not None}
@@ -190,14 +184,14 @@ class RunReader:
         left, right = self.evidence.values()
         ratios = []
         for name in settings.variants:
-            slices = CsvTail(self.folder.timing_csv(name), TIMING_COLUMNS).read()
+            slices = CsvTail(self.folder.timing_csv(name), TIMING.columns).read()
             ratios += block_ratios(slices) if slices is not None else []
         return RunEvidence(settings, left, right, ratios, EXPERIMENTS[settings.experiment].test_samples)
 
 
 def read_results(folder: RunFolder) -> RunResults:
     """Read the current results of a run. Raises DamagedRun."""
-    reader = RunReader(folder, RESULT_COLUMNS)
+    reader = RunReader(folder)
     while any(reader.advance()):
         pass
     reader.refresh_state()

@@ -10,16 +10,16 @@ from pathlib import Path
 from gradtui import private
 from gradtui.runs.append import append_whole, not_written
 from gradtui.runs.atomic import replacing
+from gradtui.runs.columns import FLOAT
 from gradtui.runs.export.csv_lines import whole_lines
 from gradtui.runs.sweeps.grid import Cell, Outcome
-from gradtui.runs.tail import NUMBER
 
 SWEEP_COLUMNS = ("optimizer", "lr", "seed", "run", "status", "left", "right")
 STARTED_COLUMNS = ("optimizer", "lr", "seed", "run")
 
-_CELL_AND_RUN = f"([A-Za-z]{{1,40}}),({NUMBER}),([0-9]{{1,20}}),([0-9A-Za-z_-][0-9A-Za-z_.-]{{0,99}})"
+_CELL_AND_RUN = f"([A-Za-z]{{1,40}}),({FLOAT}),([0-9]{{1,20}}),([0-9A-Za-z_-][0-9A-Za-z_.-]{{0,99}})"
 _STARTED = re.compile(_CELL_AND_RUN)
-_OUTCOME = re.compile(f"{_CELL_AND_RUN},(finished|failed|lost),({NUMBER}),({NUMBER})")
+_OUTCOME = re.compile(f"{_CELL_AND_RUN},(finished|failed|lost),({FLOAT}),({FLOAT})")
 
 TAIL_BYTES = 4096
 """Bytes to read at a time from the end of a file, to find a torn row; our rows are shorter."""
