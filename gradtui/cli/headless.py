@@ -50,7 +50,7 @@ def run(settings: RunSettings, *, csv: Path | None, as_json: bool) -> int:
         supervisor.terminate()
         supervisor.wait()
         raise
-    lines = EpochLines if settings.script is None else StepLines
+    lines = EpochLines if settings.can.count_epochs else StepLines
     progress = Bar(reader) if sys.stderr.isatty() else lines(reader)
     _follow(reader, supervisor, progress)
     if reader.state.live:  # the run has ended, and how cannot be read

@@ -143,8 +143,8 @@ class Starter:
 
     def start(self, folder: RunFolder) -> subprocess.Popen[bytes]:
         """Start the run in ``folder``; it outlives this process. Raises HomeError, DamagedRun."""
-        if self._warm is None or folder.read().settings.script is not None:
-            return start_supervisor(folder)  # a script has its own workers, which cannot be warmed up
+        if self._warm is None or not folder.read().settings.can.start_warm:
+            return start_supervisor(folder)
         warm, self._warm = self._warm, None
         try:
             return warm.start(folder)
@@ -206,17 +206,16 @@ def check(settings: RunSettings, devices: Mapping[str, str] | None = None) -> No
 
 def _check_script(settings: RunSettings) -> None:
     """Check only that the script can be read; the workers run it."""
-    if settings.script is None:
+    if not settings.can.run_script:
         return
-    path = Path(settings.directory or "", settings.script)
+    path = settings.script_path
     try:
         if not path.is_dir():  # a folder with a __main__.py is a script too
             open(path, "rb", opener=private.regular).close()
     except (OSError, ValueError) as error:
         why = str(error.strerror).lower() if isinstance(error, OSError) else "that is no path"
-        raise SettingsError(
-            {"script": f"got {_shown_path(settings.script)}; {why}; takes the path of a Python script"}
-        ) from None
+        shown = _shown_path(settings.script or "")
+        raise SettingsError({"script": f"got {shown}; {why}; takes the path of a Python script"}) from None
 
 
 def _shown_path(path: str) -> str:

@@ -138,7 +138,7 @@ class Run:
     def _end_daemons(self) -> None:
         """End the processes of a script that have hidden from its side's burial, unless both sides finished by themselves."""
         unfinished = [name for name in self.names if self.state.variants[name].status != "finished"]
-        if self.state.settings.script is not None and unfinished:
+        if self.state.settings.can.leave_processes and unfinished:
             ended = end_descendants([pid for worker in self.workers for pid in worker.left_alone])
             log_ended(self.folder.log(unfinished[0]), ended)
 
@@ -238,7 +238,7 @@ class Run:
 def _workers_of(folder: RunFolder, umask: int) -> list[Worker]:
     """Start cold workers. A user's script gets the user's own ``umask``."""
     settings = folder.read().settings
-    if settings.script is None:
+    if not settings.can.run_script:
         return [Worker(0), Worker(1)]
     adopt_orphans()
     # Both sides see sets of strings in the same order; a hash seed that the user has set is kept.

@@ -74,7 +74,7 @@ def _incomparable(run: RunEvidence) -> Ruling | None:
         return "", UNKNOWN, "one side has no steps"
     if run.settings.init == "independent":
         return "", UNKNOWN, "the sides started from different weights: what differs may come from that"
-    if run.settings.script is not None and first_losses_differ(run.left, run.right):
+    if not run.settings.can.repeat_exactly and first_losses_differ(run.left, run.right):
         return "", UNKNOWN, "the script is not deterministic: what differs may come from that"
     return None
 
@@ -130,8 +130,8 @@ def _final_loss_lower(run: RunEvidence) -> Ruling:
 def _accuracy_higher(run: RunEvidence) -> Ruling:
     left, right = run.left.accuracy, run.right.accuracy
     if left is None or right is None:
-        scripts = run.settings.script is not None
-        return "", UNKNOWN, "no gradtui.log(accuracy=...) in the script" if scripts else "this experiment has no accuracy"
+        logs = run.settings.can.log_scalars
+        return "", UNKNOWN, "no gradtui.log(accuracy=...) in the script" if logs else "this experiment has no accuracy"
     measured = f"{percent(left)} and {percent(right)}"
     if ruling := _incomparable(run):
         return measured, *ruling[1:]
@@ -151,7 +151,7 @@ def _time_shorter(run: RunEvidence) -> Ruling:
     ratios = run.time_ratios
     if run.settings.schedule == "parallel":
         return "", UNKNOWN, "contended: both sides computed at once"
-    if run.settings.script is not None:
+    if not run.settings.can.probe_times:
         return "", UNKNOWN, "the timing probe cannot run a script"
     if len(ratios) < FEW_POINTS:
         return "", UNKNOWN, "no timing probe, or too few of its slices"
@@ -254,7 +254,7 @@ def _may_diverge(run: RunEvidence) -> Ruling:
 
 
 def _needs_sweep(run: RunEvidence) -> Ruling:
-    if run.settings.script is not None:
+    if not run.settings.can.choose_optimizer:
         return "", UNKNOWN, "the script has its own optimizer; gradtui sweep answers it for gradtui's experiments"
     return "", UNKNOWN, "one run has one optimizer; gradtui sweep --optimizers all answers it"
 

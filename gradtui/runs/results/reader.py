@@ -106,8 +106,8 @@ class RunReader:
         self.state = folder.observe()
         names = self.state.settings.variants
         self.evidence = {name: Evidence() for name in names}
-        extra = (*GRADIENT_COLUMNS, *(SCRIPT_COLUMNS if self.state.settings.script is not None else ()))
-        packs = self.state.settings.script is None and "epoch" not in columns  # packed rows have neither
+        extra = (*GRADIENT_COLUMNS, *(SCRIPT_COLUMNS if self.state.settings.can.use_several_optimizers else ()))
+        packs = self.state.settings.can.pack_rows and "epoch" not in columns  # packed rows have neither
         self._steps = {
             name: CsvTail(folder.steps_csv(name), columns, extra, folder.packed(name) if packs else None) for name in names
         }

@@ -132,7 +132,7 @@ class Sweep:
     @property
     def quantity(self) -> str:
         """The quantity that is compared."""
-        return "accuracy" if EXPERIMENTS[self.base["experiment"]].test_samples else "final loss"
+        return "accuracy" if EXPERIMENTS[self.base["experiment"]].has_accuracy else "final loss"
 
 
 @dataclass(frozen=True)
