@@ -19,9 +19,11 @@ from gradtui.runs.folder import RunFolder
 from gradtui.runs.home import HomeError, runs_directory, telling_of_the_home
 from gradtui.runs.liveness import held
 from gradtui.runs.nameless import WARM
-from gradtui.runs.processes.spawn import command, environment, holding_back_stops
+from gradtui.runs.processes.spawn import holding_back_stops, spawn
 from gradtui.runs.state import DamagedRun
 from gradtui.settings import RunSettings, SettingsError
+
+SUPERVISOR = "gradtui.runs.processes.supervisor"
 
 END_OF_PATH = b"\0"
 """Ends the path that a warm supervisor gets on its standard input: no path has this character."""
@@ -42,14 +44,13 @@ def start_supervisor(folder: RunFolder) -> subprocess.Popen[bytes]:
         folder.starting() as starting,
         holding_back_stops(),
     ):
-        return subprocess.Popen(
-            command("gradtui.runs.processes.supervisor", folder.path),
-            stdin=subprocess.DEVNULL,
+        return spawn(
+            SUPERVISOR,
+            folder.path,
             stdout=log,
             stderr=log,
             cwd=folder.path,
-            env=environment(),
-            start_new_session=True,
+            detached=True,
             pass_fds=[starting],  # the supervisor inherits the lock
         )
 
@@ -93,15 +94,8 @@ class WarmSupervisor:
             os.close(descriptor)
             self._lock = Path(name)
             with held(self._lock) as lock:
-                self.process = subprocess.Popen(
-                    command("gradtui.runs.processes.supervisor", "--warm", self._lock),
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.DEVNULL,
-                    stderr=subprocess.DEVNULL,
-                    cwd=runs,
-                    env=environment(),
-                    start_new_session=True,
-                    pass_fds=[lock],
+                self.process = spawn(
+                    SUPERVISOR, "--warm", self._lock, stdin=subprocess.PIPE, cwd=runs, detached=True, pass_fds=[lock]
                 )
 
     def start(self, folder: RunFolder) -> subprocess.Popen[bytes]:
@@ -164,13 +158,7 @@ def find_devices(begun: Callable[[subprocess.Popen[bytes]], object] | None = Non
 
     ``begun`` receives the search process and may kill it. Raises DeviceSearchFailed.
     """
-    with subprocess.Popen(
-        command("gradtui.training.devices"),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=environment(),
-    ) as search:
+    with spawn("gradtui.training.devices", stdout=subprocess.PIPE, stderr=subprocess.PIPE) as search:
         if begun is not None:
             begun(search)
         try:

@@ -18,7 +18,7 @@ from gradtui import private
 from gradtui.printing import printable
 from gradtui.runs.processes.last_words import MOST_BYTES, has_traceback, why_it_aborted, why_it_ended
 from gradtui.runs.processes.leftovers import end_leftovers_and_log, lasting_leftovers
-from gradtui.runs.processes.spawn import SIDE_MARK, command
+from gradtui.runs.processes.spawn import SIDE_MARK, spawn
 from gradtui.runs.safe_open import last_bytes
 
 HANG_SECONDS = 10.0
@@ -77,14 +77,14 @@ class Worker:
         self.left_alone: list[int] = []
         """The PIDs of the processes that it started, and that have outlived it with leave."""
         self._early_words = _scratch()  # what it prints before it knows its log
-        self.process = subprocess.Popen(
-            command(module),
-            env={**os.environ, **environment},
-            umask=umask,
+        self.process = spawn(
+            module,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._early_words,
-            start_new_session=self._mark is not None,
+            detached=self._mark is not None,
+            variables=environment,
+            umask=umask,
         )
         self._partial = b""
         self._not_before = 0.0
