@@ -26,7 +26,7 @@ def run(options: argparse.Namespace) -> int:
     from gradtui.runs.export.csv_export import write_csv
     from gradtui.runs.export.destination import never
     from gradtui.runs.export.formats import FORMATS
-    from gradtui.runs.folder import find_run
+    from gradtui.runs.saved_runs import find_run
 
     folder = find_run(options.run)
     if str(options.csv) == "-":

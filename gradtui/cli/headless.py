@@ -19,11 +19,12 @@ from gradtui.cli.step_lines import StepLines
 from gradtui.printing import printable, write_over
 from gradtui.runs.export import csv_export as export
 from gradtui.runs.export.destination import check_target
-from gradtui.runs.folder import RunFolder, create_run
+from gradtui.runs.folder import RunFolder
 from gradtui.runs.home import HomeError
 from gradtui.runs.processes import launch
 from gradtui.runs.results import claims, table
 from gradtui.runs.results.reader import RunReader
+from gradtui.runs.saved_runs import create_run
 from gradtui.runs.state import DELETED, DamagedRun
 from gradtui.settings import RunSettings
 

@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from gradtui.runs.folder import RunFolder, create_run, find_run
+from gradtui.runs.folder import RunFolder
 from gradtui.runs.processes import launch
 from gradtui.runs.results.reader import read_results
+from gradtui.runs.saved_runs import create_run, find_run
 from gradtui.settings import RunSettings
 from tests.conftest import is_alive, wait_until
 from tests.process.test_cli import refusal

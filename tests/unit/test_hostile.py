@@ -14,8 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gradtui.runs.export.csv_export import write_csv
-from gradtui.runs.folder import GRADIENT_COLUMNS, STEP_COLUMNS, RunFolder, create_run
+from gradtui.runs.folder import GRADIENT_COLUMNS, STEP_COLUMNS, RunFolder
 from gradtui.runs.results.reader import RunReader
+from gradtui.runs.saved_runs import create_run
 from gradtui.runs.state import DamagedRun, RunState
 from gradtui.runs.tail import CsvTail
 from gradtui.settings import SETTINGS, RunSettings, SettingsError

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from gradtui.runs.folder import RunFolder, create_run
+from gradtui.runs.folder import RunFolder
 from gradtui.runs.results import table
 from gradtui.runs.results.reader import RunResults, VariantResults, read_results
+from gradtui.runs.saved_runs import create_run
 from gradtui.runs.state import VariantState, with_variant
 from gradtui.settings import RunSettings
 
