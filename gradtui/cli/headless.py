@@ -40,7 +40,7 @@ def run(settings: RunSettings, *, csv: Path | None, as_json: bool) -> int:
         check_target(csv, overwrite=False)
     if settings.download:
         _download(settings)
-    launch.check(settings)
+    launch.check_can_start(settings)
     interrupts = _Interrupts()  # before there is a run: one that nobody follows would train on
     folder = create_run(settings)
     supervisor = launch.start_supervisor(folder)

@@ -20,10 +20,10 @@ from torch import Tensor
 
 from gradtui.runs.folder import EPOCH_COLUMNS, GRADIENT_COLUMNS, STEP_COLUMNS, TIMING_COLUMNS, RunFolder
 from gradtui.runs.results.times import TICKS
-from gradtui.training.clock import clock_for
 from gradtui.training.gradients import norms
 from gradtui.training.packing import Packing
 from gradtui.training.rows import Rows
+from gradtui.training.step_timer import timer_for
 
 CPU_STEPS = 1_000_000  # a CPU never runs ahead of its clock, so only time ends its turn
 QUEUE_SECONDS = 0.05  # how much work a GPU's queue may hold: as much as fits into a turn
@@ -61,7 +61,7 @@ class Journal:
     def __init__(self, folder: RunFolder, variant: str, device: torch.device, turns: Turns) -> None:
         self._device = device
         self._turns = turns
-        self._clock = clock_for(device)
+        self._clock = timer_for(device)
         self._steps_file = Rows(folder.steps_csv(variant), self.columns)
         self._packing = Packing(folder.packed(variant))
         self._epochs_path = folder.epochs_csv(variant)

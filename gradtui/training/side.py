@@ -17,7 +17,7 @@ from gradtui.catalog import EXPERIMENTS
 from gradtui.runs.folder import RunFolder
 from gradtui.runs.processes.last_words import why_it_failed
 from gradtui.settings import RunSettings
-from gradtui.training import devices, journal, loop, preparation, rows, timing
+from gradtui.training import journal, loop, preparation, rows, timing_probe, torch_devices
 from gradtui.training.worker import Supervisor
 
 
@@ -50,7 +50,7 @@ def train_side(supervisor: Supervisor) -> None:
     os.dup2(log, 1)
     os.dup2(log, 2)
 
-    device, device_name = devices.resolve(settings.device)
+    device, device_name = torch_devices.resolve(settings.device)
     turns = SupervisedTurns(supervisor)
     status, reason = "finished", None
     try:
@@ -93,7 +93,7 @@ def _probe_times(training: preparation.Training, journaled: journal.Journal) -> 
     if not training.settings.timing_probe or training.settings.schedule != "turns":
         return
     try:
-        timing.probe_times(training, journaled)
+        timing_probe.probe_times(training, journaled)
     except journal.Stopped:
         pass  # only the probe is cut short
     except (RuntimeError, MemoryError):  # the other side's policy runs here too; it must not fail this side
@@ -104,4 +104,4 @@ def _reason(error: RuntimeError | MemoryError, device: torch.device, log: Path) 
     """Why the training failed; the traceback goes to the log."""
     with suppress(OSError):
         traceback.print_exc()
-    return f"out of memory on {device}" if devices.is_out_of_memory(error) else why_it_failed(error, log)
+    return f"out of memory on {device}" if torch_devices.is_out_of_memory(error) else why_it_failed(error, log)

@@ -52,7 +52,7 @@ class Comparison:
     def __init__(self, folder: Path, source: str, **given: object) -> None:
         (folder / "train.py").write_text(textwrap.dedent(source), encoding="utf-8")
         settings = RunSettings.parse({"experiment": "script", "script": "train.py", "directory": str(folder), **given})
-        launch.check(settings)
+        launch.check_can_start(settings)
         self.folder: RunFolder = create_run(settings)
         self.supervisor = launch.start_supervisor(self.folder)
 

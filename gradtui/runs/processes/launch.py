@@ -158,7 +158,7 @@ def find_devices(begun: Callable[[subprocess.Popen[bytes]], object] | None = Non
 
     ``begun`` receives the search process and may kill it. Raises DeviceSearchFailed.
     """
-    with spawn("gradtui.training.devices", stdout=subprocess.PIPE, stderr=subprocess.PIPE) as search:
+    with spawn("gradtui.training.torch_devices", stdout=subprocess.PIPE, stderr=subprocess.PIPE) as search:
         if begun is not None:
             begun(search)
         try:
@@ -174,7 +174,7 @@ def find_devices(begun: Callable[[subprocess.Popen[bytes]], object] | None = Non
     return devices
 
 
-def check(settings: RunSettings, devices: Mapping[str, str] | None = None) -> None:
+def check_can_start(settings: RunSettings, devices: Mapping[str, str] | None = None) -> None:
     """Check that a run with these settings can start on this machine; find ``devices`` if they are needed and not given.
 
     Raises SettingsError if the machine lacks the device, the files of the data set, or the script.

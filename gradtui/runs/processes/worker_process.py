@@ -34,14 +34,14 @@ LEAVE_SECONDS = 10.0
 PIPES_SECONDS = 0.05
 """A process that is there this long after its pipes have closed has closed them itself: at its end, all goes at once."""
 
-LONGEST_NOTE = 900
-"""Maximum number of characters about processes that are left."""
+LONGEST_LIST = 900
+"""Most characters of a list of processes that were left running."""
 
 UNANNOUNCED = "its process ended before it could say how"
 WITHOUT_PIPES = "its process closed its pipes, or replaced itself by another program: what it did then cannot be recorded"
 
 
-class Worker:
+class WorkerProcess:
     """One variant's process. ``hangs`` means that its turn has lasted longer than HANG_SECONDS.
 
     It is alive until its process has ended, regardless of its pipes: a script may close them, or replace itself by another
@@ -200,7 +200,7 @@ class Worker:
         if self._mark is not None and alone:
             if left := lasting_leftovers(self.process.pid, self._mark):
                 self.left_alone = list(left)
-                told = ", ".join(f"{printable(words)[:200]} (pid {pid})" for pid, words in left.items())[:LONGEST_NOTE]
+                told = ", ".join(f"{printable(words)[:200]} (pid {pid})" for pid, words in left.items())[:LONGEST_LIST]
                 line = f"processes that the script started were still running when it ended: {told}\n"
                 _append(log, f"gradtui: {line}")
                 _append(notes, line)
