@@ -12,6 +12,46 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
+class Abilities:
+    """What the runs of an experiment can do. The defaults are those of an experiment whose loop is gradtui's own."""
+
+    count_epochs: bool = True
+    """Its number of epochs, and of steps per epoch, is known in advance."""
+    choose_optimizer: bool = True
+    """The optimizer is a setting, so a sweep can vary it."""
+    repeat_exactly: bool = True
+    """The same settings give the same losses, because gradtui itself draws every random number."""
+    probe_times: bool = True
+    """A timing probe can time both policies against each other."""
+    pack_rows: bool = True
+    """Its rows have the columns that packed rows have."""
+    start_warm: bool = True
+    """Its workers can import torch before they know their run."""
+    run_script: bool = False
+    """Its sides run a user's script, in a worker made for that, rather than gradtui's own loop."""
+    use_several_optimizers: bool = False
+    """Its rows say which optimizer took the step."""
+    log_scalars: bool = False
+    """It can record numbers of its own with ``gradtui.log``, its accuracy among them."""
+    leave_processes: bool = False
+    """It can start processes that outlive it."""
+
+
+A_SCRIPT = Abilities(
+    count_epochs=False,
+    choose_optimizer=False,
+    repeat_exactly=False,
+    probe_times=False,
+    pack_rows=False,
+    start_warm=False,
+    run_script=True,
+    use_several_optimizers=True,
+    log_scalars=True,
+    leave_processes=True,
+)
+
+
+@dataclass(frozen=True)
 class Experiment:
     """What is trained.
 
@@ -19,7 +59,8 @@ class Experiment:
     ``defaults`` are its defaults for common settings; ``options`` are the settings that only it has, with their defaults;
     ``notes`` are caveats for its results, by the setting and value that they belong to. ``many_cores`` says whether a step is
     large enough to be faster on more than one core. ``title`` is its name on the screen, if different; ``lacks`` are the
-    settings that other runs have and it does not ("optimizer" includes all settings of optimizers).
+    settings that other runs have and it does not ("optimizer" includes all settings of optimizers); ``can`` is what its runs
+    can do.
     """
 
     help: str
@@ -31,6 +72,12 @@ class Experiment:
     many_cores: bool = False
     title: str = ""
     lacks: frozenset[str] = frozenset()
+    can: Abilities = Abilities()
+
+    @property
+    def has_accuracy(self) -> bool:
+        """Whether its runs measure an accuracy, on test data, after each epoch."""
+        return self.test_samples > 0
 
 
 @dataclass(frozen=True)
@@ -96,6 +143,7 @@ EXPERIMENTS: Mapping[str, Experiment] = {
         defaults={},
         options={"script": "", "arguments": "", "directory": "", "steps": 0},
         lacks=frozenset((*_OF_A_TRAINING, *_OF_A_MODEL)),
+        can=A_SCRIPT,
     ),
 }
 

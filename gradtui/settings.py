@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-from gradtui.catalog import EXPERIMENTS, OPTIMIZERS
+from gradtui.catalog import EXPERIMENTS, OPTIMIZERS, Abilities
 from gradtui.kinds import Choice, Device, Integer, Kind, Real, Switch, Text, Words
 from gradtui.policies import POLICIES
 from gradtui.printing import nearest, printable, shown
@@ -231,7 +231,7 @@ class RunSettings:
         An empty directory means this process's working directory. Raises SettingsError if that directory is gone or its
         path cannot be determined.
         """
-        if self.script is None:
+        if not self.can.run_script:
             return self
         try:
             directory = str(Path.cwd() / (self.directory or ""))
@@ -239,14 +239,24 @@ class RunSettings:
             raise SettingsError({"directory": "got nothing, and the working directory is gone; takes a path"}) from None
         return RunSettings.parse({**self.as_dict(), "directory": directory})
 
+    @property
+    def can(self) -> Abilities:
+        """What this run can do, e.g. ``settings.can.probe_times``."""
+        return EXPERIMENTS[self.experiment].can
+
+    @property
+    def script_path(self) -> Path:
+        """Where the script is, if the run has one."""
+        return Path(self.directory or "", self.script or "")
+
     def step_samples(self, side: int) -> int:
         """Samples per optimizer step of a side (0 left, 1 right): one batch, or k batches."""
         policy = POLICIES[self.policies[side]]
         return self.batch_size * (self.k or 1) if policy.batches else self.batch_size
 
     def steps_per_epoch(self, side: int) -> int | None:
-        """Optimizer steps of a side per epoch; None for a script, since only the script knows."""
-        if self.script is not None:
+        """Optimizer steps of a side per epoch; None if that is not known in advance."""
+        if not self.can.count_epochs:
             return None
         return math.ceil(EXPERIMENTS[self.experiment].samples / self.step_samples(side))
 

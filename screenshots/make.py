@@ -20,7 +20,7 @@ async def main() -> None:
     from textual.pilot import Pilot
 
     from gradtui.runs.export.svg import export_svg
-    from gradtui.runs.folder import find_run
+    from gradtui.runs.saved_runs import find_run
     from gradtui.tui.app import GradtuiApp
     from gradtui.tui.screens.run_screen import RunScreen
 

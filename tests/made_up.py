@@ -6,8 +6,9 @@ import math
 from array import array
 from dataclasses import replace
 
-from gradtui.runs.folder import RunFolder, create_run
+from gradtui.runs.folder import RunFolder
 from gradtui.runs.results.times import TICKS
+from gradtui.runs.saved_runs import create_run
 from gradtui.runs.state import with_variant
 from gradtui.settings import RunSettings
 from gradtui.training.packing import Packing

@@ -23,8 +23,8 @@ def run(options: argparse.Namespace) -> int:
             return refuse(
                 f"standard {name} is not a terminal; over SSH use `ssh -t HOST gradtui`, without a terminal `gradtui run`"
             )
-    from gradtui.runs.folder import find_run
     from gradtui.runs.home import check_home
+    from gradtui.runs.saved_runs import find_run
 
     check_home()
     run_name = getattr(options, "run", None)

@@ -24,7 +24,7 @@ def prepare(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Leave a request file in the run's folder, which its supervisor obeys; the exit code."""
-    from gradtui.runs.folder import find_run
+    from gradtui.runs.saved_runs import find_run
 
     folder = find_run(options.run)
     state = folder.observe()

@@ -29,7 +29,7 @@ def prepare(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Export the run; return the exit code."""
     from gradtui.runs.export.destination import never
-    from gradtui.runs.folder import find_run
+    from gradtui.runs.saved_runs import find_run
 
     folder = find_run(options.run)
     format, path = next((format, path) for format in FORMATS if (path := getattr(options, format.name)) is not None)

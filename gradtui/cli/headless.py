@@ -19,11 +19,12 @@ from gradtui.cli.step_lines import StepLines
 from gradtui.printing import printable, write_over
 from gradtui.runs.export import csv_export as export
 from gradtui.runs.export.destination import check_target
-from gradtui.runs.folder import RunFolder, create_run
+from gradtui.runs.folder import RunFolder
 from gradtui.runs.home import HomeError
 from gradtui.runs.processes import launch
 from gradtui.runs.results import claims, table
 from gradtui.runs.results.reader import RunReader
+from gradtui.runs.saved_runs import create_run
 from gradtui.runs.state import DELETED, DamagedRun
 from gradtui.settings import RunSettings
 
@@ -39,7 +40,7 @@ def run(settings: RunSettings, *, csv: Path | None, as_json: bool) -> int:
         check_target(csv, overwrite=False)
     if settings.download:
         _download(settings)
-    launch.check(settings)
+    launch.check_can_start(settings)
     interrupts = _Interrupts()  # before there is a run: one that nobody follows would train on
     folder = create_run(settings)
     supervisor = launch.start_supervisor(folder)
@@ -50,7 +51,7 @@ def run(settings: RunSettings, *, csv: Path | None, as_json: bool) -> int:
         supervisor.terminate()
         supervisor.wait()
         raise
-    lines = EpochLines if settings.script is None else StepLines
+    lines = EpochLines if settings.can.count_epochs else StepLines
     progress = Bar(reader) if sys.stderr.isatty() else lines(reader)
     _follow(reader, supervisor, progress)
     if reader.state.live:  # the run has ended, and how cannot be read

@@ -25,7 +25,7 @@ def run(options: argparse.Namespace) -> int:
     """Print the runs; the exit code."""
     import json
 
-    from gradtui.runs.folder import all_runs
+    from gradtui.runs.saved_runs import all_runs
     from gradtui.runs.state import DeletedRun
 
     folders, entries = [], []

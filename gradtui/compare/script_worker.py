@@ -133,7 +133,7 @@ class Side:
         """Report the device, which is known once the first backward() begins."""
         import torch
 
-        from gradtui.training.devices import found
+        from gradtui.training.torch_devices import found
 
         name = str(device)
         self._supervisor.send("ready", device=name, device_name=found().get(name, name), torch=torch.__version__)

@@ -6,9 +6,10 @@ import secrets
 import shutil
 from dataclasses import dataclass
 
-from gradtui.runs.folder import RunFolder, all_runs
+from gradtui.runs.folder import RunFolder
 from gradtui.runs.home import HomeError
 from gradtui.runs.nameless import CONDEMNED
+from gradtui.runs.saved_runs import all_runs
 from gradtui.runs.state import DamagedRun, DeletedRun, RunState
 
 

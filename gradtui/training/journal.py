@@ -23,10 +23,10 @@ from gradtui.runs.columns import EPOCHS, STEPS, TIMING, Column, RowFormat
 from gradtui.runs.folder import RunFolder
 from gradtui.runs.packed import GRADIENTS
 from gradtui.runs.results.times import TICKS
-from gradtui.training.clock import clock_for
 from gradtui.training.gradients import norms
 from gradtui.training.packing import Packing
 from gradtui.training.row_file import RowFile
+from gradtui.training.step_timer import timer_for
 
 CPU_STEPS = 1_000_000  # a CPU never runs ahead of its clock, so only time ends its turn
 QUEUE_SECONDS = 0.05  # how much work a GPU's queue may hold: as much as fits into a turn
@@ -64,7 +64,7 @@ class Journal:
     def __init__(self, folder: RunFolder, variant: str, device: torch.device, turns: Turns) -> None:
         self._device = device
         self._turns = turns
-        self._clock = clock_for(device)
+        self._clock = timer_for(device)
         self._format = RowFormat(self.columns)
         self._steps_file = RowFile(folder.steps_csv(variant), self._format)
         self._packing = Packing(folder.packed(variant))

@@ -84,7 +84,7 @@ class FollowedRun:
         self.curves = {name: Curves() for name in self.settings.variants}
         self.quantities = list(QUANTITIES)
         """What its charts can show, including a script's own scalars once it has logged them."""
-        names = self.settings.variants if self.settings.script is not None else ()
+        names = self.settings.variants if self.settings.can.log_scalars else ()
         self._scalars = {name: ScalarsTail(folder.scalars_csv(name)) for name in names}
         self._glanced: dict[str, int] = {}  # sides that were only glanced at: the last step seen
         self._speed: deque[tuple[float, int]] = deque()

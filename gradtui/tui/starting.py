@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import subprocess
 
-from gradtui.runs.folder import RunFolder, create_run
+from gradtui.runs.folder import RunFolder
 from gradtui.runs.home import HomeError
 from gradtui.runs.processes import launch
+from gradtui.runs.saved_runs import create_run
 from gradtui.settings import RunSettings
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from textual.app import App
 
 from gradtui.printing import printable
-from gradtui.runs.folder import UnknownRun
+from gradtui.runs.saved_runs import UnknownRun
 from gradtui.runs.state import DamagedRun
 
 TROUBLE = (OSError, DamagedRun, UnknownRun)

@@ -21,7 +21,8 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from gradtui.runs.folder import RunFolder, all_runs, create_run, find_run
+from gradtui.runs.folder import RunFolder
+from gradtui.runs.saved_runs import all_runs, create_run, find_run
 from gradtui.runs.state import with_variant
 from gradtui.settings import RunSettings
 from gradtui.tui.widgets.panel import VIEWS
@@ -38,7 +39,7 @@ import sys
 from textual.app import App
 from textual.containers import Horizontal
 from textual_plotext import PlotextPlot
-from gradtui.runs.folder import find_run
+from gradtui.runs.saved_runs import find_run
 from gradtui.tui.run_follower import FollowedRun
 from gradtui.tui.instruments import QUANTITIES
 

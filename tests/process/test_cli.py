@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gradtui.runs.folder import create_run
+from gradtui.runs.saved_runs import create_run
 from gradtui.settings import RunSettings
 from tests.process.test_run import gradtui
 

@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from gradtui.runs.folder import RunFolder, create_run, find_run
+from gradtui.runs.folder import RunFolder
 from gradtui.runs.processes import launch
 from gradtui.runs.results.reader import read_results
+from gradtui.runs.saved_runs import create_run, find_run
 from gradtui.settings import RunSettings
 from tests.conftest import is_alive, wait_until
 from tests.process.test_cli import refusal
@@ -51,7 +52,7 @@ class Comparison:
     def __init__(self, folder: Path, source: str, **given: object) -> None:
         (folder / "train.py").write_text(textwrap.dedent(source), encoding="utf-8")
         settings = RunSettings.parse({"experiment": "script", "script": "train.py", "directory": str(folder), **given})
-        launch.check(settings)
+        launch.check_can_start(settings)
         self.folder: RunFolder = create_run(settings)
         self.supervisor = launch.start_supervisor(self.folder)
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from gradtui.runs.folder import create_run
+from gradtui.runs.saved_runs import create_run
 from gradtui.settings import RunSettings
 from tests.conftest import wait_until
 from tests.process.test_cli import refusal

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from gradtui.cli import main
-from gradtui.runs.folder import RunFolder, all_runs, create_run
+from gradtui.runs.folder import RunFolder
+from gradtui.runs.saved_runs import all_runs, create_run
 from gradtui.settings import RunSettings
 from tests.process.test_run import gradtui
 from tests.unit.test_damaged import DAMAGES

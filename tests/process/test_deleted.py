@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from gradtui.runs.folder import RunFolder, all_runs
+from gradtui.runs.folder import RunFolder
 from gradtui.runs.home import HomeError
 from gradtui.runs.processes.launch import WarmSupervisor, stop
+from gradtui.runs.saved_runs import all_runs
 from gradtui.runs.state import DeletedRun
 from tests.conftest import processes_of, wait_until
 from tests.made_up import made_up_run

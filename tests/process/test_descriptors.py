@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gradtui.runs.folder import all_runs, find_run
+from gradtui.runs.saved_runs import all_runs, find_run
 from gradtui.runs.sweeps.sweep_list import find_sweep
 from gradtui.runs.sweeps.sweeper import start_sweeper
 from tests.conftest import wait_until

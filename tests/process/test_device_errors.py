@@ -40,12 +40,12 @@ BUSY_WORKERS = f"""
     import sys
     if "gradtui.training.worker" in sys.orig_argv:
         import torch
-        import gradtui.training.devices as devices
+        import gradtui.training.torch_devices as devices
         devices.found = {RAISES % BUSY}
 """
 BUSY_SEARCH = f"""
     import sys
-    if "gradtui.training.devices" in sys.orig_argv:
+    if "gradtui.training.torch_devices" in sys.orig_argv:
         import torch
         torch.cuda.is_available = {RAISES % BUSY}
 """

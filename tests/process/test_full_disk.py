@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from gradtui.runs.folder import RunFolder, all_runs, create_run, find_run
+from gradtui.runs.folder import RunFolder
+from gradtui.runs.saved_runs import all_runs, create_run, find_run
 from gradtui.settings import RunSettings
 from tests.conftest import wait_until
 from tests.process.misbehaviour import at_a_step, every_process_runs

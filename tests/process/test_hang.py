@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gradtui.runs.folder import all_runs
+from gradtui.runs.saved_runs import all_runs
 from tests.conftest import wait_until
 from tests.process.misbehaviour import at_a_step, every_process_runs
 from tests.process.test_run import LONG, Started

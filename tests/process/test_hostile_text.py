@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gradtui.runs.folder import find_run
+from gradtui.runs.saved_runs import find_run
 from gradtui.runs.sweeps.sweep_list import create_sweep
 from tests.hostile_text import ESCAPED, EVIL, leaks
 from tests.made_up import made_up_run

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from gradtui.cli.headless import run
-from gradtui.runs.folder import RunFolder, find_run
+from gradtui.runs.folder import RunFolder
 from gradtui.runs.processes import launch
+from gradtui.runs.saved_runs import find_run
 from gradtui.settings import RunSettings
 from tests.conftest import processes_of, wait_until
 from tests.process.test_run import LONG

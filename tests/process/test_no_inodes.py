@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gradtui.runs.folder import all_runs
+from gradtui.runs.saved_runs import all_runs
 from tests.disks import small_disk
 from tests.made_up import made_up_run
 from tests.process.test_run import gradtui

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from gradtui.training.devices import is_out_of_memory
+from gradtui.training.torch_devices import is_out_of_memory
 from tests.process.misbehaviour import at_a_step, every_process_runs
 from tests.process.test_run import Started
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from gradtui.runs.folder import all_runs, create_run
 from gradtui.runs.processes import launch
+from gradtui.runs.saved_runs import all_runs, create_run
 from gradtui.settings import RunSettings
 
 SCRIPT = """

@@ -14,7 +14,8 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 
 from gradtui.cli import main
-from gradtui.runs.folder import RunFolder, all_runs, create_run
+from gradtui.runs.folder import RunFolder
+from gradtui.runs.saved_runs import all_runs, create_run
 from gradtui.settings import RunSettings
 from gradtui.tui.screens.compare_screen import CompareScreen
 from gradtui.tui.screens.history_screen import HistoryScreen

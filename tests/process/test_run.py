@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from gradtui.runs.folder import RunFolder, all_runs, create_run, find_run
+from gradtui.runs.folder import RunFolder
 from gradtui.runs.processes import launch
+from gradtui.runs.saved_runs import all_runs, create_run, find_run
 from gradtui.settings import RunSettings
 from tests.conftest import is_alive, processes_of, wait_until
 from tests.training.stubs import losses_of

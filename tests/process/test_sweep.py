@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from gradtui.runs.folder import RunFolder, all_runs
+from gradtui.runs.folder import RunFolder
+from gradtui.runs.saved_runs import all_runs
 from gradtui.runs.sweeps.grid import Outcome
 from gradtui.runs.sweeps.sweep_folder import SweepFolder
 from gradtui.runs.sweeps.sweep_list import create_sweep, find_sweep

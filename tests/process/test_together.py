@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from gradtui.runs.folder import all_runs
 from gradtui.runs.results.reader import RunReader
+from gradtui.runs.saved_runs import all_runs
 from tests.conftest import processes_of, wait_until
 from tests.process.test_run import LONG, Started
 
@@ -27,7 +27,7 @@ def careless_umask() -> Iterator[None]:
 
 def test_processes_that_create_runs_at_once_get_folders_of_their_own() -> None:
     create = (
-        "from gradtui.runs.folder import create_run; from gradtui.settings import RunSettings\n"
+        "from gradtui.runs.saved_runs import create_run; from gradtui.settings import RunSettings\n"
         "print(*(create_run(RunSettings.parse({})).id for _ in range(20)))"
     )
     with ExitStack() as stack:

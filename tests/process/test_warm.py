@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gradtui.runs.folder import create_run, find_run
 from gradtui.runs.processes.launch import Starter, WarmSupervisor
+from gradtui.runs.saved_runs import create_run, find_run
 from gradtui.settings import RunSettings
 from tests.conftest import processes_of, wait_until
 
@@ -64,7 +64,7 @@ def test_warm_processes_end_with_whoever_keeps_them(home: Path) -> None:
 @pytest.mark.slow
 def test_a_run_outlives_whoever_gave_it_to_a_warm_supervisor() -> None:
     code = (
-        "from gradtui.runs.folder import create_run; from gradtui.settings import RunSettings\n"
+        "from gradtui.runs.saved_runs import create_run; from gradtui.settings import RunSettings\n"
         "from gradtui.runs.processes.launch import Starter\n"
         "starter = Starter(); starter.warm_up(); folder = create_run(RunSettings.parse({'epochs': 2000}))\n"
         "starter.start(folder); print(folder.path)\n"

@@ -6,10 +6,10 @@ import itertools
 
 import pytest
 
-from gradtui.runs.folder import create_run
 from gradtui.runs.processes import launch
 from gradtui.runs.results.claims import HOLDS
 from gradtui.runs.results.reader import read_results
+from gradtui.runs.saved_runs import create_run
 from gradtui.settings import RunSettings
 
 pytestmark = pytest.mark.slow

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gradtui.runs.folder import all_runs, find_run
+from gradtui.runs.saved_runs import all_runs, find_run
 from tests.conftest import wait_until
 from tests.terminal.emulator import Terminal
 

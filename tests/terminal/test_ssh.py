@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from gradtui.runs.folder import find_run
+from gradtui.runs.saved_runs import find_run
 from tests.conftest import processes_of, wait_until
 from tests.terminal.emulator import Terminal
 

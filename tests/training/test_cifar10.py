@@ -52,7 +52,7 @@ def test_the_network_is_that_of_the_article() -> None:
 
 
 def test_a_run_on_made_up_data_says_so_everywhere() -> None:
-    from gradtui.runs.folder import create_run
+    from gradtui.runs.saved_runs import create_run
 
     assert "synthetic" in SETTINGS.summary()
     assert "synthetic" in " ".join(SETTINGS.notes)

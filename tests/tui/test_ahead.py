@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import pytest
 from textual.pilot import Pilot
 
-from gradtui.runs.folder import find_run
+from gradtui.runs.saved_runs import find_run
 from gradtui.tui import prefetch as ahead
 from gradtui.tui.instruments import QUANTITIES
 from gradtui.tui.run_follower import FollowedRun

@@ -6,7 +6,8 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Select, Static
 
-from gradtui.runs.folder import RunFolder, all_runs
+from gradtui.runs.folder import RunFolder
+from gradtui.runs.saved_runs import all_runs
 from gradtui.tui.screens import history_screen
 from gradtui.tui.screens.compare_screen import CompareScreen
 from gradtui.tui.screens.confirm_dialog import AskDialog

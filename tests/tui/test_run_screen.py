@@ -5,7 +5,7 @@ import pytest
 from textual.events import MouseScrollDown
 from textual.pilot import Pilot
 
-from gradtui.runs.folder import create_run
+from gradtui.runs.saved_runs import create_run
 from gradtui.runs.state import with_variant
 from gradtui.settings import RunSettings
 from gradtui.tui import keys

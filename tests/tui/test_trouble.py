@@ -17,10 +17,11 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 
 from gradtui.runs.export import csv_export, csv_lines
-from gradtui.runs.folder import RunFolder, all_runs
+from gradtui.runs.folder import RunFolder
 from gradtui.runs.home import HomeError
 from gradtui.runs.processes import launch
 from gradtui.runs.processes.launch import Starter
+from gradtui.runs.saved_runs import all_runs
 from gradtui.tui import prefetch as ahead
 from gradtui.tui.app import GradtuiApp
 from gradtui.tui.run_follower import FollowedRun

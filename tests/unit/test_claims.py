@@ -8,7 +8,7 @@ from array import array
 
 import pytest
 
-from gradtui.runs.results.claims import CLAIMS, judge, median_interval
+from gradtui.runs.results.claims import ARTICLES, CLAIMS, Claim, as_text, judge, median_interval
 from gradtui.runs.results.evidence import BlockMeans, Evidence, RunEvidence
 from gradtui.runs.tail import Chunk
 from gradtui.settings import RunSettings
@@ -95,8 +95,12 @@ def test_no_verdict_on_time_from_contended_or_too_few_slices() -> None:
 
 def test_memory_counts_only_beyond_what_processes_differ_by() -> None:
     a, b = evidence(FALLING), evidence(WILD)
-    assert verdicts(a, b)[SMALLER] == verdicts(a, b)[GROWS] == "cannot tell" or verdicts(a, b)[SMALLER] == "does not hold"
+    assert (verdicts(a, b)[SMALLER], verdicts(a, b)[GROWS]) == ("does not hold", "cannot tell")  # 60 steps: too few for growth
     a, b = evidence(FALLING * 4), evidence(WILD * 4)
+    assert (verdicts(a, b)[SMALLER], verdicts(a, b)[GROWS]) == ("does not hold", "does not hold")
+    a.peak_memory_mb = None
+    assert verdicts(a, b)[SMALLER] == "cannot tell"
+    a.peak_memory_mb = 300.0
     b.peak_memory_mb, b.memory_growth_mb = 900.0, 500.0
     assert (verdicts(a, b)[SMALLER], verdicts(a, b)[GROWS]) == ("holds", "holds")
 
@@ -128,3 +132,16 @@ def test_block_means_are_those_of_equal_stretches() -> None:
     assert whole.size == 8
     assert whole.all[0] == 3.5
     assert len(whole.all) <= 128
+
+
+def test_each_article_is_named_once_below_the_claims_that_name_it() -> None:
+    run = RunEvidence(RunSettings.parse({}), evidence(FALLING), evidence(WILD), [], test_samples=0)
+    *_, first, second = as_text(judge(run)).splitlines()
+    assert (first, second) == (f"article 1: {ARTICLES['1']}", f"article 2: {ARTICLES['2']}")
+    only_first = as_text([Claim("a", "1", "", "holds", ""), Claim("b", "1", "", "holds", "")]).splitlines()
+    assert only_first[2:] == [f"article 1: {ARTICLES['1']}"]
+
+
+def test_claims_name_only_articles_that_are_known() -> None:
+    named = [name for claim in CLAIMS for name in claim.article.split(", ")]
+    assert set(named) == set(ARTICLES)

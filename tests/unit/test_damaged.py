@@ -13,8 +13,9 @@ import pytest
 from gradtui.runs import safe_open as regular
 from gradtui.runs.columns import STEPS
 from gradtui.runs.export.csv_export import export_csv, write_csv
-from gradtui.runs.folder import RunFolder, UnknownRun, all_runs, create_run, find_run
+from gradtui.runs.folder import RunFolder
 from gradtui.runs.results.reader import read_results
+from gradtui.runs.saved_runs import UnknownRun, all_runs, create_run, find_run
 from gradtui.runs.state import DamagedRun
 from gradtui.runs.tail import CsvTail
 from gradtui.settings import RunSettings

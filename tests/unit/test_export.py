@@ -8,7 +8,8 @@ from gradtui.runs.atomic import replacing
 from gradtui.runs.export.csv_export import export_csv
 from gradtui.runs.export.destination import ExportError
 from gradtui.runs.export.svg import export_svg
-from gradtui.runs.folder import RunFolder, create_run
+from gradtui.runs.folder import RunFolder
+from gradtui.runs.saved_runs import create_run
 from gradtui.runs.state import DamagedRun
 from gradtui.settings import RunSettings
 

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from gradtui.runs.folder import RunFolder, UnknownRun, all_runs, create_run, find_run
+from gradtui.runs.folder import RunFolder
 from gradtui.runs.home import HomeError
+from gradtui.runs.saved_runs import UnknownRun, all_runs, create_run, find_run
 from gradtui.runs.state import DamagedRun, RunState
 from gradtui.settings import RunSettings
 

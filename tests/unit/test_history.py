@@ -3,8 +3,9 @@ from pathlib import Path
 import pytest
 
 from gradtui.runs import history
-from gradtui.runs.folder import RunFolder, all_runs
+from gradtui.runs.folder import RunFolder
 from gradtui.runs.home import HomeError
+from gradtui.runs.saved_runs import all_runs
 from tests.made_up import made_up_run
 
 

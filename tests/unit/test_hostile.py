@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from gradtui.runs.columns import STEPS
 from gradtui.runs.export.csv_export import write_csv
-from gradtui.runs.folder import RunFolder, create_run
+from gradtui.runs.folder import RunFolder
 from gradtui.runs.results.reader import RunReader
+from gradtui.runs.saved_runs import create_run
 from gradtui.runs.state import DamagedRun, RunState
 from gradtui.runs.tail import CsvTail
 from gradtui.settings import SETTINGS, RunSettings, SettingsError

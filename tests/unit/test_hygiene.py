@@ -2,8 +2,11 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+import gradtui
 
 
 def modules_after(code: str) -> set[str]:
@@ -29,3 +32,12 @@ def test_the_screen_is_not_imported_by(module: str) -> None:
 def test_help_imports_next_to_nothing() -> None:
     heavy = {"torch", "textual", "plotext", "rich", "json", "subprocess", "asyncio"}
     assert not modules_after("import gradtui.cli; gradtui.cli.parser()") & heavy
+
+
+def test_one_function_starts_processes() -> None:
+    """So that none can forget to keep away from the terminal, or to hide the mark of a user's script."""
+    package = Path(gradtui.__file__).parent
+    starters = {
+        path.relative_to(package).as_posix() for path in package.rglob("*.py") if "Popen(" in path.read_text(encoding="utf-8")
+    }
+    assert starters == {"runs/processes/spawn.py"}

@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from gradtui.cli import main
-from gradtui.runs.folder import RunFolder, create_run
+from gradtui.runs.folder import RunFolder
 from gradtui.runs.home import HomeError
 from gradtui.runs.processes import launch
 from gradtui.runs.results.reader import read_results
+from gradtui.runs.saved_runs import create_run
 from gradtui.runs.state import DamagedRun
 from gradtui.settings import RunSettings
 from tests.made_up import made_up_run

@@ -18,8 +18,9 @@ from pathlib import Path
 import pytest
 
 from gradtui.runs import folder as folder_module
-from gradtui.runs.folder import RunFolder, create_run
+from gradtui.runs.folder import RunFolder
 from gradtui.runs.liveness import held_alone, is_held
+from gradtui.runs.saved_runs import create_run
 from gradtui.runs.state import with_variant
 from gradtui.settings import RunSettings
 from tests.conftest import wait_until

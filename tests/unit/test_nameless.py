@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from gradtui.runs.folder import create_run
 from gradtui.runs.liveness import held
+from gradtui.runs.saved_runs import create_run
 from gradtui.settings import RunSettings
 
 

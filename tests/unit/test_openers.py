@@ -28,7 +28,7 @@ ALLOWED = {
     "check/ranks.py": {"open": "a lock in a private folder", "read_text": "a file in a private folder"},
     "check/source_lines.py": {"getline": "a regular file, or none"},
     "training/worker.py": {"os.open": "/dev/null"},
-    "training/devices.py": {"open": "the kernel's own file in /proc"},
+    "training/torch_devices.py": {"open": "the kernel's own file in /proc"},
     "training/journal.py": {"open": "the kernel's own file in /proc"},
     "training/row_file.py": {"os.open": "O_EXCL: a new file, never through a link"},
     "compare/standard_input.py": {"open": "descriptor 0"},

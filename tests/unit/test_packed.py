@@ -15,10 +15,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gradtui.runs import packed
-from gradtui.runs.folder import RunFolder, create_run
+from gradtui.runs.folder import RunFolder
 from gradtui.runs.packed import GRADIENTS, HEADER, PackedRows
 from gradtui.runs.results.spans import BLOCK
 from gradtui.runs.results.times import TICKS
+from gradtui.runs.saved_runs import create_run
 from gradtui.runs.tail import Chunk, CsvTail
 from gradtui.settings import RunSettings
 from gradtui.training import packing

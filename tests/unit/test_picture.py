@@ -10,8 +10,9 @@ import pytest
 
 from gradtui.runs.export.destination import ExportError
 from gradtui.runs.export.svg import HUES, MARKS, export_svg, suits_log
-from gradtui.runs.folder import RunFolder, create_run
+from gradtui.runs.folder import RunFolder
 from gradtui.runs.results.series import Series
+from gradtui.runs.saved_runs import create_run
 from gradtui.runs.state import with_variant
 from gradtui.settings import RunSettings
 

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from gradtui.runs.folder import RunFolder, create_run
+from gradtui.runs.folder import RunFolder
 from gradtui.runs.results import table
 from gradtui.runs.results.reader import RunResults, VariantResults, read_results
+from gradtui.runs.saved_runs import create_run
 from gradtui.runs.state import VariantState, with_variant
 from gradtui.settings import RunSettings
 
@@ -103,8 +104,9 @@ def test_times_are_not_compared_where_they_do_not_compare() -> None:
     slow, fast = variant(step_ms_median=2.0), variant(step_ms_median=1.0)
     assert differences(slow, fast)["time per step"] == "ratio 2.00"
     assert differences(slow, fast, schedule="parallel")["time per step"] == "contended"
-    few = variant(step_ms_median=2.0, steps=20)
+    few, enough = (variant(step_ms_median=2.0, steps=steps) for steps in (999, 1000))
     assert differences(few, fast)["time per step"] == "too few steps"
+    assert differences(enough, fast)["time per step"] == "ratio 2.00"
 
 
 def test_the_printed_table_is_aligned(tmp_path: Path) -> None:

@@ -1,7 +1,10 @@
 import json
+import re
+from pathlib import Path
 
 import pytest
 
+import gradtui
 from gradtui.catalog import EXPERIMENTS, OPTIMIZERS
 from gradtui.kinds import Choice, Switch
 from gradtui.settings import SETTINGS, RunSettings, SettingsError
@@ -96,3 +99,27 @@ def test_control_characters_in_a_value_do_not_reach_the_message() -> None:
 
 def test_a_number_of_more_digits_than_python_writes_is_refused_as_any_other() -> None:
     assert problem("epochs", 10**5000).startswith("got a huge int; takes a whole number from 1")
+
+
+def test_what_a_run_can_do_fits_its_settings() -> None:
+    """An ability and the settings that go with it are declared in one entry of the catalogue; they must not contradict."""
+    for name, experiment in EXPERIMENTS.items():
+        values = {**{key: setting.default for key, setting in SETTINGS.items()}, "experiment": name}
+        can = experiment.can
+        assert can.count_epochs is (experiment.samples > 0), name
+        for ability, setting in (
+            (can.count_epochs, "epochs"),
+            (can.choose_optimizer, "optimizer"),
+            (can.probe_times, "timing_probe"),
+            (can.run_script, "script"),
+        ):
+            assert ability is SETTINGS[setting].applies(values), (name, setting)
+        assert can.start_warm is not can.run_script, name
+        assert not (can.pack_rows and can.use_several_optimizers), f"{name}: packed rows have no column for the optimizer"
+
+
+def test_only_settings_ask_whether_there_is_a_script() -> None:
+    """Everything else asks what the run can do, so that another kind of run needs no new condition elsewhere."""
+    for path in Path(gradtui.__file__).parent.rglob("*.py"):
+        if path.name != "settings.py":
+            assert not re.search(r"\bscript is (not )?None", path.read_text(encoding="utf-8")), path

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from gradtui.runs.folder import UnknownRun
 from gradtui.runs.home import HomeError
+from gradtui.runs.saved_runs import UnknownRun
 from gradtui.runs.state import DamagedRun
 from gradtui.runs.sweeps import sweep_list
 from gradtui.runs.sweeps.grid import Cell, Outcome, grid_rows

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from gradtui.runs.folder import RunFolder, create_run
+from gradtui.runs.folder import RunFolder
+from gradtui.runs.saved_runs import create_run
 from gradtui.runs.state import with_variant
 from gradtui.runs.sweeps.grid import Cell, Outcome
 from gradtui.runs.sweeps.sweep_folder import SweepFolder

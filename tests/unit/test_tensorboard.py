@@ -13,7 +13,8 @@ import pytest
 from gradtui.runs.export import tensorboard_export as tensorboard
 from gradtui.runs.export.destination import ExportError
 from gradtui.runs.export.tensorboard_export import TensorBoardMissing, export_tensorboard
-from gradtui.runs.folder import RunFolder, create_run
+from gradtui.runs.folder import RunFolder
+from gradtui.runs.saved_runs import create_run
 from gradtui.runs.state import DamagedRun
 from gradtui.settings import RunSettings
 

@@ -19,9 +19,11 @@ from gradtui.runs.folder import RunFolder
 from gradtui.runs.home import HomeError, runs_directory, telling_of_the_home
 from gradtui.runs.liveness import held
 from gradtui.runs.nameless import WARM
-from gradtui.runs.processes.spawn import command, environment, holding_back_stops
+from gradtui.runs.processes.spawn import holding_back_stops, spawn
 from gradtui.runs.state import DamagedRun
 from gradtui.settings import RunSettings, SettingsError
+
+SUPERVISOR = "gradtui.runs.processes.supervisor"
 
 END_OF_PATH = b"\0"
 """Ends the path that a warm supervisor gets on its standard input: no path has this character."""
@@ -42,14 +44,13 @@ def start_supervisor(folder: RunFolder) -> subprocess.Popen[bytes]:
         folder.starting() as starting,
         holding_back_stops(),
     ):
-        return subprocess.Popen(
-            command("gradtui.runs.processes.supervisor", folder.path),
-            stdin=subprocess.DEVNULL,
+        return spawn(
+            SUPERVISOR,
+            folder.path,
             stdout=log,
             stderr=log,
             cwd=folder.path,
-            env=environment(),
-            start_new_session=True,
+            detached=True,
             pass_fds=[starting],  # the supervisor inherits the lock
         )
 
@@ -93,15 +94,8 @@ class WarmSupervisor:
             os.close(descriptor)
             self._lock = Path(name)
             with held(self._lock) as lock:
-                self.process = subprocess.Popen(
-                    command("gradtui.runs.processes.supervisor", "--warm", self._lock),
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.DEVNULL,
-                    stderr=subprocess.DEVNULL,
-                    cwd=runs,
-                    env=environment(),
-                    start_new_session=True,
-                    pass_fds=[lock],
+                self.process = spawn(
+                    SUPERVISOR, "--warm", self._lock, stdin=subprocess.PIPE, cwd=runs, detached=True, pass_fds=[lock]
                 )
 
     def start(self, folder: RunFolder) -> subprocess.Popen[bytes]:
@@ -143,8 +137,8 @@ class Starter:
 
     def start(self, folder: RunFolder) -> subprocess.Popen[bytes]:
         """Start the run in ``folder``; it outlives this process. Raises HomeError, DamagedRun."""
-        if self._warm is None or folder.read().settings.script is not None:
-            return start_supervisor(folder)  # a script has its own workers, which cannot be warmed up
+        if self._warm is None or not folder.read().settings.can.start_warm:
+            return start_supervisor(folder)
         warm, self._warm = self._warm, None
         try:
             return warm.start(folder)
@@ -164,13 +158,7 @@ def find_devices(begun: Callable[[subprocess.Popen[bytes]], object] | None = Non
 
     ``begun`` receives the search process and may kill it. Raises DeviceSearchFailed.
     """
-    with subprocess.Popen(
-        command("gradtui.training.devices"),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=environment(),
-    ) as search:
+    with spawn("gradtui.training.torch_devices", stdout=subprocess.PIPE, stderr=subprocess.PIPE) as search:
         if begun is not None:
             begun(search)
         try:
@@ -186,7 +174,7 @@ def find_devices(begun: Callable[[subprocess.Popen[bytes]], object] | None = Non
     return devices
 
 
-def check(settings: RunSettings, devices: Mapping[str, str] | None = None) -> None:
+def check_can_start(settings: RunSettings, devices: Mapping[str, str] | None = None) -> None:
     """Check that a run with these settings can start on this machine; find ``devices`` if they are needed and not given.
 
     Raises SettingsError if the machine lacks the device, the files of the data set, or the script.
@@ -206,17 +194,16 @@ def check(settings: RunSettings, devices: Mapping[str, str] | None = None) -> No
 
 def _check_script(settings: RunSettings) -> None:
     """Check only that the script can be read; the workers run it."""
-    if settings.script is None:
+    if not settings.can.run_script:
         return
-    path = Path(settings.directory or "", settings.script)
+    path = settings.script_path
     try:
         if not path.is_dir():  # a folder with a __main__.py is a script too
             open(path, "rb", opener=private.regular).close()
     except (OSError, ValueError) as error:
         why = str(error.strerror).lower() if isinstance(error, OSError) else "that is no path"
-        raise SettingsError(
-            {"script": f"got {_shown_path(settings.script)}; {why}; takes the path of a Python script"}
-        ) from None
+        shown = _shown_path(settings.script or "")
+        raise SettingsError({"script": f"got {shown}; {why}; takes the path of a Python script"}) from None
 
 
 def _shown_path(path: str) -> str:

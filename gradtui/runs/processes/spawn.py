@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
+from typing import IO
 
 import gradtui
 
@@ -28,6 +31,36 @@ def command(module: str, *arguments: str | Path) -> list[str]:
 def environment() -> dict[str, str]:
     """The environment of a process that is not part of a user's script, even if a script starts it."""
     return {name: value for name, value in os.environ.items() if name != SIDE_MARK}
+
+
+def spawn(
+    module: str,
+    *arguments: str | Path,
+    stdin: int = subprocess.DEVNULL,
+    stdout: int | IO[bytes] = subprocess.DEVNULL,
+    stderr: int | IO[bytes] = subprocess.DEVNULL,
+    cwd: Path | None = None,
+    detached: bool = False,
+    pass_fds: Sequence[int] = (),
+    variables: Mapping[str, str] = MappingProxyType({}),
+    umask: int = -1,
+) -> subprocess.Popen[bytes]:
+    """Run ``module``'s ``main()`` in a new process, which never has the terminal as its input or output.
+
+    A ``detached`` one gets its own session, so it survives the terminal. It inherits ``pass_fds`` and this process's
+    environment with ``variables`` added; ``umask`` is its umask, unless -1. Raises OSError.
+    """
+    return subprocess.Popen(
+        command(module, *arguments),
+        stdin=stdin,
+        stdout=stdout,
+        stderr=stderr,
+        cwd=cwd,
+        env={**environment(), **variables},
+        start_new_session=detached,
+        pass_fds=pass_fds,
+        umask=umask,
+    )
 
 
 STOPPING = (signal.SIGTERM, signal.SIGINT)

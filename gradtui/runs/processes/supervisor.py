@@ -30,7 +30,7 @@ from gradtui.runs.atomic import NO_SPACE, reason
 from gradtui.runs.folder import RunFolder
 from gradtui.runs.processes.leftovers import adopt_orphans, end_descendants, log_ended, reap_orphans
 from gradtui.runs.processes.spawn import SIDE_MARK, STOPPING
-from gradtui.runs.processes.worker_process import ASK_SCRIPT_SECONDS, HANG_SECONDS, Worker
+from gradtui.runs.processes.worker_process import ASK_SCRIPT_SECONDS, HANG_SECONDS, WorkerProcess
 from gradtui.runs.state import DamagedRun, RunState, now, with_variant
 
 SCRIPT_WORKER = "gradtui.compare.script_worker"
@@ -49,15 +49,15 @@ MISSED_LOOKS = 3
 """After this many consecutive checks, one per STATE_SECONDS, that find no run folder, the run counts as deleted."""
 
 
-class Run:
+class SupervisedRun:
     """A run in progress: its workers, its turns and its state."""
 
-    def __init__(self, folder: RunFolder, workers: list[Worker]) -> None:
+    def __init__(self, folder: RunFolder, workers: list[WorkerProcess]) -> None:
         self.folder = folder
         self.state: RunState = replace(folder.read(), started=now())
         self.names = list(self.state.variants)
         self.workers = workers
-        self._queue: list[Worker] = []
+        self._queue: list[WorkerProcess] = []
         self._order = [0, 1]
         self._stopping = False
         self._pausing = False
@@ -97,12 +97,12 @@ class Run:
     def request_stop(self) -> None:
         self._stopping = True
 
-    def _listen_to(self, worker: Worker) -> None:
+    def _listen_to(self, worker: WorkerProcess) -> None:
         for event in worker.events():
             with suppress(KeyError, TypeError):  # no message of ours: a script can write to any descriptor
                 self._heed(worker, event)
 
-    def _heed(self, worker: Worker, event: dict[str, Any]) -> None:
+    def _heed(self, worker: WorkerProcess, event: dict[str, Any]) -> None:
         name = self.names[worker.side]
         match event["event"]:
             case "ready":
@@ -138,7 +138,7 @@ class Run:
     def _end_daemons(self) -> None:
         """End the processes of a script that have hidden from its side's burial, unless both sides finished by themselves."""
         unfinished = [name for name in self.names if self.state.variants[name].status != "finished"]
-        if self.state.settings.script is not None and unfinished:
+        if self.state.settings.can.leave_processes and unfinished:
             ended = end_descendants([pid for worker in self.workers for pid in worker.left_alone])
             log_ended(self.folder.log(unfinished[0]), ended)
 
@@ -194,7 +194,7 @@ class Run:
         for worker in chosen:
             worker.give_turn(TURN_SECONDS, steps=max(1, round(pace * TURN_SECONDS)) if pace else NO_LIMIT, pace=pace)
 
-    def _next_in_turn(self) -> list[Worker]:
+    def _next_in_turn(self) -> list[WorkerProcess]:
         """The worker whose turn it is, if any: left right, right left, left right, so that neither is always first."""
         for _ in range(2):
             while self._queue:
@@ -235,16 +235,16 @@ class Run:
             self.request_stop()
 
 
-def _workers_of(folder: RunFolder, umask: int) -> list[Worker]:
+def _workers_of(folder: RunFolder, umask: int) -> list[WorkerProcess]:
     """Start cold workers. A user's script gets the user's own ``umask``."""
     settings = folder.read().settings
-    if settings.script is None:
-        return [Worker(0), Worker(1)]
+    if not settings.can.run_script:
+        return [WorkerProcess(0), WorkerProcess(1)]
     adopt_orphans()
     # Both sides see sets of strings in the same order; a hash seed that the user has set is kept.
     shared = {"PYTHONHASHSEED": os.environ.get("PYTHONHASHSEED") or str(settings.seed % 2**32)}
     return [
-        Worker(side, SCRIPT_WORKER, {**shared, SIDE_MARK: f"{folder.path}:{side}"}, umask, ASK_SCRIPT_SECONDS)
+        WorkerProcess(side, SCRIPT_WORKER, {**shared, SIDE_MARK: f"{folder.path}:{side}"}, umask, ASK_SCRIPT_SECONDS)
         for side in (0, 1)
     ]
 
@@ -288,7 +288,7 @@ def main() -> None:
     umask = os.umask(0o077)  # run folders are private to their user
     early: list[int] = []  # signals that come before there is a run to stop
     if sys.argv[1] == "--warm":
-        workers = [Worker(0), Worker(1)]
+        workers = [WorkerProcess(0), WorkerProcess(1)]
         assigned = _assigned(Path(sys.argv[2]))
         if assigned is None:
             return  # the workers see their input end
@@ -301,7 +301,7 @@ def main() -> None:
     with ExitStack() as stack:
         try:
             stack.enter_context(folder.alive())
-            run = Run(folder, workers)
+            run = SupervisedRun(folder, workers)
         except OSError as error:
             sys.exit(_not_started(folder, error))
         _on_signals(lambda _: run.request_stop())

@@ -18,7 +18,7 @@ from gradtui import private
 from gradtui.printing import printable
 from gradtui.runs.processes.last_words import MOST_BYTES, has_traceback, why_it_aborted, why_it_ended
 from gradtui.runs.processes.leftovers import end_leftovers_and_log, lasting_leftovers
-from gradtui.runs.processes.spawn import SIDE_MARK, command
+from gradtui.runs.processes.spawn import SIDE_MARK, spawn
 from gradtui.runs.safe_open import last_bytes
 
 HANG_SECONDS = 10.0
@@ -34,14 +34,14 @@ LEAVE_SECONDS = 10.0
 PIPES_SECONDS = 0.05
 """A process that is there this long after its pipes have closed has closed them itself: at its end, all goes at once."""
 
-LONGEST_NOTE = 900
-"""Maximum number of characters about processes that are left."""
+LONGEST_LIST = 900
+"""Most characters of a list of processes that were left running."""
 
 UNANNOUNCED = "its process ended before it could say how"
 WITHOUT_PIPES = "its process closed its pipes, or replaced itself by another program: what it did then cannot be recorded"
 
 
-class Worker:
+class WorkerProcess:
     """One variant's process. ``hangs`` means that its turn has lasted longer than HANG_SECONDS.
 
     It is alive until its process has ended, regardless of its pipes: a script may close them, or replace itself by another
@@ -77,14 +77,14 @@ class Worker:
         self.left_alone: list[int] = []
         """The PIDs of the processes that it started, and that have outlived it with leave."""
         self._early_words = _scratch()  # what it prints before it knows its log
-        self.process = subprocess.Popen(
-            command(module),
-            env={**os.environ, **environment},
-            umask=umask,
+        self.process = spawn(
+            module,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._early_words,
-            start_new_session=self._mark is not None,
+            detached=self._mark is not None,
+            variables=environment,
+            umask=umask,
         )
         self._partial = b""
         self._not_before = 0.0
@@ -200,7 +200,7 @@ class Worker:
         if self._mark is not None and alone:
             if left := lasting_leftovers(self.process.pid, self._mark):
                 self.left_alone = list(left)
-                told = ", ".join(f"{printable(words)[:200]} (pid {pid})" for pid, words in left.items())[:LONGEST_NOTE]
+                told = ", ".join(f"{printable(words)[:200]} (pid {pid})" for pid, words in left.items())[:LONGEST_LIST]
                 line = f"processes that the script started were still running when it ended: {told}\n"
                 _append(log, f"gradtui: {line}")
                 _append(notes, line)

@@ -1,4 +1,4 @@
-"""What two articles claim about zero_grad(), and a run's verdict on each claim.
+"""What two articles claim about zero_grad(), and a run's verdict on each claim. The thresholds are in thresholds.py.
 
 A verdict is given only if the run's numbers support it. "holds" means that in this run, the left side does what the article
 says about training with zero_grad(), and the right side what it says about training without. If both sides have the same
@@ -13,24 +13,37 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from gradtui.runs.results.evidence import Evidence, RunEvidence, first_losses_differ
+from gradtui.runs.results.thresholds import (
+    ACCURACY_ERRORS,
+    CONVERGED_SHARE,
+    ERRATIC_RISES,
+    EXPLODES,
+    FEW_POINTS,
+    GROWTH_FACTOR,
+    INTERVAL_TAIL,
+    SLIGHT_ACCURACY_DIFFERENCE,
+    SMALLEST_GROWTH_MB,
+    SMALLEST_LOSS_DIFFERENCE,
+    SMALLEST_MEMORY_DIFFERENCE,
+    SMALLEST_TIME_DIFFERENCE,
+    STEADY_RISES,
+    STEPS_FOR_GROWTH,
+)
 from gradtui.runs.results.wording import count, megabytes, number, percent
 
 HOLDS, FAILS, UNKNOWN = "holds", "does not hold", "cannot tell"
 
-SMALLEST_TIME_DIFFERENCE = 0.03
-"""Two measurements of the same work differ in time by up to this share."""
 
-SMALLEST_MEMORY_DIFFERENCE = 0.05
-SMALLEST_GROWTH_MB = 16.0
-"""Processes that do the same work differ by up to this much, so smaller differences say nothing."""
-
-FEW_POINTS = 8
-"""A curve with fewer points is too short to judge its shape."""
+ARTICLES = {
+    "1": "The Importance of zero_grad() in PyTorch: A Vital Optimization Technique",  # trains on CIFAR-10
+    "2": "Why is zero_grad() Called in PyTorch? (Suf, researchdatapod.com)",  # trains a linear model
+}
+"""The articles whose claims are judged, by the names that the claims give them."""
 
 
 @dataclass(frozen=True)
 class Claim:
-    """One row of the claims table. ``article`` is 1 (on CIFAR-10), 2 (on a linear model), or "1, 2"."""
+    """One row of the claims table. ``article`` names one of ARTICLES, or two with a comma."""
 
     claim: str
     article: str
@@ -39,7 +52,7 @@ class Claim:
     why: str
 
 
-Finding = tuple[str, str, str]
+Ruling = tuple[str, str, str]
 """What was measured, the verdict, and why."""
 
 
@@ -47,7 +60,7 @@ Finding = tuple[str, str, str]
 class _Claim:
     text: str
     article: str
-    judge: Callable[[RunEvidence], Finding]
+    judge: Callable[[RunEvidence], Ruling]
 
 
 def judge(evidence: RunEvidence) -> list[Claim]:
@@ -55,18 +68,18 @@ def judge(evidence: RunEvidence) -> list[Claim]:
     return [Claim(claim.text, claim.article, *claim.judge(evidence)) for claim in CLAIMS]
 
 
-def _incomparable(run: RunEvidence) -> Finding | None:
+def _incomparable(run: RunEvidence) -> Ruling | None:
     """Why the losses of the two sides cannot be compared at all; None if they can."""
     if min(run.left.steps, run.right.steps) == 0:
         return "", UNKNOWN, "one side has no steps"
     if run.settings.init == "independent":
         return "", UNKNOWN, "the sides started from different weights: what differs may come from that"
-    if run.settings.script is not None and first_losses_differ(run.left, run.right):
+    if not run.settings.can.repeat_exactly and first_losses_differ(run.left, run.right):
         return "", UNKNOWN, "the script is not deterministic: what differs may come from that"
     return None
 
 
-def _no_single_curve(run: RunEvidence) -> Finding | None:
+def _no_single_curve(run: RunEvidence) -> Ruling | None:
     """Why the losses of the two sides cannot be compared as curves; None if they can."""
     optimizers = max(run.left.optimizers, run.right.optimizers)
     if optimizers > 1:
@@ -74,14 +87,14 @@ def _no_single_curve(run: RunEvidence) -> Finding | None:
     return _incomparable(run)
 
 
-def _converges_faster(run: RunEvidence) -> Finding:
-    if finding := _no_single_curve(run):
-        return finding
+def _converges_faster(run: RunEvidence) -> Ruling:
+    if ruling := _no_single_curve(run):
+        return ruling
     if min(len(run.left.blocks), len(run.right.blocks)) < FEW_POINTS:
         return "", UNKNOWN, "too few steps"
     if (run.left.first_loss or 0) <= 0:
         return "", UNKNOWN, "the loss does not start above 0"
-    left, right = run.left.converged_at(0.1), run.right.converged_at(0.1)
+    left, right = (side.converged_at(CONVERGED_SHARE) for side in (run.left, run.right))
     said = [
         f"{name} {'never' if at is None else 'from step ' + count(at)}"
         for name, at in zip(run.names, (left, right), strict=True)
@@ -98,9 +111,9 @@ def _converges_faster(run: RunEvidence) -> Finding:
     return measured, HOLDS if reach[0] < reach[1] else FAILS, ""
 
 
-def _final_loss_lower(run: RunEvidence) -> Finding:
-    if finding := _no_single_curve(run):
-        return finding
+def _final_loss_lower(run: RunEvidence) -> Ruling:
+    if ruling := _no_single_curve(run):
+        return ruling
     left, right = run.left.final_loss, run.right.final_loss
     measured = f"mean of the last tenth: {number(left)} and {number(right)}"
     if not math.isfinite(left) and not math.isfinite(right):
@@ -109,36 +122,36 @@ def _final_loss_lower(run: RunEvidence) -> Finding:
         return measured, HOLDS if math.isfinite(left) else FAILS, "only one is finite"
     if left == right:
         return measured, FAILS, "they are equal"
-    if abs(left - right) <= 0.01 * max(abs(left), abs(right)):
-        return measured, UNKNOWN, "they differ by less than 1 %"
+    if abs(left - right) <= SMALLEST_LOSS_DIFFERENCE * max(abs(left), abs(right)):
+        return measured, UNKNOWN, f"they differ by less than {100 * SMALLEST_LOSS_DIFFERENCE:.0f} %"
     return measured, HOLDS if left < right else FAILS, ""
 
 
-def _accuracy_higher(run: RunEvidence) -> Finding:
+def _accuracy_higher(run: RunEvidence) -> Ruling:
     left, right = run.left.accuracy, run.right.accuracy
     if left is None or right is None:
-        scripts = run.settings.script is not None
-        return "", UNKNOWN, "no gradtui.log(accuracy=...) in the script" if scripts else "this experiment has no accuracy"
+        logs = run.settings.can.log_scalars
+        return "", UNKNOWN, "no gradtui.log(accuracy=...) in the script" if logs else "this experiment has no accuracy"
     measured = f"{percent(left)} and {percent(right)}"
-    if finding := _incomparable(run):
-        return measured, *finding[1:]
+    if ruling := _incomparable(run):
+        return measured, *ruling[1:]
     if left == right:
         return measured, FAILS, "they are equal"
     samples = run.test_samples
     if samples == 0:
         return measured, UNKNOWN, "on how many test samples is not known"
-    error = 2 * math.sqrt((left * (1 - left) + right * (1 - right)) / samples)
+    error = ACCURACY_ERRORS * math.sqrt((left * (1 - left) + right * (1 - right)) / samples)
     if abs(left - right) <= error:
         return measured, UNKNOWN, f"{count(samples)} test samples tell only differences above {100 * error:.1f} points"
-    slightly = "" if abs(left - right) < 0.05 else "and not slightly" if left > right else ""
+    slightly = "" if abs(left - right) < SLIGHT_ACCURACY_DIFFERENCE else "and not slightly" if left > right else ""
     return measured, HOLDS if left > right else FAILS, slightly
 
 
-def _time_shorter(run: RunEvidence) -> Finding:
+def _time_shorter(run: RunEvidence) -> Ruling:
     ratios = run.time_ratios
     if run.settings.schedule == "parallel":
         return "", UNKNOWN, "contended: both sides computed at once"
-    if run.settings.script is not None:
+    if not run.settings.can.probe_times:
         return "", UNKNOWN, "the timing probe cannot run a script"
     if len(ratios) < FEW_POINTS:
         return "", UNKNOWN, "no timing probe, or too few of its slices"
@@ -158,16 +171,16 @@ def median_interval(values: Sequence[float]) -> tuple[float, float]:
     """A 95 % confidence interval of the median, from the order of the values alone (the inverted sign test)."""
     ordered, n = sorted(values), len(values)
     below, rank = 0.0, 0
-    while rank < n // 2:  # the largest rank whose tail of the binomial distribution is at most 2.5 %
+    while rank < n // 2:  # the largest rank whose tail of the binomial distribution is small enough
         below += math.comb(n, rank) / 2**n
-        if below > 0.025:
+        if below > INTERVAL_TAIL:
             break
         rank += 1
     rank = max(rank - 1, 0)
     return ordered[rank], ordered[n - 1 - rank]
 
 
-def _memory_lower(run: RunEvidence) -> Finding:
+def _memory_lower(run: RunEvidence) -> Ruling:
     left, right = run.left.peak_memory_mb, run.right.peak_memory_mb
     if left is None or right is None:
         return "", UNKNOWN, "not measured"
@@ -177,36 +190,36 @@ def _memory_lower(run: RunEvidence) -> Finding:
     return measured, HOLDS if left < right else FAILS, ""
 
 
-def _memory_grows(run: RunEvidence) -> Finding:
+def _memory_grows(run: RunEvidence) -> Ruling:
     left, right = run.left.memory_growth_mb, run.right.memory_growth_mb
     if left is None or right is None:
         return "", UNKNOWN, "not measured"
     measured = f"from the first turn to the last {left:+.1f} MB and {right:+.1f} MB"
-    if min(run.left.steps, run.right.steps) < 100:
+    if min(run.left.steps, run.right.steps) < STEPS_FOR_GROWTH:
         return measured, UNKNOWN, "too few steps"
     grows = right > max(SMALLEST_GROWTH_MB, SMALLEST_MEMORY_DIFFERENCE * (run.right.peak_memory_mb or 0))
-    if grows and right > 2 * left:
+    if grows and right > GROWTH_FACTOR * left:
         return measured, HOLDS, ""
     return measured, FAILS, "neither grows by more than one" if not grows else "both grow"
 
 
-def _steady_and_erratic(run: RunEvidence) -> Finding:
+def _steady_and_erratic(run: RunEvidence) -> Ruling:
     left, right = run.left.share_of_rises, run.right.share_of_rises
-    if run.left.optimizers > 1 and (finding := _no_single_curve(run)):
-        return finding
+    if run.left.optimizers > 1 and (ruling := _no_single_curve(run)):
+        return ruling
     if left is None or right is None:
         return "", UNKNOWN, "too few steps"
     measured = f"the loss rose in {percent(left)} and {percent(right)} of the stretches of the run"
-    if left <= 0.1 and right >= 0.25:
+    if left <= STEADY_RISES and right >= ERRATIC_RISES:
         return measured, HOLDS, ""
-    if left > 0.25:
+    if left > ERRATIC_RISES:
         return measured, FAILS, f"{run.names[0]} is not steady"
-    if right <= 0.1:
+    if right <= STEADY_RISES:
         return measured, FAILS, f"{run.names[1]} is not erratic"
     return measured, UNKNOWN, "neither clearly steady nor clearly erratic"
 
 
-def _gradients_accumulate(run: RunEvidence) -> Finding:
+def _gradients_accumulate(run: RunEvidence) -> Ruling:
     left, right = run.left.gradient_excess, run.right.gradient_excess
     if left is None or right is None:
         return "", UNKNOWN, "the gradients were not measured on a second step"
@@ -221,17 +234,17 @@ def _gradients_accumulate(run: RunEvidence) -> Finding:
     return measured, FAILS, f"{run.names[1]} applies just the fresh gradient"
 
 
-def _may_diverge(run: RunEvidence) -> Finding:
+def _may_diverge(run: RunEvidence) -> Ruling:
     def said(side: Evidence) -> str:
         if side.diverged_at is not None:
             return f"not finite from step {count(side.diverged_at)}"
         if side.exploded_at is not None:
-            return f"above 1,000 times the first loss at step {count(side.exploded_at)}"
+            return f"above {EXPLODES:,.0f} times the first loss at step {count(side.exploded_at)}"
         return "no"
 
     measured = f"{run.names[0]}: {said(run.left)}; {run.names[1]}: {said(run.right)}"
-    if finding := _incomparable(run):
-        return measured, *finding[1:]
+    if ruling := _incomparable(run):
+        return measured, *ruling[1:]
     left, right = run.left.diverges, run.right.diverges
     if right and not left:
         return measured, HOLDS, ""
@@ -240,8 +253,8 @@ def _may_diverge(run: RunEvidence) -> Finding:
     return measured, UNKNOWN, "it did not in this run, which does not say that it cannot"
 
 
-def _needs_sweep(run: RunEvidence) -> Finding:
-    if run.settings.script is not None:
+def _needs_sweep(run: RunEvidence) -> Ruling:
+    if not run.settings.can.choose_optimizer:
         return "", UNKNOWN, "the script has its own optimizer; gradtui sweep answers it for gradtui's experiments"
     return "", UNKNOWN, "one run has one optimizer; gradtui sweep --optimizers all answers it"
 
@@ -261,12 +274,17 @@ CLAIMS = (
 )
 
 
-def as_text(claims: Sequence[Claim], width: int = 100) -> str:
-    """The claims as plain text: a line each with its verdict, then what was measured and why."""
+def as_text(claims: Sequence[Claim]) -> str:
+    """The claims as plain text: a line each with its verdict, then what was measured and why; last, the articles' titles."""
     lines = []
     for claim in claims:
         lines.append(f"{claim.verdict:<14} {claim.claim} (article {claim.article})")
         said = "; ".join(filter(None, (claim.measured, claim.why)))
         if said:
             lines.append(f"{'':<14} {said}")
-    return "\n".join(lines)
+    return "\n".join([*lines, *article_lines(claims)])
+
+
+def article_lines(claims: Sequence[Claim]) -> list[str]:
+    """The titles of the articles that the claims name, a line each."""
+    return [f"article {name}: {title}" for name, title in ARTICLES.items() if any(name in claim.article for claim in claims)]

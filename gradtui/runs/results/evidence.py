@@ -12,12 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from gradtui.runs.results.spans import BLOCK, Span, place_of, total
+from gradtui.runs.results.thresholds import EXPLODES, FEW_POINTS, FINAL_PARTS, SMALLEST_GRADIENT_DIFFERENCE, SMALLEST_RISE
 from gradtui.runs.results.times import StepTimes
 from gradtui.runs.tail import Chunk
 from gradtui.settings import RunSettings
-
-EXPLODES = 1000.0
-"""A loss has exploded once it exceeds the first loss by this factor."""
 
 
 @dataclass
@@ -158,9 +156,9 @@ class Evidence:
 
     @property
     def final_loss(self) -> float:
-        """The mean loss over the last tenth of the run; nan if it is not finite."""
+        """The mean loss over the last of FINAL_PARTS equal parts of the run; nan if it is not finite."""
         blocks = self.blocks
-        last = blocks[-max(1, len(blocks) // 10) :]
+        last = blocks[-max(1, len(blocks) // FINAL_PARTS) :]
         mean = sum(last) / len(last) if last else math.nan
         return mean if math.isfinite(mean) else math.nan
 
@@ -174,11 +172,11 @@ class Evidence:
 
     @property
     def share_of_rises(self) -> float | None:
-        """The share of the run's stretches in which the loss rose by more than 1 % of the first loss; None if too few."""
+        """The share of the run's stretches in which the loss rose, by more than SMALLEST_RISE; None if too few."""
         blocks = self.blocks
-        if len(blocks) < 8:
+        if len(blocks) < FEW_POINTS:
             return None
-        least = 0.01 * abs(self.first_loss or 0)
+        least = SMALLEST_RISE * abs(self.first_loss or 0)
         rises = sum(not after <= before + least for before, after in itertools.pairwise(blocks))
         return rises / (len(blocks) - 1)
 
@@ -188,7 +186,8 @@ class Evidence:
         ratios = self.gradient_ratios.all
         if not ratios:
             return None
-        return GradientExcess(statistics.median(ratios), any(abs(ratio - 1) > 0.01 for ratio in ratios))
+        differs = any(abs(ratio - 1) > SMALLEST_GRADIENT_DIFFERENCE for ratio in ratios)
+        return GradientExcess(statistics.median(ratios), differs)
 
 
 @dataclass(frozen=True)

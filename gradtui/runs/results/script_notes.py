@@ -16,7 +16,7 @@ LONGEST_NOTES = 1 << 16
 
 def script_notes(folder: RunFolder, settings: RunSettings, sides: Sequence[Evidence]) -> list[str]:
     """The caveats for a script's results; empty for other experiments."""
-    if settings.script is None:
+    if not settings.can.run_script:
         return []
     notes = []
     if first_losses_differ(*sides):

@@ -22,7 +22,7 @@ class Places(Protocol):
     def __getitem__(self, at: slice, /) -> Sequence[float]: ...
 
 
-class Steps:
+class StepNumbers:
     """Ascending whole numbers that mostly count up by one.
 
     Reads like an array, but stores only the stretches, so that a million numbers take almost no memory.
@@ -75,7 +75,7 @@ class Series:
     through its points. ``ys`` are stored in single precision as long as that loses nothing.
     """
 
-    xs: Steps = field(default_factory=Steps)
+    xs: StepNumbers = field(default_factory=StepNumbers)
     ys: array[float] = field(default_factory=lambda: array("f"))
     blocks: list[tuple[float, float]] = field(default_factory=list)
     low: float = math.inf

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from gradtui.runs.results.reader import RunResults, VariantResults
+from gradtui.runs.results.thresholds import EXPLODES, STEPS_FOR_TIMES
 from gradtui.runs.results.wording import UNKNOWN, count, duration, megabytes, number, percent, signed_mb, step_time
 
 
@@ -89,7 +90,7 @@ METRICS = (
     Metric("best loss", lambda r: r.best_loss, _best, _lower),
     Metric("accuracy", lambda r: r.accuracy, lambda r: percent(r.accuracy), _points),
     Metric("not finite", lambda r: None, _diverged, _minus),
-    Metric("over 1000 x first", lambda r: None, _exploded, _minus),
+    Metric(f"over {EXPLODES:.0f} x first", lambda r: None, _exploded, _minus),
     Metric("gradient norm", lambda r: r.final_grad_norm, lambda r: number(r.final_grad_norm), _lower),
     Metric("time per step", lambda r: r.step_ms_median, lambda r: step_time(r.step_ms_median), _ratio, is_time=True),
     Metric("  95 % within", lambda r: r.step_ms_p95, lambda r: step_time(r.step_ms_p95), _ratio, is_time=True),
@@ -99,9 +100,6 @@ METRICS = (
     Metric("steps", lambda r: r.steps, lambda r: count(r.steps), _minus),
     Metric("status", lambda r: None, lambda r: r.status, _no_comparison),
 )
-
-STEPS_FOR_TIMES = 1000
-"""With fewer steps, the slow first ones dominate, so times are not compared."""
 
 
 def rows(results: RunResults) -> list[Row]:

@@ -23,6 +23,15 @@ from gradtui.settings import SETTINGS, RunSettings
 T_975 = (math.inf, 12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26)
 """The 97.5 % quantiles of Student's t for 0, 1, 2, ... degrees of freedom; at most 2.26 from 9 on."""
 
+FEWEST_SEEDS = 3
+"""With fewer seeds, nothing is sure: with 2, t would have to exceed 12.7."""
+
+FEWEST_OPTIMIZERS = 3
+"""What holds for fewer optimizers is not said to hold for any."""
+
+LARGEST_LOG = 700.0
+"""The exponential of little more than this is too large for a float."""
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -123,7 +132,7 @@ class Sweep:
     @property
     def quantity(self) -> str:
         """The quantity that is compared."""
-        return "accuracy" if EXPERIMENTS[self.base["experiment"]].test_samples else "final loss"
+        return "accuracy" if EXPERIMENTS[self.base["experiment"]].has_accuracy else "final loss"
 
 
 @dataclass(frozen=True)
@@ -171,12 +180,12 @@ def _winner(left: Sequence[float], right: Sequence[float], *, higher_wins: bool)
     wins = sum(_sign(score) == (1 if winner == "left" else -1) for score in scores)
     if wins < len(scores):
         return "neither", f"{wins} of {len(scores)} seeds"
-    if len(scores) < 3:
+    if len(scores) < FEWEST_SEEDS:
         return winner, f"{wins} of {len(scores)} seeds: too few to be sure"
     if any(math.isinf(score) for score in scores):
         return winner, f"surely: only it is finite, {wins} of {wins} seeds"
     error = statistics.stdev(scores) / math.sqrt(len(scores))
-    sure = abs(statistics.fmean(scores)) > T_975[min(len(scores) - 1, 9)] * error
+    sure = abs(statistics.fmean(scores)) > T_975[min(len(scores), len(T_975)) - 1] * error
     return winner, f"{'surely' if sure else 'likely'}, {wins} of {wins} seeds"
 
 
@@ -215,7 +224,7 @@ def _same_with_any(sweep: Sweep, best: Mapping[str, GridRow]) -> Claim:
     names = sweep.side_names
     said = f"at the best lr of {names['left']}, the better side is: "
     said += ", ".join(f"{name} {names[row.winner]}" for name, row in best.items())
-    if len(best) < 3 or min(row.seeds for row in best.values()) < 3:
+    if len(best) < FEWEST_OPTIMIZERS or min(row.seeds for row in best.values()) < FEWEST_SEEDS:
         return Claim(text, article, said if best else "", UNKNOWN, "too few optimizers or seeds")
     sure = {name: row.winner for name, row in best.items() if row.surely.startswith("surely")}
     if len(set(sure.values())) > 1:
@@ -226,13 +235,14 @@ def _same_with_any(sweep: Sweep, best: Mapping[str, GridRow]) -> Claim:
 
 
 FOUR = ("Adadelta", "Adagrad", "Adam", "RMSprop")
+"""The optimizers that article 1 names."""
 
 
 def _worst_for_four(sweep: Sweep, best: Mapping[str, GridRow]) -> Claim:
     text, article = "it is worst for Adadelta, Adagrad, Adam, RMSprop", "1"
     four, others = [best[n] for n in FOUR if n in best], [row for name, row in best.items() if name not in FOUR]
-    if len(four) < len(FOUR) or not others or min(row.seeds for row in best.values()) < 3:
-        return Claim(text, article, "", UNKNOWN, "needs these four, another optimizer, and 3 seeds")
+    if len(four) < len(FOUR) or not others or min(row.seeds for row in best.values()) < FEWEST_SEEDS:
+        return Claim(text, article, "", UNKNOWN, f"needs these four, another optimizer, and {FEWEST_SEEDS} seeds")
     higher = sweep.quantity == "accuracy"
     harm = {row.optimizer: _advantage(row.left, row.right, higher) for row in [*four, *others]}
     said = "without costs: " + ", ".join(f"{name} {_cost(value, higher)}" for name, value in harm.items())
@@ -246,7 +256,7 @@ def _cost(harm: float, higher: bool) -> str:
     """What a side loses, in points of accuracy or as a factor of the loss."""
     if not math.isfinite(harm):
         return "everything"
-    return f"{100 * harm:.1f} points" if higher else f"{number(math.exp(min(harm, 700)))}x the loss"
+    return f"{100 * harm:.1f} points" if higher else f"{number(math.exp(min(harm, LARGEST_LOG)))}x the loss"
 
 
 def as_text(sweep: Sweep) -> str:

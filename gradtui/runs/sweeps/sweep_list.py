@@ -13,9 +13,10 @@ from typing import Any
 
 from gradtui.catalog import OPTIMIZERS
 from gradtui.printing import nearest, shown
-from gradtui.runs.folder import RUN_ID, STAMP_LENGTH, UnknownRun, by_age
+from gradtui.runs.folder import RUN_ID
 from gradtui.runs.home import HomeError, runs_directory, telling_of_the_home
 from gradtui.runs.liveness import boot_id
+from gradtui.runs.saved_runs import STAMP_LENGTH, UnknownRun, by_age
 from gradtui.runs.sweeps.grid import Sweep, is_of_optimizer
 from gradtui.runs.sweeps.sweep_folder import SweepFolder, check_grid
 from gradtui.runs.sweeps.sweep_rows import SweepNotWritten

@@ -26,12 +26,13 @@ from pathlib import Path
 
 from gradtui import private
 from gradtui.printing import printable
-from gradtui.runs.folder import RunFolder, create_run
+from gradtui.runs.folder import RunFolder
 from gradtui.runs.home import HomeError, runs_directory, telling_of_the_home
 from gradtui.runs.liveness import is_held
 from gradtui.runs.processes.launch import WarmSupervisor
-from gradtui.runs.processes.spawn import command, environment
+from gradtui.runs.processes.spawn import spawn
 from gradtui.runs.results.reader import RunReader
+from gradtui.runs.saved_runs import create_run
 from gradtui.runs.state import DamagedRun
 from gradtui.runs.sweeps.grid import Cell, Outcome, Sweep
 from gradtui.runs.sweeps.sweep_folder import SweepFolder, SweepReader
@@ -52,14 +53,14 @@ def start_sweeper(folder: SweepFolder) -> subprocess.Popen[bytes] | None:
         with suppress(SweepNotWritten):  # the sweeper fails for the same reason, and says so
             folder.write_status("running")
         with telling_of_the_home(folder.path), open(folder.log, "ab", opener=private.opener) as log:
-            return subprocess.Popen(
-                command("gradtui.runs.sweeps.sweeper", folder.path, str(lock)),
-                stdin=subprocess.DEVNULL,
+            return spawn(
+                "gradtui.runs.sweeps.sweeper",
+                folder.path,
+                str(lock),
                 stdout=log,
                 stderr=log,
                 cwd=folder.path,
-                env=environment(),
-                start_new_session=True,
+                detached=True,
                 pass_fds=[lock],
             )
 

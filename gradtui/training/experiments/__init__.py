@@ -43,7 +43,7 @@ def _all_of(model: nn.Module, settings: RunSettings) -> Iterable[Tensor]:
 
 
 @dataclass(frozen=True)
-class Experiment:
+class ExperimentCode:
     """``data`` and ``model`` draw random numbers from torch's global generator, which the caller has seeded.
 
     ``loss_fn(model(inputs), targets)`` is a scalar. ``optimized`` returns the tensors that the optimizer holds: by
@@ -56,7 +56,7 @@ class Experiment:
     optimized: Callable[[nn.Module, RunSettings], Iterable[Tensor]] = _all_of
 
 
-def load(name: str) -> Experiment:
+def load(name: str) -> ExperimentCode:
     """Load an experiment by its name in the catalogue."""
-    experiment: Experiment = importlib.import_module(f"{__name__}.{name}").EXPERIMENT
+    experiment: ExperimentCode = importlib.import_module(f"{__name__}.{name}").EXPERIMENT
     return experiment

@@ -11,7 +11,7 @@ from torch import nn
 from gradtui.cifar10 import Pixels
 from gradtui.cifar10 import files as cifar10_files
 from gradtui.settings import RunSettings
-from gradtui.training.experiments import Data, Experiment, Split
+from gradtui.training.experiments import Data, ExperimentCode, Split
 
 SHAPE = (3, 32, 32)
 
@@ -59,4 +59,4 @@ def model(settings: RunSettings) -> nn.Module:
     )
 
 
-EXPERIMENT = Experiment(data, model, nn.CrossEntropyLoss())
+EXPERIMENT = ExperimentCode(data, model, nn.CrossEntropyLoss())

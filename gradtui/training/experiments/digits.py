@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from gradtui.settings import RunSettings
-from gradtui.training.experiments import Data, Experiment, Split
+from gradtui.training.experiments import Data, ExperimentCode, Split
 
 SAMPLES = 1797
 TRAIN = 1500
@@ -35,4 +35,4 @@ def model(settings: RunSettings) -> nn.Module:
     return nn.Sequential(nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 64), nn.ReLU(), nn.Linear(64, 10))
 
 
-EXPERIMENT = Experiment(data, model, nn.CrossEntropyLoss())
+EXPERIMENT = ExperimentCode(data, model, nn.CrossEntropyLoss())

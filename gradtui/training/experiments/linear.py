@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from gradtui.settings import RunSettings
-from gradtui.training.experiments import Data, Experiment, Split
+from gradtui.training.experiments import Data, ExperimentCode, Split
 
 
 def data(settings: RunSettings) -> Data:
@@ -21,4 +21,4 @@ def model(settings: RunSettings) -> nn.Module:
     return nn.Linear(2, 1)
 
 
-EXPERIMENT = Experiment(data, model, nn.MSELoss())
+EXPERIMENT = ExperimentCode(data, model, nn.MSELoss())

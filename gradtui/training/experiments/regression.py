@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from gradtui.settings import RunSettings
-from gradtui.training.experiments import Data, Experiment, Split
+from gradtui.training.experiments import Data, ExperimentCode, Split
 
 
 def data(settings: RunSettings) -> Data:
@@ -17,4 +17,4 @@ def model(settings: RunSettings) -> nn.Module:
     return nn.Linear(3, 1)
 
 
-EXPERIMENT = Experiment(data, model, nn.MSELoss())
+EXPERIMENT = ExperimentCode(data, model, nn.MSELoss())

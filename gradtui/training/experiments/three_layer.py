@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from gradtui.settings import RunSettings
-from gradtui.training.experiments import Data, Experiment, Split
+from gradtui.training.experiments import Data, ExperimentCode, Split
 
 
 class Sum(nn.Module):
@@ -37,4 +37,4 @@ def optimized(model: nn.Module, settings: RunSettings) -> Iterable[Tensor]:
     return model.parameters()
 
 
-EXPERIMENT = Experiment(data, model, Sum(), optimized)
+EXPERIMENT = ExperimentCode(data, model, Sum(), optimized)

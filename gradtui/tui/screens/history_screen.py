@@ -12,9 +12,10 @@ from textual.widgets import Footer, Input, Static
 
 from gradtui.printing import printable
 from gradtui.runs import history
-from gradtui.runs.folder import RunFolder, all_runs
+from gradtui.runs.folder import RunFolder
 from gradtui.runs.history import Summary, summarize
 from gradtui.runs.home import HomeError
+from gradtui.runs.saved_runs import all_runs
 from gradtui.runs.state import DeletedRun
 from gradtui.tui import keys
 from gradtui.tui.screens.confirm_dialog import AskDialog

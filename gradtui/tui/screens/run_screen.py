@@ -168,7 +168,7 @@ class RunScreen(LookingScreen):
             self.notify(f"{name}: {problem}", severity="error", markup=False)
             return
         try:
-            launch.check(form.settings, form.devices)
+            launch.check_can_start(form.settings, form.devices)
         except SettingsError as error:
             if form.settings.download and error.errors.keys() == {"data_dir"}:
                 self._download_and_start(form.settings)

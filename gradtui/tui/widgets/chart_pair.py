@@ -13,7 +13,7 @@ from textual.containers import Horizontal
 
 from gradtui.runs.export.svg import MARKS
 from gradtui.runs.results.axes import UNIT_AXIS, Axis, linear_axis, log_axis, round_up
-from gradtui.runs.results.series import Places, Series, Steps, Thinned
+from gradtui.runs.results.series import Places, Series, StepNumbers, Thinned
 from gradtui.settings import RunSettings
 from gradtui.tui.instruments import QUANTITIES, Instruments
 from gradtui.tui.run_follower import Curves, FollowedRun
@@ -215,7 +215,7 @@ def _extent_of(points: Sequence[tuple[float, float]]) -> tuple[float, float, flo
 class _InSeconds:
     """Steps as the training time at their end, in seconds; reads like an array."""
 
-    def __init__(self, steps: Steps, curves: Curves) -> None:
+    def __init__(self, steps: StepNumbers, curves: Curves) -> None:
         self._steps = steps
         self._curves = curves
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import textwrap
-from pathlib import Path
 
 from gradtui.policies import POLICIES
 from gradtui.printing import printable
@@ -24,7 +23,7 @@ def code_lines(settings: RunSettings | None, width: int) -> list[Line]:
     """The training step of each side, next to each other if there is room; or the user's whole script."""
     if settings is None:
         return []
-    if settings.script is not None:
+    if settings.can.run_script:
         return _script_lines(settings, width)
     sources = [POLICIES[name].source() for name in settings.policies]
     titles = settings.titles
@@ -50,6 +49,6 @@ def _code(line: str, width: int) -> Line:
 
 def _script_lines(settings: RunSettings, width: int) -> list[Line]:
     about: list[Line] = [[(f" {line}", "note")] for text in ABOUT_SCRIPTS for line in textwrap.wrap(text, width - 1)]
-    source = first_bytes(Path(settings.directory or ".", settings.script or ""), LONGEST_SOURCE).decode("utf-8", "replace")
+    source = first_bytes(settings.script_path, LONGEST_SOURCE).decode("utf-8", "replace")
     numbered = enumerate(source.expandtabs(TAB).splitlines(), 1)
     return [*about, [], *([(f" {number:>4}", "note"), *_code(printable(line), 0)] for number, line in numbered)]

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from gradtui.runs.folder import RunFolder
 from gradtui.runs.history import Offer
 from gradtui.runs.results import table
-from gradtui.runs.results.claims import HOLDS, UNKNOWN, Claim
+from gradtui.runs.results.claims import HOLDS, UNKNOWN, Claim, article_lines
 from gradtui.runs.results.reader import RunResults
 from gradtui.settings import RunSettings
 from gradtui.tui.run_follower import FollowedRun
@@ -154,7 +154,7 @@ def claim_lines(results: RunResults, width: int) -> list[Line]:
     lines: list[Line] = []
     for claim in results.claims:
         lines += _claim(claim, width)
-    return lines
+    return [*lines, *([(f" {line}", "note")] for line in article_lines(results.claims))]
 
 
 def _claim(claim: Claim, width: int) -> list[Line]:

@@ -62,14 +62,14 @@ def progress(run: FollowedRun, *, wide: bool) -> str:
     if run.only_glanced:
         return f"reading {count(run.only_glanced)} steps"
     sides = [(side, run.steps[name]) for side, name in enumerate(run.steps) if state.variants[name].status != "failed"]
-    if settings.script is None:
+    if settings.can.count_epochs:
         epoch = min((steps // (settings.steps_per_epoch(side) or 1) for side, steps in sides), default=0)
         parts = [f"epoch {count(epoch)}/{count(settings.epochs)}"]
     else:  # only the script knows its epochs
         step = min((steps for _, steps in sides), default=0)
         parts = [f"step {count(step)}/{count(settings.steps)}" if settings.steps else f"step {count(step)}"]
     left = sum((settings.planned_steps(side) or steps) - steps for side, steps in sides)
-    if sides and not left and state.live and settings.script is None:
+    if sides and not left and state.live and settings.can.probe_times:
         parts.append("measuring the times")
     elif run.steps_per_second and state.status == "running":
         parts.append(f"{number(run.steps_per_second)} steps/s")

@@ -17,8 +17,9 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from gradtui.runs.folder import RunFolder, all_runs
+from gradtui.runs.folder import RunFolder
 from gradtui.runs.nameless import NEW, WARM, nameless_folder
+from gradtui.runs.saved_runs import all_runs
 from tests.conftest import is_alive, wait_until
 from tests.process.campaign.processes import Process, find_processes
 from tests.terminal.emulator import Terminal

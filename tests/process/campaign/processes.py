@@ -13,7 +13,7 @@ KINDS = {
     "gradtui.runs.sweeps.sweeper": "sweeper",
     "gradtui.training.worker": "worker",
     "gradtui.compare.script_worker": "worker",
-    "gradtui.training.devices": "device search",
+    "gradtui.training.torch_devices": "device search",
     "gradtui.tui.read_side": "side reader",
     "tests.process.campaign.reader": "reader",
 }

@@ -10,8 +10,9 @@ import sys
 from array import array
 from pathlib import Path
 
-from gradtui.runs.folder import RunFolder, create_run
+from gradtui.runs.folder import RunFolder
 from gradtui.runs.processes import launch
+from gradtui.runs.saved_runs import create_run
 from gradtui.settings import RunSettings
 from tests.conftest import wait_until
 from tests.process.campaign.case import LONGEST_WAIT, Case, runs_that_can_be_asked

@@ -8,8 +8,9 @@ import sys
 import time
 from pathlib import Path
 
-from gradtui.runs.folder import RunFolder, all_runs, create_run
+from gradtui.runs.folder import RunFolder
 from gradtui.runs.processes import launch
+from gradtui.runs.saved_runs import all_runs, create_run
 from gradtui.settings import RunSettings
 from tests.conftest import is_alive
 from tests.process.campaign.case import LONGEST_WAIT, Case, runs_that_can_be_asked

@@ -7,7 +7,7 @@ import signal
 import time
 from pathlib import Path
 
-from gradtui.runs.folder import all_runs
+from gradtui.runs.saved_runs import all_runs
 from tests.process.campaign.case import LONGEST_WAIT, Case, runs_that_can_be_asked
 from tests.process.campaign.checking import Excuses, check_run
 from tests.process.campaign.processes import SCRIPTS_CHILD, find_processes

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
-from gradtui.runs.folder import all_runs
+from gradtui.runs.saved_runs import all_runs
 from gradtui.runs.state import DamagedRun, RunState
 from tests.process.campaign.case import Case
 from tests.process.campaign.checking import Excuses, check_run

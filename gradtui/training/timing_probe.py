@@ -13,9 +13,9 @@ import time
 from gradtui.policies import POLICIES, TrainStep
 from gradtui.training import experiments
 from gradtui.training.batches import as_inputs
-from gradtui.training.devices import synchronize
 from gradtui.training.journal import Journal
 from gradtui.training.preparation import Training, make_optimizer
+from gradtui.training.torch_devices import synchronize
 
 SLICE_SECONDS = 0.015
 BUDGET_SECONDS = 1.5

@@ -8,10 +8,10 @@ from typing import Protocol
 
 import torch
 
-from gradtui.training.devices import synchronize
+from gradtui.training.torch_devices import synchronize
 
 
-class Clock(Protocol):
+class StepTimer(Protocol):
     """Times laps. ``lap`` is called once per step and must cost next to nothing."""
 
     def start(self) -> None:
@@ -24,7 +24,7 @@ class Clock(Protocol):
         """Return the laps since the last drain, in seconds. Waits for the device; call :meth:`start` for the next lap."""
 
 
-class HostClock:
+class HostTimer:
     """For a CPU, which has done its work when a call returns."""
 
     def __init__(self) -> None:
@@ -45,7 +45,7 @@ class HostClock:
         return laps
 
 
-class CudaClock:
+class CudaTimer:
     """Uses events that the GPU itself records between kernels; they are read only when drained."""
 
     def __init__(self, device: torch.device) -> None:
@@ -74,7 +74,7 @@ class CudaClock:
         self._marks.append((event, ends_lap))
 
 
-class SharedClock:
+class SharedTimer:
     """For an asynchronous device without timing events (mps): splits the elapsed time evenly among the laps."""
 
     def __init__(self, device: torch.device) -> None:
@@ -99,8 +99,8 @@ class SharedClock:
         return [total / max(count, 1)] * count
 
 
-def clock_for(device: torch.device) -> Clock:
-    """The clock that is accurate on this device."""
+def timer_for(device: torch.device) -> StepTimer:
+    """The timer that is accurate on this device."""
     if device.type == "cuda":
-        return CudaClock(device)
-    return HostClock() if device.type == "cpu" else SharedClock(device)
+        return CudaTimer(device)
+    return HostTimer() if device.type == "cpu" else SharedTimer(device)

@@ -1,6 +1,6 @@
 """The devices of this machine.
 
-``gradtui.training.devices`` prints them as JSON and exits, so that the app and the command line can list them
+``gradtui.training.torch_devices`` prints them as JSON and exits, so that the app and the command line can list them
 without importing torch.
 """
 
