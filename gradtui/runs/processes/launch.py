@@ -21,6 +21,7 @@ from gradtui.runs.liveness import held
 from gradtui.runs.nameless import WARM
 from gradtui.runs.processes.spawn import command, environment, holding_back_stops
 from gradtui.runs.state import DamagedRun
+from gradtui.script.modules import NoSuchModule, file_of_module
 from gradtui.settings import RunSettings, SettingsError
 
 END_OF_PATH = b"\0"
@@ -205,8 +206,17 @@ def check(settings: RunSettings, devices: Mapping[str, str] | None = None) -> No
 
 
 def _check_script(settings: RunSettings) -> None:
-    """Check only that the script can be read; the workers run it."""
+    """Check only that the script can be read, or the module found; the workers run it."""
     if settings.script is None:
+        return
+    if settings.module:
+        try:
+            file_of_module(settings.script, settings.directory or "")
+        except NoSuchModule:
+            got = _shown_path(settings.script)
+            raise SettingsError(
+                {"script": f"got {got}; there is no such module; takes the name of one that python -m can run"}
+            ) from None
         return
     path = Path(settings.directory or "", settings.script)
     try:
