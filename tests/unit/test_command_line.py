@@ -17,6 +17,7 @@ OPTIONS = (Option("--steps", "how many", "a number", "N"), Option("--json", "as 
         ("--json train.py --json --steps 3", "train.py", False, ["--json", "--steps", "3"], {"--json": ""}),
         ("--steps 3 train.py", "train.py", False, [], {"--steps": "3"}),
         ("--steps=3 --steps 4 train.py", "train.py", False, [], {"--steps": "4"}),
+        ("--steps= train.py", "train.py", False, [], {"--steps": ""}),
         ("--steps -1 train.py", "train.py", False, [], {"--steps": "-1"}),
         ("-m package.train -m x", "package.train", True, ["-m", "x"], {}),
         ("--json -mpackage.train --help", "package.train", True, ["--help"], {"--json": ""}),

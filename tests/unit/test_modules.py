@@ -43,6 +43,15 @@ def test_a_module_is_found_in_the_folder(folder: Path, name: str, file: str) -> 
     assert file_of_module(name, str(folder)) == str(folder / file)
 
 
+def test_the_parts_of_a_namespace_package_may_lie_in_several_folders(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = folder / "other"
+    (other / "namespace").mkdir(parents=True)
+    (other / "namespace" / "eval.py").write_text(EVIL)
+    monkeypatch.syspath_prepend(str(other))
+    for name, file in {"namespace.eval": other / "namespace" / "eval.py", "namespace.deep.train": folder}.items():
+        assert str(file_of_module(name, str(folder))).startswith(str(file))
+
+
 def test_a_module_of_the_environment_is_found(tmp_path: Path) -> None:
     assert file_of_module("pytest", str(tmp_path)) == str(Path(pytest.__file__).with_name("__main__.py"))
 
