@@ -141,7 +141,7 @@ EXPERIMENTS: Mapping[str, Experiment] = {
         samples=0,  # only the script knows
         test_samples=0,
         defaults={},
-        options={"script": "", "arguments": "", "directory": "", "steps": 0},
+        options={"script": "", "module": False, "arguments": "", "directory": "", "steps": 0},
         lacks=frozenset((*_OF_A_TRAINING, *_OF_A_MODEL)),
         can=A_SCRIPT,
     ),

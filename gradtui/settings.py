@@ -111,6 +111,9 @@ class RunSettings:
     script: str | None = _setting(
         None, "Script", "your training script; it runs unchanged, once for each side", Text(), owner="experiment"
     )
+    module: bool | None = _setting(
+        None, "Module", "the script is a module's name, to be run as python -m does", Switch(), owner="experiment"
+    )
     arguments: str | None = _setting(None, "Arguments", "what the script is given", Words(), owner="experiment")
     directory: str | None = _setting(
         None, "Folder", "where the script runs; empty: where gradtui was started", Text(), owner="experiment"
@@ -215,7 +218,8 @@ class RunSettings:
         if values["nesterov"] and not values["momentum"]:
             errors.setdefault("nesterov", "got on; takes off while momentum is 0")
         if values["script"] == "":
-            errors.setdefault("script", "got nothing; takes the path of a Python script")
+            takes = "the name of a module" if values["module"] else "the path of a Python script"
+            errors.setdefault("script", f"got nothing; takes {takes}")
         if errors:
             raise SettingsError(errors)
         return cls(**cast("dict[str, Any]", values))
@@ -306,7 +310,8 @@ class RunSettings:
     def summary(self) -> str:
         """The settings in a few words, for a title line."""
         if self.script is not None:
-            words = printable(f"{Path(self.script).name} {self.arguments}".strip())
+            program = f"-m {self.script}" if self.module else Path(self.script).name
+            words = printable(f"{program} {self.arguments}".strip())
             return f"{words if len(words) <= 60 else words[:59] + '…'} · seed {self.seed}"
         what = f"{self.experiment} (synthetic data)" if self.data == "synthetic" else self.experiment
         return f"{what} · {self.optimizer} lr {self.lr:g} · seed {self.seed} · {self.device}"

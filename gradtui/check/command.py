@@ -6,7 +6,8 @@ import os
 import sys
 from collections.abc import Sequence
 
-from gradtui.check.arguments import HELP, Request, parse
+from gradtui.check import arguments
+from gradtui.check.arguments import Request
 from gradtui.check.watched_run import WatchedRun
 from gradtui.printing import printable
 from gradtui.script import program
@@ -15,17 +16,17 @@ from gradtui.script.program import WrongUsage
 WRONG_USAGE = 2
 
 
-def check(arguments: Sequence[str]) -> int:
-    """Run ``gradtui check`` with these arguments and return the exit code.
+def check(words: Sequence[str]) -> int:
+    """Run ``gradtui check`` with the words that follow it and return the exit code.
 
     0 clean, 1 a finding, 2 wrong usage, 3 if something was not watched or nothing stepped; a script that fails keeps its own.
     The script runs in this process as ``__main__``, and when it ends it leaves its modules, handlers and threads behind, as any
     script does.
     """
     try:
-        request = parse(arguments)
+        request = arguments.parse(words)
         if request.help:
-            print(HELP, end="")
+            print(arguments.help(), end="")
             return 0
         return _check(request)
     except WrongUsage as error:

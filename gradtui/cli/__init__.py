@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import os
-import shlex
 import sys
 from collections.abc import Sequence
 
@@ -55,14 +54,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _command(given: list[str]) -> int:
     """Any command but check, whose script prints what it likes."""
-    if given[:1] == ["compare"]:
-        given, scripts_own = compare.up_to_script(given)
-        options = parser().parse_args(given)
-        options.arguments = shlex.join(scripts_own)
-    else:
-        options = parser().parse_args(given)
     try:
-        code: int = options.command(options)
+        if given[:1] == ["compare"]:  # as with check
+            code = compare.run(given[1:])
+        else:
+            options = parser().parse_args(given)
+            code = int(options.command(options))
         sys.stdout.flush()
     except BrokenPipeError:  # whoever read our output has left
         sys.stderr.close()

@@ -18,6 +18,7 @@ from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
 from torch.utils.hooks import unserializable_hook
 
+from gradtui.check.torch.optimizer_steps import parameters_of
 from gradtui.compare.losses import BackwardLosses
 
 LOOKS = 3
@@ -184,8 +185,3 @@ class SeesClearing(AppliedGradients):
 
     def found(self, mark: Mark, parameter: Tensor, gradient: Tensor | None) -> None:
         self.cleared_otherwise = self.cleared_otherwise or gradient is None or mark.is_zeroed(gradient)
-
-
-def parameters_of(optimizer: Optimizer) -> list[Tensor]:
-    """All parameters of the optimizer, group by group."""
-    return [parameter for group in optimizer.param_groups for parameter in group["params"]]

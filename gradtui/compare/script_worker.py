@@ -189,7 +189,7 @@ def _run_as_python_would(settings: RunSettings) -> Ending:
     if not getattr(sys.flags, "safe_path", False):
         sys.path.insert(0, f"{sys.exec_prefix}/bin")  # where python puts a command's folder; program.run() replaces it
     try:
-        return program.run(Program(settings.script or "", False, shlex.split(settings.arguments or "")))
+        return program.run(Program(settings.script or "", bool(settings.module), shlex.split(settings.arguments or "")))
     except WrongUsage as error:
         return Ending(1, str(error))
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import functools
 import weakref
-from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch.optim import Optimizer
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
-from gradtui.compare.applied import AppliedGradients, Clears, parameters_of
+from gradtui.check.torch.optimizer_steps import OpenSteps, closure_of, parameters_of, share_a_tensor, with_closure
+from gradtui.compare.applied import AppliedGradients, Clears
 from gradtui.compare.losses import BackwardLosses
 from gradtui.compare.measuring import Measuring
 from gradtui.compare.script_journal import StepRecorder
@@ -30,7 +30,7 @@ class Steps:
         self._applied = applied
         self._losses = losses
         self._measuring = Measuring(losses)
-        self._stepping: list[Optimizer] = []
+        self._open: OpenSteps[Optimizer] = OpenSteps()
         self._numbers: weakref.WeakKeyDictionary[Optimizer, int] = weakref.WeakKeyDictionary()
         self._count = 0
 
@@ -53,12 +53,11 @@ class Steps:
         return None
 
     def _after_step(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        if not self._rows.recording or optimizer not in self._stepping:
+        if not self._rows.recording or not self._open.end(optimizer):
             return
-        del self._stepping[self._stepping.index(optimizer) :]
         self._applied.after_step(optimizer)
         gradients = self._measuring.after_step(optimizer)
-        if self._stepping:
+        if self._open.all:
             return
         loss = self._losses.step_ends()
         if loss is None:
@@ -93,12 +92,10 @@ class Steps:
 
     def _enter(self, optimizer: Optimizer) -> None:
         """Begin a step. Drop open steps that cannot contain it (no shared parameters): an error ended them."""
-        mine = {id(parameter) for parameter in parameters_of(optimizer)}
-        while self._stepping and (
-            self._stepping[-1] is optimizer or mine.isdisjoint(map(id, parameters_of(self._stepping[-1])))
-        ):
-            self._stepping.pop()
-        self._stepping.append(optimizer)
+        mine, around = parameters_of(optimizer), self._open.all
+        while around and (around[-1] is optimizer or not share_a_tensor(mine, parameters_of(around[-1]))):
+            around.pop()
+        self._open.begin(optimizer)
 
     def _number(self, optimizer: Optimizer) -> int:
         """1 for the first optimizer that steps, 2 for the next."""
@@ -108,21 +105,16 @@ class Steps:
         return self._numbers[optimizer]
 
     def _with_marking_closure(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """The same arguments, with a closure that marks what earlier evaluations left before each later one."""
-        evaluated = False
+        """The same arguments with a closure that, before each later evaluation, marks what the earlier ones left; else None."""
+        closure, evaluated = closure_of(args, kwargs), False
+        if closure is None:
+            return None
 
-        def marking(closure: Callable[[], object]) -> Callable[[], object]:
-            def evaluate() -> object:
-                nonlocal evaluated
-                if evaluated:
-                    self._applied.mark(optimizer)
-                evaluated = True
-                return closure()
+        def evaluate() -> object:
+            nonlocal evaluated
+            if evaluated:
+                self._applied.mark(optimizer)
+            evaluated = True
+            return closure()
 
-            return evaluate
-
-        if len(args) > 1 and callable(args[1]):  # args[0] is the optimizer
-            return (args[0], marking(args[1]), *args[2:]), kwargs
-        if callable(kwargs.get("closure")):
-            return args, {**kwargs, "closure": marking(kwargs["closure"])}
-        return None
+        return with_closure(args, kwargs, evaluate)

@@ -128,6 +128,8 @@ def _module(program: Program) -> tuple[CodeType, ModuleType]:
 
 
 def _find(name: str, asked: str) -> ModuleSpec | None:
+    if name.startswith("."):  # python -m takes no relative names either
+        return None
     try:
         return importlib.util.find_spec(name)  # imports the parent packages
     except ModuleNotFoundError as error:

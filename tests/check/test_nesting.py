@@ -56,6 +56,30 @@ def test_optimizer_with_another_in_one_of_its_steps_is_judged(forks: Forks) -> N
     assert (first["steps"], first["verdict"]) == (21, "stale gradients")
 
 
+WRAPPING = (
+    HEAD
+    + """\
+class Wrapper(torch.optim.Optimizer):
+    def __init__(self, parameters):
+        super().__init__(parameters, {})
+        self.inner = torch.optim.SGD(self.param_groups, lr=0.01)
+    def step(self):
+        self.inner.step()
+optimizer = Wrapper(net.parameters())
+for _ in range(20):
+    optimizer.zero_grad()
+    loss().backward()
+    optimizer.step()
+"""
+)
+
+
+def test_steps_of_a_wrapped_optimizer_are_counted_once(forks: Forks) -> None:
+    report = forks.check(WRAPPING).report
+    (inner,) = report["optimizers"]
+    assert (inner["class"], inner["steps"], report["steps"], report["verdict"]) == ("SGD", 20, 20, "clean")
+
+
 def test_steps_of_another_thread_are_not_inside_this_ones(forks: Forks) -> None:
     report = forks.check(OVERLAPPING).report
     assert report["verdict"] == "stale gradients"

@@ -167,6 +167,13 @@ def test_findings_in_json_have_kind_message_and_where(forks: Forks) -> None:
             ["-m", "no.such"],
             "gradtui check: -m: got 'no.such'; there is no such module; it takes the name of one that python -m can run",
         ),
+        (
+            ["-m", ".relative"],
+            "gradtui check: -m: got '.relative'; there is no such module; it takes the name of one that python -m can run",
+        ),
+        (["-m"], "gradtui check: -m: got nothing; it takes the name of a module"),
+        (["--steps"], "gradtui check: --steps: got nothing; it takes a whole number of at least 1"),
+        (["--json=x", "x.py"], "gradtui check: got '--json=x'; before the script, it takes --steps N, --json and -m MODULE"),
         (["--fast", "x.py"], "gradtui check: got '--fast'; before the script, it takes --steps N, --json and -m MODULE"),
     ],
 )

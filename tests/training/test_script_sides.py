@@ -129,6 +129,23 @@ def test_two_optimizers_that_share_a_backward_share_its_loss_and_are_told_apart(
     assert (seen.losses, seen.optimizers) == ([4.0] * 4, [1, 2, 1, 2])
 
 
+def test_a_step_inside_another_on_the_same_parameters_belongs_to_it(forks: ScriptForks) -> None:
+    training = """
+        class Wrapper(torch.optim.Optimizer):
+            def step(self):
+                optimizer.step()
+                optimizer.step()
+        wrapper = Wrapper([weight], {})
+        other = torch.optim.SGD([nn.Parameter(torch.tensor(1.0))], lr=0.0)
+        for step in range(3):
+            (weight * 1).backward()
+            wrapper.step()
+            other.step()
+    """
+    seen = forks.run(HEAD + textwrap.dedent(training), "with")
+    assert (seen.error, seen.optimizers) == ("", [1, 2] * 3)
+
+
 def test_a_step_without_a_backward_has_no_loss(forks: ScriptForks) -> None:
     (loss,) = losses(forks, "weight.grad = torch.tensor(1.0)\noptimizer.step()")
     assert loss != loss

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from textual.pilot import Pilot
-from textual.widgets import Select
+from textual.widgets import Select, Switch
 
+from gradtui.settings import RunSettings
 from gradtui.tui.screens.run_screen import RunScreen
 from gradtui.tui.widgets.setup_form import SetupForm
 from tests.tui.pilot import drive, until
@@ -60,5 +61,27 @@ def test_a_script_is_named_checked_run_and_shown(tmp_path: Path) -> None:
             await pilot.pause()
         assert {"weight, logged", "loss, logged", "loss", "accuracy"} <= {head.split("  ")[0] for head in seen}
         assert "loss, logged" in {head.split("  ")[0] for head in seen if head.endswith("0.125")}
+
+    drive(scenario)
+
+
+def test_a_run_of_a_module_is_shown_and_run_again(tmp_path: Path) -> None:
+    (tmp_path / "package").mkdir()
+    (tmp_path / "package" / "rows.py").write_text("ROWS = 30\n")
+    source = SCRIPT.replace("range(30)", "range(ROWS)").replace("import gradtui", "from .rows import ROWS\nimport gradtui")
+    (tmp_path / "package" / "train.py").write_text(source)
+    given = {"experiment": "script", "script": "package.train", "module": True, "directory": str(tmp_path)}
+
+    async def scenario(pilot: Pilot[int], screen: RunScreen) -> None:
+        form = screen.query_one(SetupForm)
+        form.load(RunSettings.parse(given))
+        await pilot.pause()
+        assert screen.query_one("#row-module Switch", Switch).value
+        await pilot.press("f5")
+        await until(pilot, lambda: screen.status == "finished")
+        await until(pilot, lambda: "step 30" in text_of(screen, "#status"))
+        assert "-m package.train · seed 42" in text_of(screen, "#status")
+        await pilot.press("f4", "f4")
+        await until(pilot, lambda: "   6   optimizer = torch.optim.SGD([weight], lr=0.1)" in text_of(screen, "Panel"))
 
     drive(scenario)

@@ -20,11 +20,12 @@ from torch.optim import Optimizer
 
 from gradtui.check.source_lines import Place
 from gradtui.check.torch.loss_values import Loss, is_finite
+from gradtui.check.torch.optimizer_steps import parameters_of
 from gradtui.check.watch.fast_path import LARGEST, Glide
 from gradtui.check.watch.gradient_history import GradientHistory
 from gradtui.check.watch.optimizer_log import OptimizerLog
 from gradtui.check.watch.sentinel import Follow, Sentinel
-from gradtui.check.watch.tensors import PLAIN, parameters_of, same, version_of
+from gradtui.check.watch.tensors import PLAIN, same, version_of
 
 SHARE = 0.01
 """A loop glides if checking every gradient and every loss would take a larger share of a step than this."""

@@ -15,13 +15,14 @@ from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
 from gradtui.check.judgements import Applied
+from gradtui.check.torch.optimizer_steps import parameters_of, share_a_tensor
 from gradtui.check.torch.parameters import Parameters, variables
 from gradtui.check.watch.gradient_history import GradientHistory
 from gradtui.check.watch.guard import guarded
 from gradtui.check.watch.light_watch import LightWatch
 from gradtui.check.watch.optimizer_log import OptimizerLog
 from gradtui.check.watch.sharded_history import ShardedHistory, history_of
-from gradtui.check.watch.tensors import parameters_of, same
+from gradtui.check.watch.tensors import same
 
 CLOSE_STEPS = 3
 """After this many steps in a row with only new gradients, watch lightly. The number doubles with each alarm."""
@@ -148,8 +149,7 @@ class OptimizerWatch:
             yield from self.light.holders()
 
     def shares_parameters(self, other: Optimizer) -> bool:
-        mine = {id(parameter) for parameter in self._all}
-        return any(id(parameter) in mine for parameter in parameters_of(other))
+        return share_a_tensor(self._all, parameters_of(other))
 
     # Closely
 

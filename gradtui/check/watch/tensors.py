@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 
 from torch import Tensor
 from torch.nn import Parameter
-from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle, unserializable_hook
 
 Hook = TypeVar("Hook", bound=Callable[..., Any])
@@ -31,11 +30,6 @@ def remove_hook(handle: RemovableHandle, tensor: Tensor | None) -> None:
     handle.remove()
     if tensor is not None and not tensor._backward_hooks:  # noqa: SLF001 (no public name)
         tensor._backward_hooks = None  # noqa: SLF001
-
-
-def parameters_of(optimizer: Optimizer) -> list[Tensor]:
-    """All parameters of the optimizer, group by group."""
-    return [parameter for group in optimizer.param_groups for parameter in group["params"]]
 
 
 def same(ones: list[Tensor], others: list[Tensor]) -> bool:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import sys
-import threading
 import weakref
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -23,6 +22,7 @@ from gradtui.check.facts import Facts, OptimizerFacts
 from gradtui.check.source_lines import Place, frame_here
 from gradtui.check.torch.backwards import Backwards
 from gradtui.check.torch.loss_values import LossesOnDevice
+from gradtui.check.torch.optimizer_steps import OpenSteps, closure_of
 from gradtui.check.torch.parameters import Parameters, optimizers
 from gradtui.check.watch.fast_path import Glide
 from gradtui.check.watch.guard import EnoughSteps, guarded, is_the_programs
@@ -41,7 +41,8 @@ class Watcher:
         self._limit = limit
         self._watches: dict[int, OptimizerWatch] = {}
         self._all: list[OptimizerWatch] = []
-        self._nesting = _Nesting()
+        self._open: OpenSteps[OptimizerWatch] = OpenSteps()
+        """The steps that are followed closely."""
         self._next_look = 1
         self._handles: list[RemovableHandle] = []
         self._end_swaps: Callable[[], None] = lambda: None
@@ -84,17 +85,11 @@ class Watcher:
         if watch is None:
             return
         self._glides.pop(key, None)
-        if watch in self._stepping:
-            del self._stepping[self._stepping.index(watch) :]
+        self._open.end(watch)
         watch.lost, self.lost = self.lost, ""
         watch.give_up()
 
     # Steps
-
-    @property
-    def _stepping(self) -> list[OptimizerWatch]:
-        """The optimizers whose steps this thread is in, outermost first, of those that are followed closely."""
-        return self._nesting.stepping
 
     def _step_hook(self) -> Callable[[Optimizer, tuple[Any, ...], dict[str, Any]], None]:
         """The hook that torch calls at each step. Most steps of a fast loop need only its first lines."""
@@ -129,11 +124,10 @@ class Watcher:
         if watch.lost:
             self._only_count(watch, optimizer)
             return
-        if self._stepping:
+        if self._open.all:
             self._nest(watch, optimizer)
         light = watch.light
-        # args[0] is the optimizer.
-        closure = (len(args) > 1 and callable(args[1])) or (bool(kwargs) and callable(kwargs.get("closure")))
+        closure = closure_of(args, kwargs) is not None
         if light is not None and not closure and (light.glides if light.gliding else light.passes)(optimizer):
             if watch.post_hook is not None and self._limit is None:
                 watch.post_hook.remove()
@@ -158,17 +152,16 @@ class Watcher:
     def _begin_close_step(self, watch: OptimizerWatch, optimizer: Optimizer, frame: FrameType, closure: bool) -> None:
         if watch.post_hook is None:
             watch.post_hook = optimizer.register_step_post_hook(self._after_step)
-        self._stepping.append(watch)
+        self._open.begin(watch)
         watch.close_steps += 1
         watch.before_step(optimizer, frame, closure)
 
     @guarded
     def _after_step(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         watch = self._watches[id(optimizer)]
-        if watch in self._stepping:  # it was followed closely
-            del self._stepping[self._stepping.index(watch) :]
+        if self._open.end(watch):  # it was followed closely
             watch.after_step(optimizer)
-        if self._limit is not None and not self._stepping and self.steps >= self._limit:
+        if self._limit is not None and not self._open.all and self.steps >= self._limit:
             self.ended_script = True
             raise EnoughSteps
 
@@ -192,10 +185,9 @@ class Watcher:
 
     def _nest(self, inner: OptimizerWatch, optimizer: Optimizer) -> None:
         """Handle a step that begins inside another: the outer optimizer wraps this one, or its step never finished."""
-        if inner in self._stepping:
-            del self._stepping[self._stepping.index(inner) :]
+        if self._open.end(inner):
             return
-        outer = self._stepping[-1]
+        outer = self._open.all[-1]
         if outer.shares_parameters(optimizer):
             inner.nested = True
             outer.wrapping_at.add(outer.log.steps)
@@ -230,13 +222,6 @@ class Watcher:
             yield f"losses on a device: {self._losses.lost}"
         if self._parameters.lost:
             yield f"parameters in no optimizer: {self._parameters.lost}"
-
-
-class _Nesting(threading.local):
-    """Which optimizers are stepping in this thread."""
-
-    def __init__(self) -> None:
-        self.stepping: list[OptimizerWatch] = []
 
 
 def _facts(watch: OptimizerWatch) -> OptimizerFacts:

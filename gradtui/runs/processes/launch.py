@@ -21,6 +21,7 @@ from gradtui.runs.liveness import held
 from gradtui.runs.nameless import WARM
 from gradtui.runs.processes.spawn import holding_back_stops, spawn
 from gradtui.runs.state import DamagedRun
+from gradtui.script.modules import NoSuchModule, file_of_module
 from gradtui.settings import RunSettings, SettingsError
 
 SUPERVISOR = "gradtui.runs.processes.supervisor"
@@ -193,8 +194,18 @@ def check_can_start(settings: RunSettings, devices: Mapping[str, str] | None = N
 
 
 def _check_script(settings: RunSettings) -> None:
-    """Check only that the script can be read; the workers run it."""
+    """Check only that the script can be read, or the module found; the workers run it."""
     if not settings.can.run_script:
+        return
+    script = settings.script or ""
+    if settings.module:
+        try:
+            file_of_module(script, settings.directory or "")
+        except NoSuchModule:
+            got = _shown_path(script)
+            raise SettingsError(
+                {"script": f"got {got}; there is no such module; takes the name of one that python -m can run"}
+            ) from None
         return
     path = settings.script_path
     try:

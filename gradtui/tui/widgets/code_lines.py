@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import textwrap
+from pathlib import Path
 
 from gradtui.policies import POLICIES
 from gradtui.printing import printable
 from gradtui.runs.safe_open import first_bytes
+from gradtui.script.modules import NoSuchModule, file_of_module
 from gradtui.settings import RunSettings
 from gradtui.tui.widgets.styled_lines import Line
 
@@ -49,6 +51,18 @@ def _code(line: str, width: int) -> Line:
 
 def _script_lines(settings: RunSettings, width: int) -> list[Line]:
     about: list[Line] = [[(f" {line}", "note")] for text in ABOUT_SCRIPTS for line in textwrap.wrap(text, width - 1)]
-    source = first_bytes(settings.script_path, LONGEST_SOURCE).decode("utf-8", "replace")
+    file = _file(settings)
+    source = first_bytes(file, LONGEST_SOURCE).decode("utf-8", "replace") if file is not None else ""
     numbered = enumerate(source.expandtabs(TAB).splitlines(), 1)
     return [*about, [], *([(f" {number:>4}", "note"), *_code(printable(line), 0)] for number, line in numbered)]
+
+
+def _file(settings: RunSettings) -> Path | None:
+    """The file that the run starts with; None if only running it shows which."""
+    if not settings.module:
+        return settings.script_path
+    try:
+        file = file_of_module(settings.script or "", settings.directory or ".")
+    except NoSuchModule:  # no longer
+        return None
+    return Path(file) if file is not None else None
