@@ -22,6 +22,8 @@ LOSSES = 32
 """Look at this many first losses."""
 FIRST_SAMPLE, LAST_SAMPLE = 16, 512
 """Steps between samples: the first interval and the longest one. The interval doubles each time."""
+SMALLEST_FIRST_LOSS = 1.0
+"""A first loss below this counts as this: of one near 0, any loss would be a multiple."""
 GROWN = 1000.0
 """A loss this many times the first one is diverging: every loss is looked at again."""
 
@@ -139,7 +141,7 @@ class GlidingWatch:
             return self._look_closer()
         if self._first_loss is None:
             self._first_loss = sentinel.loss
-        limit = GROWN * max(1.0, abs(self._first_loss or 0.0))
+        limit = GROWN * max(SMALLEST_FIRST_LOSS, abs(self._first_loss or 0.0))
         if sentinel.loss is not None and abs(sentinel.loss) <= limit and not self._log.not_finite:
             sentinel.rest()
         self._begin_stretch(FIRST_SAMPLE if self._interval == LOSSES and not self._sampled else self._interval * 2)

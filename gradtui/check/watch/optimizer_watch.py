@@ -24,6 +24,11 @@ from gradtui.check.watch.watched_parameters import WatchedParameters
 
 CLOSE_STEPS = 3
 """After this many steps in a row with only new gradients, watch lightly. The number doubles with each alarm."""
+MOST_CLOSE_STEPS = 1024
+"""The number does not grow beyond this."""
+WRAPPED_SHARE = 9, 10
+"""An optimizer wraps another one if that one steps inside more than this share of its steps: not always, as the outer one may
+skip a step, say, because its gradients are not finite."""
 LOOKED_AT = 64
 """Inspect externally modified gradients every ``LOOKED_AT`` steps."""
 
@@ -100,7 +105,8 @@ class OptimizerWatch(WatchedParameters):
     @property
     def wraps(self) -> bool:
         """Whether another optimizer steps the same parameters inside nearly all of this one's steps."""
-        return len(self.wrapping_at) * 10 > self.close_steps * 9
+        share, of = WRAPPED_SHARE
+        return len(self.wrapping_at) * of > self.close_steps * share
 
     def holders(self) -> Iterator[object]:
         """What has weak references to tensors among its values."""
@@ -272,4 +278,4 @@ class OptimizerWatch(WatchedParameters):
         self._suspected_at = self.log.steps + 1
         self._alarmed_by = light.alarmed_by
         self.light = None
-        self._in_a_row, self._needed = 0, min(self._needed * 2, 1024)
+        self._in_a_row, self._needed = 0, min(self._needed * 2, MOST_CLOSE_STEPS)
