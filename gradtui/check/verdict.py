@@ -131,6 +131,8 @@ def _often_empty(one: OptimizerFacts) -> bool:
 
     The first step has no step before it, so it counts only if every step is empty.
     """
+    if not one.empty_steps:
+        return False
     if len(one.empty_steps) == one.steps:
         return True
     inside = [step for step in one.empty_steps if 1 < step < one.steps]

@@ -15,8 +15,8 @@ from gradtui.check.watch.tensors import PLAIN
 SUM_ROUNDING = 1e-5
 """Two sums that differ by less than this part are of the same values, added up in another order: float32 keeps 1e-7."""
 SCALED_ROUNDING = 1e-4
-"""Values that differ by less than this part from scaled or clamped ones are taken for those: float32 needs 1e-7, and the factor is
-itself computed from rounded values."""
+"""Values that differ by less than this part from scaled or clamped ones are taken for those: float32 needs 1e-7, and the factor
+is itself computed from rounded values."""
 
 
 class CannotLook(RuntimeError):
