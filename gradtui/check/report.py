@@ -15,6 +15,10 @@ UNWATCHED = 3
 """Exit code if there is nothing to judge, or if not everything could be watched."""
 WIDTH = 100
 """Quoted source lines are cut to this many characters."""
+OPTIMIZERS_TOLD = 12
+"""The text describes at most this many kinds of optimizers; more would not fit a screen. JSON has them all."""
+ODD_STEPS = 1
+"""As many steps may have another number of backward() calls than the usual: the last window of an epoch may be short."""
 _BOLD, _RED, _GREEN, _DIM, _PLAIN = "\x1b[1m", "\x1b[1;31m", "\x1b[1;32m", "\x1b[2m", "\x1b[0m"
 
 
@@ -83,7 +87,7 @@ class Report:
         facts, found = self._judged[0]
         lines = [self._head(), ""]
         for place, one in enumerate(_grouped(facts, found)):
-            lines += [*_optimizer_lines(one), ""] if place < 12 else []
+            lines += [*_optimizer_lines(one), ""] if place < OPTIMIZERS_TOLD else []
         lines += [line for finding in self.findings if finding.optimizer is None for line in (*_general(finding), "")]
         lines += [f"  not watched: {note}" for note in facts.not_watched]
         lines += self._rank_lines()
@@ -197,7 +201,7 @@ def _backwards(one: OptimizerFacts) -> str:
     if not counts:
         return "no backward() seen"
     usual = max(counts, key=lambda count: one.backwards_per_step[count])
-    if len(counts) == 1 or one.backwards_per_step[usual] >= one.steps - 1:
+    if len(counts) == 1 or one.backwards_per_step[usual] >= one.steps - ODD_STEPS:
         return f"{usual} backward() each"
     return f"{counts[0]} to {counts[-1]} backward() each"
 

@@ -23,6 +23,15 @@ NOTHING = "no steps"
 ORDER = (STALE, CLEARED, NO_BACKWARD, NO_OPTIMIZER, NO_GRADIENT, NOT_FINITE)
 """All kinds of findings, most serious first; the verdict is the first kind that was found."""
 
+CLEARED_ONE_IN = 2
+"""Clearing before step() is a finding from one step in this many on. A loop may skip a bad batch by clearing its gradients, but
+one that does so every second time trains on too little."""
+EMPTY_ONE_IN = 10
+"""Steps without a backward() are a finding from one in this many on. A loop that accumulates may step once more at the end of
+each epoch, when the window before it was already complete; an epoch usually has more windows than this."""
+NAMES_TOLD = 4
+"""List at most this many names, so that a message stays one line."""
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -77,7 +86,7 @@ def _of_optimizer(place: int, one: OptimizerFacts, facts: Facts) -> Iterator[Fin
     step_line = _first(one.stepped_at)
     if one.stale_steps:
         yield Finding(STALE, _stale_message(one), step_line, _stale_fix(one), place)
-    if one.wiped_steps * 2 >= max(one.steps, 1):
+    if one.wiped_steps * CLEARED_ONE_IN >= max(one.steps, 1):
         yield Finding(
             CLEARED,
             f"the gradients were cleared between backward() and step() {_of_steps(one.wiped_steps, one.steps)}: "
@@ -122,10 +131,12 @@ def _often_empty(one: OptimizerFacts) -> bool:
 
     The first step has no step before it, so it counts only if every step is empty.
     """
+    if not one.empty_steps:
+        return False
     if len(one.empty_steps) == one.steps:
         return True
     inside = [step for step in one.empty_steps if 1 < step < one.steps]
-    return len(inside) * 10 >= one.steps
+    return len(inside) * EMPTY_ONE_IN >= one.steps
 
 
 def _stale_message(one: OptimizerFacts) -> str:
@@ -214,10 +225,10 @@ def _orphans(facts: Facts) -> Iterator[Finding]:
         )
 
 
-def some(names: list[str], limit: int = 4) -> str:
+def some(names: list[str]) -> str:
     """The first few names, and how many more there are."""
-    more = len(names) - limit
-    return ", ".join(names) if more <= 1 else ", ".join(names[:limit]) + f" and {more} more"
+    more = len(names) - NAMES_TOLD
+    return ", ".join(names) if more <= 1 else ", ".join(names[:NAMES_TOLD]) + f" and {more} more"
 
 
 def _first(places: list[Place]) -> Place | None:

@@ -19,7 +19,7 @@ from torch.optim import Optimizer
 from torch.utils.hooks import unserializable_hook
 
 from gradtui.check.torch.optimizer_steps import parameters_of
-from gradtui.compare.losses import BackwardLosses
+from gradtui.compare.backward_losses import BackwardLosses
 
 LOOKS = 3
 """How often to inspect a parameter's gradient values to learn whether the script overwrites it with zeros.

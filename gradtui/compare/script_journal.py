@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from gradtui.compare.turns import EndScript, ScriptTurns
+from gradtui.compare.script_turns import EndScript, ScriptTurns
 from gradtui.runs.columns import STEPS
 from gradtui.runs.folder import RunFolder
 from gradtui.training.journal import Journal, Memory, memory

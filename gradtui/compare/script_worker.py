@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING
 import gradtui
 from gradtui import private
 from gradtui.compare.logged_scalars import Scalars
-from gradtui.compare.notes import Notes
-from gradtui.compare.seeds import seed_all
+from gradtui.compare.run_notes import Notes
+from gradtui.compare.script_seed import seed_all
+from gradtui.compare.script_turns import ScriptSupervisor, ScriptTurns
 from gradtui.compare.standard_input import replace_input
-from gradtui.compare.turns import ScriptSupervisor, ScriptTurns
 from gradtui.runs.folder import RunFolder
 from gradtui.runs.processes.last_words import with_log
 from gradtui.runs.processes.leftovers import ONLY_WHOLE_GROUPS
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from gradtui.compare.applied import AppliedGradients
     from gradtui.compare.script_journal import StepRecorder
-    from gradtui.compare.steps import Steps
+    from gradtui.compare.step_hooks import StepHooks
 
 
 class Side:
@@ -52,7 +52,7 @@ class Side:
         self._has_ended = False
         self.finished = False
         self._rows: StepRecorder | None = None
-        self._steps: Steps | None = None
+        self._steps: StepHooks | None = None
         self._applied: AppliedGradients | None = None
 
     @property
@@ -112,10 +112,10 @@ class Side:
         import torch
 
         from gradtui.compare.applied import Clears, SeesClearing
-        from gradtui.compare.losses import BackwardLosses
+        from gradtui.compare.backward_losses import BackwardLosses
         from gradtui.compare.script_journal import StepRecorder
-        from gradtui.compare.steps import Steps
-        from gradtui.compare.void import make_zero_grad_void
+        from gradtui.compare.step_hooks import StepHooks
+        from gradtui.compare.void_zero_grad import make_zero_grad_void
 
         if self._settings.schedule == "parallel":  # twice as many threads as cores would slow both to a crawl
             torch.set_num_threads(max(1, torch.get_num_threads() // 2))
@@ -124,7 +124,7 @@ class Side:
         self._rows = StepRecorder(self._folder, self._variant, self._turns, self._settings.steps or 0, self._say_device)
         losses = BackwardLosses(self._rows.begin)
         self._applied = Clears(losses) if self._side == 0 else SeesClearing(losses)
-        self._steps = Steps(self._rows, losses, self._applied)
+        self._steps = StepHooks(self._rows, losses, self._applied)
         self._steps.watch()
         self._supervisor.send("ready", device=None, device_name=None, torch=torch.__version__)
         self._turns.take_first()

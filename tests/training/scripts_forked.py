@@ -21,10 +21,10 @@ import torch
 from torch import Tensor, nn
 
 from gradtui.compare.applied import AppliedGradients, Clears, SeesClearing
-from gradtui.compare.losses import BackwardLosses
+from gradtui.compare.backward_losses import BackwardLosses
 from gradtui.compare.script_journal import StepRecorder
-from gradtui.compare.steps import Steps
-from gradtui.compare.void import make_zero_grad_void
+from gradtui.compare.step_hooks import StepHooks
+from gradtui.compare.void_zero_grad import make_zero_grad_void
 
 ROOT = Path(__file__).parents[2]
 LIMIT_SECONDS = 60
@@ -90,7 +90,7 @@ def _child(source: str, side: str, answer: int) -> None:
     losses = BackwardLosses(rows.begin)
     applied: AppliedGradients = Clears(losses) if side == "with" else SeesClearing(losses)
     if side != "plain":
-        Steps(rows, losses, applied).watch()
+        StepHooks(rows, losses, applied).watch()
     names: dict[str, object] = {"__name__": "__main__"}
     torch.manual_seed(1)
     with tempfile.TemporaryDirectory() as folder:

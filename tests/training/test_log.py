@@ -18,7 +18,7 @@ import torch
 import gradtui
 from gradtui import private
 from gradtui.compare.logged_scalars import MOST_TOLD, Scalars
-from gradtui.compare.notes import Notes
+from gradtui.compare.run_notes import Notes
 from gradtui.printing import printable
 from gradtui.runs.folder import RunFolder
 from gradtui.runs.safe_open import printable_lines

@@ -14,20 +14,19 @@ queued on the device, and its result is read only if a step depends on it.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
 from types import FrameType
 
 from torch import Tensor
 from torch.autograd import Variable
-from torch.utils.hooks import RemovableHandle
 
 from gradtui.check.judgements import Applied, Written
 from gradtui.check.source_lines import Place, frame_here
 from gradtui.check.torch.backwards import backward_frame, in_backward
 from gradtui.check.torch.clearing_lines import place_of_end
 from gradtui.check.watch.guard import guarded
+from gradtui.check.watch.hooked_gradient import HookedGradient
 from gradtui.check.watch.optimizer_log import OptimizerLog
-from gradtui.check.watch.tensors import PLAIN, remove_hook, tensor_hook, version_of
+from gradtui.check.watch.tensors import tensor_hook, version_of
 from gradtui.check.watch.values import any_nonzero, derived, is_about, nonzero, total
 
 ZEROS_BELIEVED = 3
@@ -38,15 +37,12 @@ SUMMED_UP = 2
 """Sum up each gradient in this many first steps, to recognize it if it moves. Only the sum is kept, on its device."""
 
 
-class GradientHistory:
+class GradientHistory(HookedGradient):
     """Follows one parameter's gradient for one optimizer, contribution by contribution."""
 
     def __init__(self, parameter: Tensor, name: str, group: int, log: OptimizerLog) -> None:
-        # Weak: the parameter holds the hooks and the hooks hold this; a cycle would keep a dropped model in memory.
-        self._parameter = weakref.ref(parameter)
-        self.name, self.group = name, group
-        self.log = log
-        self.lost = self.kind = ""
+        super().__init__(parameter, name)
+        self.group, self.log = group, log
         self.contributions = 0
         """Number of backward() calls that have added to the gradient since the last step."""
         self.contributed = 0
@@ -85,63 +81,8 @@ class GradientHistory:
         self._contributed: weakref.ref[Tensor] | None = None
         self._left: weakref.ref[Tensor] | None = None
         self._clearing: Place | None = None
-        self._before: RemovableHandle | None = None
-        self._after: RemovableHandle | None = None
 
-    # Hooks
-
-    @guarded
-    def hook(self, parameter: Tensor) -> None:
-        """Start following each contribution, if not started yet."""
-        if self._before is None and not self.lost and parameter.requires_grad:
-            self._before = parameter.register_hook(self._tensor_hook)
-
-    @guarded
-    def hook_after(self) -> None:
-        """Start checking the gradient after each contribution as well.
-
-        Only set when needed: once such a hook is removed, torch keeps calling from C++ into an empty dict, at each backward()
-        and for each parameter, which slows a fast loop down noticeably.
-        """
-        parameter = self._parameter()
-        if self._after is None and parameter is not None and parameter.requires_grad:
-            self._after = parameter.register_post_accumulate_grad_hook(self.after_contribution)
-
-    def unhook(self) -> None:
-        if self._before is not None:
-            remove_hook(self._before, self._parameter())
-        if self._after is not None:
-            self._after.remove()
-        self._before = self._after = None
-
-    def take_hooks_off(self, parameter: Tensor) -> Callable[[], None]:
-        """Remove the hooks; return the function that sets them again."""
-        before, after = self._before is not None, self._after is not None
-        self.unhook()
-        if before and parameter._backward_hooks:  # noqa: SLF001 (the script's own: torch would call none that is added)
-            self.lost = "torch.utils.swap_tensors has taken its hooks away"
-
-        def again() -> None:
-            if before:
-                self.hook(parameter)
-            if after:
-                self.hook_after()
-
-        return again
-
-    def give_up(self, *arguments: object) -> None:
-        """Stop watching this gradient. The hooks stay until the next step: torch may be iterating over them right now."""
-
-    @guarded
-    def note_kind(self, parameter: Tensor) -> None:
-        """Record the class of the parameter or its gradient if it is a subclass of torch's."""
-        kinds = (type(parameter), type(parameter.grad))
-        self.kind = next((kind.__name__ for kind in kinds if kind not in (*PLAIN, type(None))), "")
-
-    @property
-    def not_watched(self) -> str:
-        """What is not watched, and why."""
-        return f"{self.name} ({self.kind}): {self.lost}" if self.kind else f"{self.name}: {self.lost}"
+    # Contributions
 
     @tensor_hook
     @guarded

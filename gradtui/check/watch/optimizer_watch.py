@@ -10,36 +10,35 @@ import time
 from collections.abc import Iterator
 from types import FrameType
 
-from torch import Tensor
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
 from gradtui.check.judgements import Applied
-from gradtui.check.torch.optimizer_steps import parameters_of, share_a_tensor
-from gradtui.check.torch.parameters import Parameters, variables
+from gradtui.check.torch.parameters import Parameters
 from gradtui.check.watch.gradient_history import GradientHistory
 from gradtui.check.watch.guard import guarded
 from gradtui.check.watch.light_watch import LightWatch
 from gradtui.check.watch.optimizer_log import OptimizerLog
-from gradtui.check.watch.sharded_history import ShardedHistory, history_of
-from gradtui.check.watch.tensors import same
+from gradtui.check.watch.sharded_history import ShardedHistory
+from gradtui.check.watch.watched_parameters import WatchedParameters
 
 CLOSE_STEPS = 3
 """After this many steps in a row with only new gradients, watch lightly. The number doubles with each alarm."""
+MOST_CLOSE_STEPS = 1024
+"""The number does not grow beyond this."""
+WRAPPED_SHARE = 9, 10
+"""An optimizer wraps another one if that one steps inside more than this share of its steps: not always, as the outer one may
+skip a step, say, because its gradients are not finite."""
 LOOKED_AT = 64
 """Inspect externally modified gradients every ``LOOKED_AT`` steps."""
 
 
-class OptimizerWatch:
+class OptimizerWatch(WatchedParameters):
     """One optimizer, as the watcher's hooks see it."""
 
     def __init__(self, optimizer: Optimizer, log: OptimizerLog, registry: Parameters) -> None:
+        super().__init__(log, registry)
         self.class_name = type(optimizer).__name__
-        self.log = log
-        self.histories: list[GradientHistory] = []
-        """Of all watched parameters, in the order of the parameter groups."""
-        self.dropped: dict[int, GradientHistory] = {}
-        """Histories of parameters whose gradients cannot be watched, by the parameter's id."""
         self.light: LightWatch | None = None
         self._suspected: dict[GradientHistory, int] = {}
         self._suspected_at = 0
@@ -51,10 +50,6 @@ class OptimizerWatch:
         self.nested = False
         """It has stepped inside the step of such an optimizer."""
         self.post_hook: RemovableHandle | None = None
-        self._registry = registry
-        self._all: list[Tensor] = []
-        self._parameters: list[Tensor] = []
-        """The watched parameters."""
         self._results: list[Applied] = []
         self._backwards = 0
         self._closure = False
@@ -85,15 +80,6 @@ class OptimizerWatch:
         for history in self.histories:
             history.unhook()
 
-    @property
-    def lost(self) -> str:
-        """Why watching stopped; empty while it continues."""
-        return self.log.lost
-
-    @lost.setter
-    def lost(self, reason: str) -> None:
-        self.log.lost = reason
-
     def give_up(self, *arguments: object) -> None:
         """Stop watching this optimizer, but keep counting its steps. Everything found so far stays.
 
@@ -117,28 +103,10 @@ class OptimizerWatch:
         self.log.finder.stop()
 
     @property
-    def not_watched(self) -> list[str]:
-        """What could not be watched, each with the reason."""
-        notes = [history.not_watched for history in self.dropped.values()]
-        if self.lost and (self.histories or not self.dropped):
-            notes.append(f"from step {max(1, self.log.lost_at):,} on: {self.lost}")
-        if self.log.loss_lost:
-            notes.append(f"the loss: {self.log.loss_lost}")
-        # These gradients were applied by a step, but no torch hook has reported how they were made.
-        never_told = [each.name for each in self.histories if isinstance(each, ShardedHistory) and each.came_unseen]
-        notes += [f"{name} (DTensor): no hook tells when its gradient is made" for name in never_told if self.log.steps > 1]
-        return notes
-
-    @property
-    def group_sizes(self) -> list[int]:
-        """Number of watched parameters in each group."""
-        groups = [history.group for history in self.histories]
-        return [groups.count(group) for group in range(max(groups, default=-1) + 1)]
-
-    @property
     def wraps(self) -> bool:
         """Whether another optimizer steps the same parameters inside nearly all of this one's steps."""
-        return len(self.wrapping_at) * 10 > self.close_steps * 9
+        share, of = WRAPPED_SHARE
+        return len(self.wrapping_at) * of > self.close_steps * share
 
     def holders(self) -> Iterator[object]:
         """What has weak references to tensors among its values."""
@@ -147,9 +115,6 @@ class OptimizerWatch:
         yield self.log.finder
         if self.light is not None:
             yield from self.light.holders()
-
-    def shares_parameters(self, other: Optimizer) -> bool:
-        return share_a_tensor(self._all, parameters_of(other))
 
     # Closely
 
@@ -195,54 +160,9 @@ class OptimizerWatch:
         elif self.log.traces_clearing and not self.log.cleared_at:
             self._trace_clearing()
 
-    def _regroup(self, optimizer: Optimizer, frame: FrameType) -> None:
-        """Pick up new parameters, and look up their names in the frames that called ``frame``."""
-        parameters = parameters_of(optimizer)
-        if same(parameters, self._all):
-            return
-        known = {id(parameter): history for parameter, history in zip(self._parameters, self.histories, strict=True)}
-        names = variables(frame, Tensor) | (self._registry.names(frame) or {})
-        sizes = [len(group["params"]) for group in optimizer.param_groups]
-        places = [(group, place) for group, size in enumerate(sizes) for place in range(size)]
-        self._all, self._parameters, self.histories = parameters, [], []
-        for parameter, (group, place) in zip(parameters, places, strict=True):
-            if id(parameter) in self.dropped:
-                continue
-            history = known.pop(id(parameter), None)
-            if history is None:
-                name = names.get(id(parameter), f"parameter {place} of group {group}")
-                history = history_of(parameter, name, group, self.log)
-                self._adopt(parameter, history)
-            history.group = group
-            self.histories.append(history)
-            self._parameters.append(parameter)
-        for history in known.values():
-            history.unhook()
-
     def _drop_lost(self) -> None:
-        """Stop watching the parameters whose gradients cannot be watched."""
-        if not any(history.lost for history in self.histories):
-            return
-        both = list(zip(self.histories, self._parameters, strict=True))
-        for history, parameter in both:
-            if history.lost:
-                self.dropped[id(parameter)] = history
-                history.note_kind(parameter)
-                history.unhook()
-        self._parameters = [parameter for history, parameter in both if not history.lost]
+        super()._drop_lost()
         self._suspected = {history: steps for history, steps in self._suspected.items() if not history.lost}
-        self.histories = [history for history, _ in both if not history.lost]
-        if not self.histories:
-            self.lost = "none of its gradients can be looked at"
-            self.give_up()
-
-    def _adopt(self, parameter: Tensor, history: GradientHistory) -> None:
-        before = self._registry.claim(parameter)
-        history.contributions = history.total = len(before)
-        if self.log.steps == 1:  # before the first step, all of them belong to this interval
-            for backward in before:
-                if backward not in self.log.interval:
-                    self.log.note(backward, step=1)
 
     def _judge(self) -> None:
         """Judge what the step applies; after a step with a closure, what it has applied."""
@@ -304,11 +224,6 @@ class OptimizerWatch:
             self.log.stale_steps += most
             self.log.first_stale = min(self.log.first_stale or self.log.steps, self.log.steps - most)
 
-    def _with_gradient(self) -> list[tuple[GradientHistory, Tensor]]:
-        """The watched parameters that have a gradient for the step to apply, and that gradient."""
-        both = zip(self.histories, self._parameters, strict=True)
-        return [(history, parameter.grad) for history, parameter in both if parameter.grad is not None]
-
     def _is_wiped(self) -> bool:
         """Whether a backward() made gradients and none of them is left."""
         with_gradient = self._with_gradient()
@@ -363,4 +278,4 @@ class OptimizerWatch:
         self._suspected_at = self.log.steps + 1
         self._alarmed_by = light.alarmed_by
         self.light = None
-        self._in_a_row, self._needed = 0, min(self._needed * 2, 1024)
+        self._in_a_row, self._needed = 0, min(self._needed * 2, MOST_CLOSE_STEPS)

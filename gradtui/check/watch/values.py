@@ -12,6 +12,12 @@ from torch import Tensor
 
 from gradtui.check.watch.tensors import PLAIN
 
+SUM_ROUNDING = 1e-5
+"""Two sums that differ by less than this part are of the same values, added up in another order: float32 keeps 1e-7."""
+SCALED_ROUNDING = 1e-4
+"""Values that differ by less than this part from scaled or clamped ones are taken for those: float32 needs 1e-7, and the factor
+is itself computed from rounded values."""
+
 
 class CannotLook(RuntimeError):
     """The values cannot be read; the message says why."""
@@ -55,7 +61,7 @@ def total(tensor: Tensor) -> Tensor:
 
 def is_about(value: Tensor, other: Tensor) -> bool:
     """Whether two sums are equal up to a rounding error."""
-    return torch.allclose(value, other, rtol=1e-5, atol=0.0, equal_nan=True)
+    return torch.allclose(value, other, rtol=SUM_ROUNDING, atol=0.0, equal_nan=True)
 
 
 def derived(gradient: Tensor, before: Tensor | None) -> bool:
@@ -67,7 +73,9 @@ def derived(gradient: Tensor, before: Tensor | None) -> bool:
     now, old = (_readable(each.detach()).double().flatten() for each in (gradient, before))
     scaled = old * (now @ old / (old @ old))
     clamped = old.clamp(now.min(), now.max())
-    return torch.allclose(now, scaled, rtol=1e-4, atol=0.0) or torch.allclose(now, clamped, rtol=1e-4, atol=0.0)
+    return torch.allclose(now, scaled, rtol=SCALED_ROUNDING, atol=0.0) or torch.allclose(
+        now, clamped, rtol=SCALED_ROUNDING, atol=0.0
+    )
 
 
 def _readable(tensor: Tensor) -> Tensor:

@@ -31,6 +31,9 @@ from gradtui.check.watch.optimizer_watch import OptimizerWatch
 from gradtui.check.watch.swaps import let_tensors_swap
 from gradtui.script.after_torch import after_import
 
+PLACES_TOLD = 4
+"""Report at most this many source lines of a kind, the most frequent ones."""
+
 
 class Watcher:
     """All optimizers of this process. ``limit``: end the script after this many steps, counted over all optimizers."""
@@ -265,4 +268,4 @@ def _stay_out_of_graphs() -> None:
 
 
 def _places(counts: Counter[Place]) -> list[Place]:
-    return [place for place, _ in counts.most_common(4)]
+    return [place for place, _ in counts.most_common(PLACES_TOLD)]

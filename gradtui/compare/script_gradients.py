@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
 
-from gradtui.compare.losses import BackwardLosses
+from gradtui.compare.backward_losses import BackwardLosses
 from gradtui.training.gradients import GradientProbe, measured_steps
 
 

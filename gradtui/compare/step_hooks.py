@@ -16,12 +16,12 @@ from torch.optim.optimizer import register_optimizer_step_post_hook, register_op
 
 from gradtui.check.torch.optimizer_steps import OpenSteps, closure_of, parameters_of, share_a_tensor, with_closure
 from gradtui.compare.applied import AppliedGradients, Clears
-from gradtui.compare.losses import BackwardLosses
-from gradtui.compare.measuring import Measuring
+from gradtui.compare.backward_losses import BackwardLosses
+from gradtui.compare.script_gradients import Measuring
 from gradtui.compare.script_journal import StepRecorder
 
 
-class Steps:
+class StepHooks:
     """Runs at every step. ``applied`` does what distinguishes this side of the run."""
 
     def __init__(self, rows: StepRecorder, losses: BackwardLosses, applied: AppliedGradients) -> None:
