@@ -1,4 +1,4 @@
-"""``gradtui export``: a run in one of the formats that there are."""
+"""``gradtui export``: write a run in one of the export formats."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from gradtui.cli.parsing import DONE, Commands
 
 def prepare(commands: Commands) -> None:
     """Add the command."""
-    parser = commands.add_parser("export", help="a run as CSV, for TensorBoard, or as a picture", allow_abbrev=False)
+    parser = commands.add_parser("export", help="export a run as CSV, for TensorBoard, or as a picture", allow_abbrev=False)
     parser.set_defaults(command=run)
-    parser.add_argument("run", metavar="RUN", help="an id, a unique beginning of one, or last")
+    parser.add_argument("run", metavar="RUN", help="an id, the beginning of one, or last")
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--csv", type=Path, metavar="PATH", help="a row per variant and step; - is standard output")
     where.add_argument("--tensorboard", type=Path, metavar="DIR", help="event files, a run per variant")
     where.add_argument("--svg", type=Path, metavar="PATH", help="both charts and the table")
-    parser.add_argument("--force", action="store_true", help="replace PATH where it exists")
+    parser.add_argument("--force", action="store_true", help="replace PATH if it exists")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Export the run; the exit code."""
+    """Export the run; return the exit code."""
     from gradtui.runs.export.csv_export import write_csv
     from gradtui.runs.export.destination import never
     from gradtui.runs.export.formats import FORMATS

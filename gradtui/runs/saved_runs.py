@@ -88,4 +88,4 @@ def find_run(name: str) -> RunFolder:
         hint = nearest(name, [run.id for run in runs]) or "; gradtui list shows the runs"
         raise UnknownRun(f"RUN: got {shown(name)}; no run has this id{hint}")
     some = ", ".join(run.label for run in matches[:3]) + (", ..." if len(matches) > 3 else "")
-    raise UnknownRun(f"RUN: got {shown(name)}; {len(matches)} runs begin so ({some}); type more of it")
+    raise UnknownRun(f"RUN: got {shown(name)}; {len(matches)} runs begin with that ({some}); type more of it")

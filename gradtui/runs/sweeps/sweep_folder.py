@@ -239,7 +239,7 @@ class SweepReader:
         return not same and outcome.supersedes(known)
 
     def _look_for_another_file(self) -> None:
-        """Start over if sweep.csv is a new file, as it is after a row was replaced."""
+        """Start over if sweep.csv has become a new file, because a row was replaced."""
         with suppress(OSError):
             file = os.stat(self.folder.csv).st_ino
             if file != self._file:

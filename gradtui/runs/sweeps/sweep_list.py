@@ -114,4 +114,4 @@ def find_sweep(name: str) -> SweepFolder:
     if not matches:
         raise UnknownRun(f"SWEEP: got {shown(name)}; no sweep has this id{nearest(name, [sweep.id for sweep in sweeps])}")
     some = ", ".join(sweep.id for sweep in matches[:3]) + (", ..." if len(matches) > 3 else "")
-    raise UnknownRun(f"SWEEP: got {shown(name)}; {len(matches)} sweeps begin so ({some}); type more of it")
+    raise UnknownRun(f"SWEEP: got {shown(name)}; {len(matches)} sweeps begin with that ({some}); type more of it")

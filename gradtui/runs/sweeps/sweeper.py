@@ -87,7 +87,7 @@ class Sweeper:
         return self._reader.sweep
 
     def work_off(self) -> None:
-        """Run what is left of the sweep, until it is done or asked to stop. Raises OSError, DamagedRun."""
+        """Train the cells that are left, until they are done or a stop is requested. Raises OSError, DamagedRun."""
         self._folder.write_status("running")
         self._folder.reserve()
         self._adopt()
@@ -103,7 +103,7 @@ class Sweeper:
         known = {outcome.cell: outcome for outcome in self._sweep.outcomes}
         for cell, name in self._folder.started().items():
             if not self._reader.fits(cell):
-                continue  # no row of this sweep's
+                continue  # the row is not this sweep's
             outcome = known.get(cell)
             if outcome is not None and (outcome.counts or outcome.run == name):
                 continue
@@ -118,7 +118,7 @@ class Sweeper:
             if adopted is not None and adopted.counts:
                 self._record(adopted)
             else:
-                with suppress(HomeError, DamagedRun):  # a warm supervisor that is only now handed this run ends it at once
+                with suppress(HomeError, DamagedRun):  # so that a warm supervisor that gets this run only now ends it at once
                     run.request_stop()
 
     def _is_of(self, run: RunFolder, cell: Cell) -> bool:
@@ -135,7 +135,7 @@ class Sweeper:
                 if self._stopping:
                     break
                 supervisor = following or WarmSupervisor()
-                following = None  # it is used up, even if the next one cannot be started
+                following = None  # used up, even if the next one cannot be started
                 following = WarmSupervisor() if place + 1 < len(cells) else None
                 self._run(cell, supervisor)
         finally:
@@ -182,7 +182,7 @@ def _is_in_progress(run: RunFolder) -> bool:
 def _ask_to_stop(run: RunFolder, supervisor: subprocess.Popen[bytes] | None) -> None:
     try:
         run.request_stop()
-    except (HomeError, DamagedRun):  # there is no room for a request, or no folder any more
+    except (HomeError, DamagedRun):  # no space for a request, or the folder is gone
         if supervisor is not None:
             supervisor.terminate()
 
