@@ -87,7 +87,7 @@ def _option(label: str, help: str, kind: Kind) -> Any:
     return _setting(None, label, help, kind, more=True, owner="optimizer")
 
 
-UNKNOWN_TOLD = 5  # unknown names listed in one error
+MOST_UNKNOWN = 5  # unknown names listed in one error
 
 DECIDING = ("experiment", "optimizer", "left", "right")
 """The settings that determine which other settings apply, and their defaults."""
@@ -189,7 +189,7 @@ class RunSettings:
         """
         values: dict[str, object] = {}
         errors: dict[str, str] = {}
-        for name in sorted(given.keys() - SETTINGS.keys())[:UNKNOWN_TOLD]:
+        for name in sorted(given.keys() - SETTINGS.keys())[:MOST_UNKNOWN]:
             errors[shown(name)] = f"no such setting{nearest(name, SETTINGS)}"
         for name in DECIDING:
             setting = SETTINGS[name]

@@ -79,7 +79,7 @@ class SupervisedRun:
                     self._listen_to(key.data)
                     if key.data.pipe_ended:
                         selector.unregister(key.fileobj)
-                self._bury_the_dead()
+                self._reap_exited()
                 self._obey_requests()
                 self._hand_out_turns()
                 self._note_hangs()
@@ -122,21 +122,21 @@ class SupervisedRun:
                 self._change(name, status=event["status"], reason=event["reason"])
                 self._note_memory(name, event)
 
-    def _bury_the_dead(self) -> None:
+    def _reap_exited(self) -> None:
         """Record how exited workers ended; kill workers that linger after their pipes have closed."""
         for worker, name in zip(self.workers, self.names, strict=True):
             if worker.ended or not (worker.exited or (worker.leaving and not worker.lingers())):
                 continue
             self._listen_to(worker)  # its last messages
             finished = self.state.variants[name].status == "finished"
-            died = worker.bury(self.folder.log(name), self.folder.notes(name), alone=finished)
+            died = worker.reap(self.folder.log(name), self.folder.notes(name), alone=finished)
             if self.state.variants[name].status == "running":
                 self._change(name, status="failed", reason=died)
             self._change(name, pid=None, steps=self.folder.count_steps(name))
             self._write()
 
     def _end_daemons(self) -> None:
-        """End what a script started and :meth:`WorkerProcess.bury` missed, unless both sides finished by themselves."""
+        """End what a script started and :meth:`WorkerProcess.reap` missed, unless both sides finished by themselves."""
         unfinished = [name for name in self.names if self.state.variants[name].status != "finished"]
         if self.state.settings.can.leave_processes and unfinished:
             ended = end_descendants([pid for worker in self.workers for pid in worker.left_alone])

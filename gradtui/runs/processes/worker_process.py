@@ -155,7 +155,7 @@ class WorkerProcess:
         return True
 
     def _signal(self, number: signal.Signals) -> None:
-        """Send a signal. The PID cannot be reused until :meth:`bury` reaps the process."""
+        """Send a signal. The PID cannot be reused until :meth:`reap` reaps the process."""
         with suppress(ProcessLookupError):
             os.kill(self.process.pid, number)
 
@@ -192,7 +192,7 @@ class WorkerProcess:
             self._killed_without_pipes = True
         return True
 
-    def bury(self, log: Path, notes: Path, *, alone: bool) -> str:
+    def reap(self, log: Path, notes: Path, *, alone: bool) -> str:
         """Reap its process, which has exited; return in one line why it ended, in case it did not report that itself.
 
         ``log`` contains its last output, or receives it. The processes that it started are ended and listed in the log; if
@@ -208,7 +208,7 @@ class WorkerProcess:
         elif self._mark is not None:
             end_leftovers_and_log(self.process.pid, self._mark, log)
         self.ended, self.computing = True, False
-        return self._how_it_died(log, self.process.wait())
+        return self._why_it_ended(log, self.process.wait())
 
     def send(self, **message: object) -> None:
         """Send it a message. Does nothing if the worker has died: the end of its output shows that."""
@@ -235,7 +235,7 @@ class WorkerProcess:
                 if isinstance(message, dict) and isinstance(message.get("event"), str):
                     yield message
 
-    def _how_it_died(self, log: Path, code: int) -> str:
+    def _why_it_ended(self, log: Path, code: int) -> str:
         words = last_bytes(log, MOST_BYTES)
         if not words:  # it ended before it could open its log, or cannot
             self._early_words.seek(0)
