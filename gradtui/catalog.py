@@ -138,7 +138,7 @@ EXPERIMENTS: Mapping[str, Experiment] = {
     "script": Experiment(
         help="your own training script, unchanged",
         title="your script",
-        samples=0,  # only the script knows
+        samples=0,  # not known in advance
         test_samples=0,
         defaults={},
         options={"script": "", "module": False, "arguments": "", "directory": "", "steps": 0},

@@ -87,7 +87,7 @@ def _option(label: str, help: str, kind: Kind) -> Any:
     return _setting(None, label, help, kind, more=True, owner="optimizer")
 
 
-UNKNOWN_TOLD = 5  # unknown names listed in one error
+MOST_UNKNOWN = 5  # unknown names listed in one error
 
 DECIDING = ("experiment", "optimizer", "left", "right")
 """The settings that determine which other settings apply, and their defaults."""
@@ -97,7 +97,7 @@ DECIDING = ("experiment", "optimizer", "left", "right")
 class RunSettings:
     """The validated settings of a run. None means that a setting does not apply to this experiment and optimizer.
 
-    Settings that every experiment except a user's script has keep their defaults for a script, and mean nothing there.
+    For a user's script, settings that only other experiments have keep their defaults and mean nothing.
 
     Create one with :meth:`parse`, which fills in defaults and checks every value.
     """
@@ -109,12 +109,12 @@ class RunSettings:
         Choice(tuple(EXPERIMENTS), {name: experiment.title for name, experiment in EXPERIMENTS.items() if experiment.title}),
     )
     script: str | None = _setting(
-        None, "Script", "your training script; it runs unchanged, once for each side", Text(), owner="experiment"
+        None, "Script", "your training script; it runs unchanged, once per side", Text(), owner="experiment"
     )
     module: bool | None = _setting(
-        None, "Module", "the script is a module's name, to be run as python -m does", Switch(), owner="experiment"
+        None, "Module", "the script is the name of a module, run as python -m does", Switch(), owner="experiment"
     )
-    arguments: str | None = _setting(None, "Arguments", "what the script is given", Words(), owner="experiment")
+    arguments: str | None = _setting(None, "Arguments", "the script's arguments", Words(), owner="experiment")
     directory: str | None = _setting(
         None, "Folder", "where the script runs; empty: where gradtui was started", Text(), owner="experiment"
     )
@@ -128,7 +128,7 @@ class RunSettings:
     network: str | None = _setting(
         None,
         "Network",
-        "as the article prints it, its optimizer holds tensors that the network never uses",
+        "as the article prints it, the optimizer holds tensors that the network never uses",
         Choice(("corrected", "as_printed")),
         owner="experiment",
     )
@@ -138,29 +138,29 @@ class RunSettings:
     data_dir: str | None = _setting(
         None, "Data folder", "where the files are; empty: ./data, ../data, gradtui's own", Text(), owner="experiment"
     )
-    download: bool | None = _setting(None, "Download", "fetch the files where they are missing", Switch(), owner="experiment")
+    download: bool | None = _setting(None, "Download", "download missing files", Switch(), owner="experiment")
     optimizer: str = _setting("SGD", "Optimizer", "the torch.optim class that applies the gradients", Choice(tuple(OPTIMIZERS)))
     lr: float = _setting(0.1, "Learning rate", "the size of a step", Real(0, 1e6, closed=False))
     epochs: int = _setting(20, "Epochs", "passes over the training data", Integer(1, 10_000_000))
-    batch_size: int = _setting(64, "Batch size", "samples per batch; more than the data has: one batch", Integer(1, 10_000_000))
-    seed: int = _setting(42, "Seed", "starts the random numbers of weights and batches", Integer(0, 2**64 - 1))
+    batch_size: int = _setting(64, "Batch size", "samples per batch; if it exceeds the data: one batch", Integer(1, 10_000_000))
+    seed: int = _setting(42, "Seed", "seeds the random numbers for weights and batches", Integer(0, 2**64 - 1))
     device: str = _setting("auto", "Device", "where the training runs", Device())
     left: str = _setting("every_step", "Left side", "when the left side clears its gradients", Choice(tuple(POLICIES)))
     right: str = _setting("never", "Right side", "when the right side clears its gradients", Choice(tuple(POLICIES)))
     k: int | None = _setting(4, "k", "the k of accumulate and every_kth_step", Integer(2, 10_000), owner="policy")
-    momentum: float | None = _option("Momentum", "how much of the last update is kept", Real(0, 1))
+    momentum: float | None = _option("Momentum", "the share of the last update that is kept", Real(0, 1))
     nesterov: bool | None = _option("Nesterov", "Nesterov momentum (needs momentum above 0)", Switch())
     beta1: float | None = _option("Beta 1", "decay of the running mean of gradients", Real(0, 0.999999))
     beta2: float | None = _option("Beta 2", "decay of the running mean of squared gradients", Real(0, 0.99999999))
     rho: float | None = _option("Rho", "decay of the running mean of squared gradients", Real(0, 1))
     alpha: float | None = _option("Alpha", "decay of the running mean of squared gradients", Real(0, 1))
-    lr_decay: float | None = _option("Lr decay", "how fast the learning rate falls", Real(0, 1e3))
+    lr_decay: float | None = _option("Lr decay", "decay of the learning rate per step", Real(0, 1e3))
     eps: float | None = _option("Epsilon", "added to the denominator, for stability", Real(0, 1))
-    weight_decay: float | None = _option("Weight decay", "how much weights are pulled to zero", Real(0, 1e3))
+    weight_decay: float | None = _option("Weight decay", "pulls the weights towards zero", Real(0, 1e3))
     amsgrad: bool | None = _option("AMSGrad", "the variant that keeps the largest second moment", Switch())
-    clip_norm: float = _setting(0.0, "Clip norm", "gradients are scaled down to this norm; 0: never", Real(0, 1e9), more=True)
+    clip_norm: float = _setting(0.0, "Clip norm", "scale gradients down to this norm; 0: never", Real(0, 1e9), more=True)
     precision: str = _setting(
-        "float32", "Precision", "of the forward pass; bfloat16 by autocast", Choice(("float32", "bfloat16")), more=True
+        "float32", "Precision", "of the forward pass; bfloat16 uses autocast", Choice(("float32", "bfloat16")), more=True
     )
     init: str = _setting(
         "shared",
@@ -172,11 +172,13 @@ class RunSettings:
     schedule: str = _setting(
         "turns",
         "Schedule",
-        "turns: one side computes at a time, so times compare; parallel: both at once",
+        "turns: one side computes at a time, so their times compare; parallel: both at once",
         Choice(("turns", "parallel")),
         more=True,
     )
-    pace: float = _setting(0.0, "Pace", "at most this many steps per second, to watch; 0: full speed", Real(0, 1e6), more=True)
+    pace: float = _setting(
+        0.0, "Pace", "at most this many steps per second, for watching; 0: full speed", Real(0, 1e6), more=True
+    )
     timing_probe: bool = _setting(
         True, "Timing probe", "after the training, time both policies against each other", Switch(), more=True
     )
@@ -190,7 +192,7 @@ class RunSettings:
         """
         values: dict[str, object] = {}
         errors: dict[str, str] = {}
-        for name in sorted(given.keys() - SETTINGS.keys())[:UNKNOWN_TOLD]:
+        for name in sorted(given.keys() - SETTINGS.keys())[:MOST_UNKNOWN]:
             errors[shown(name)] = f"no such setting{nearest(name, SETTINGS)}"
         for name in DECIDING:
             setting = SETTINGS[name]

@@ -1,6 +1,6 @@
-"""The command line: a file per command, each with its parser and what it runs.
+"""The command line: a file per command, with its parser and what it runs.
 
-Thin: each command imports what it needs when it runs, so that ``--help`` answers at once.
+Each command imports what it needs only when it runs, so that ``--help`` answers at once.
 """
 
 from __future__ import annotations
@@ -38,22 +38,22 @@ def parser() -> Parser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; its exit code."""
+    """Run the command line and return its exit code."""
     given = sys.argv[1:] if arguments is None else list(arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):  # a name that this terminal cannot show is escaped, not an error
         sys.stdout.reconfigure(errors="backslashreplace")
-    if given[:1] == ["check"]:  # what follows the script belongs to the script: it is not parsed here
+    if given[:1] == ["check"]:  # the script's own arguments are not parsed here
         return check.run(given[1:])
     fill_standard_descriptors()
     try:
         with guarded_output():
             return _command(given)
-    except KeyboardInterrupt:  # where nothing was started that would have to be stopped
+    except KeyboardInterrupt:  # nothing was started that would have to be stopped
         return INTERRUPTED
 
 
 def _command(given: list[str]) -> int:
-    """Any command but check, whose script prints what it likes."""
+    """Run any command except check, whose script may print anything."""
     try:
         if given[:1] == ["compare"]:  # as with check
             code = compare.run(given[1:])
@@ -61,17 +61,17 @@ def _command(given: list[str]) -> int:
             options = parser().parse_args(given)
             code = int(options.command(options))
         sys.stdout.flush()
-    except BrokenPipeError:  # whoever read our output has left
+    except BrokenPipeError:  # the reader of our output has gone
         sys.stderr.close()
         return DONE
     except SettingsError as error:
-        name, problem = next(iter(error.errors.items()))  # one line: the first that is wrong
+        name, problem = next(iter(error.errors.items()))  # one line: the first error
         return refuse(f"{name}: {problem}")
     except (OSError, LookupError, ValueError, RuntimeError) as error:
         from gradtui.runs.atomic import NO_SPACE
 
         if isinstance(error, OSError) and error.errno in NO_SPACE and error.filename is None:  # only streams have no name
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still buffered must not fail again at exit
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # so that the buffered rest does not fail again at exit
             return refuse(f"standard output cannot be written ({os.strerror(error.errno)})")
         if not _is_ours(error):
             raise

@@ -13,11 +13,11 @@ def prepare(commands: Commands) -> None:
     """Add the command."""
     parser = commands.add_parser("attach", help="open the app on a run", allow_abbrev=False)
     parser.set_defaults(command=run)
-    parser.add_argument("run", nargs="?", default="last", metavar="RUN", help="an id, a unique beginning, or last")
+    parser.add_argument("run", nargs="?", default="last", metavar="RUN", help="an id, the beginning of one, or last")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Open the app, on a run if one is named; the exit code."""
+    """Open the app, on a run if one is named; return the exit code."""
     for stream, name in ((sys.__stdin__, "input"), (sys.__stdout__, "output"), (sys.__stderr__, "error")):
         if stream is None or not stream.isatty():
             return refuse(

@@ -1,4 +1,4 @@
-"""``gradtui check``: watch a user's own script. Its words are parsed in gradtui.check, as the script's own follow them."""
+"""``gradtui check``: watch a user's own script. gradtui.check parses its arguments, since the script's follow them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def prepare(commands: Commands) -> None:
 
 
 def run(words: Sequence[str]) -> int:
-    """Run the script and watch it; the exit code."""
+    """Run the script and watch it; return the exit code."""
     from gradtui.check.command import check
 
     return check(words)

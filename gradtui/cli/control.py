@@ -19,11 +19,11 @@ def prepare(commands: Commands) -> None:
     for name, help in HELP.items():
         parser = commands.add_parser(name, help=help, allow_abbrev=False)
         parser.set_defaults(command=run, request=name)
-        parser.add_argument("run", nargs="?", default="last", metavar="RUN", help="an id, a unique beginning, or last")
+        parser.add_argument("run", nargs="?", default="last", metavar="RUN", help="an id, the beginning of one, or last")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Leave a request file in the run's folder, which its supervisor obeys; the exit code."""
+    """Leave a request file in the run's folder, which its supervisor obeys; return the exit code."""
     from gradtui.runs.saved_runs import find_run
 
     folder = find_run(options.run)

@@ -1,4 +1,4 @@
-"""``gradtui devices``: what can be trained on here."""
+"""``gradtui devices``: the devices of this machine."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from gradtui.cli.parsing import DONE, Commands
 
 def prepare(commands: Commands) -> None:
     """Add the command."""
-    parser = commands.add_parser("devices", help="what can be trained on here", allow_abbrev=False)
+    parser = commands.add_parser("devices", help="list the devices of this machine", allow_abbrev=False)
     parser.set_defaults(command=run)
     parser.add_argument("--json", action="store_true", help="as JSON")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the devices, the one that ``auto`` means first; the exit code."""
+    """Print the devices, the one that ``auto`` picks first; return the exit code."""
     import json
 
     from gradtui.runs.processes.launch import find_devices

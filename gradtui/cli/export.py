@@ -18,7 +18,7 @@ def prepare(commands: Commands) -> None:
     titles = ", ".join(format.title for format in FORMATS)
     parser = commands.add_parser("export", help=f"write a run to a file: {titles}", allow_abbrev=False)
     parser.set_defaults(command=run)
-    parser.add_argument("run", metavar="RUN", help="an id, a unique beginning of one, or last")
+    parser.add_argument("run", metavar="RUN", help="an id, the beginning of one, or last")
     where = parser.add_mutually_exclusive_group(required=True)
     for format in FORMATS:
         stdout = f"; {STDOUT} is standard output" if format.to_stdout else ""

@@ -1,4 +1,4 @@
-"""A run without the app, from its start to its results: what ``gradtui run`` and ``gradtui compare`` do."""
+"""Train without the app, from the start to the results: what ``gradtui run`` and ``gradtui compare`` do."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ POLL_SECONDS = 0.1
 
 
 def run(settings: RunSettings, *, csv: Path | None, as_json: bool) -> int:
-    """Run to the end: progress to stderr, results to stdout; the exit code of ``gradtui run``.
+    """Train to the end, with progress on stderr and results on stdout; return the exit code of ``gradtui run``.
 
     Raises ExportError, HomeError and SettingsError before anything is started.
     """
@@ -41,20 +41,20 @@ def run(settings: RunSettings, *, csv: Path | None, as_json: bool) -> int:
     if settings.download:
         _download(settings)
     launch.check_can_start(settings)
-    interrupts = _Interrupts()  # before there is a run: one that nobody follows would train on
+    interrupts = _Interrupts()  # caught before the run exists: it must not train on with nobody following
     folder = create_run(settings)
     supervisor = launch.start_supervisor(folder)
     interrupts.stop(folder, supervisor)
     try:
         reader = RunReader(folder, epochs=True)
-    except DamagedRun:  # already: nobody would see what it trains
+    except DamagedRun:  # deleted or damaged already: nobody would see what it trains
         supervisor.terminate()
         supervisor.wait()
         raise
     lines = EpochLines if settings.can.count_epochs else StepLines
     progress = Bar(reader) if sys.stderr.isatty() else lines(reader)
     _follow(reader, supervisor, progress)
-    if reader.state.live:  # the run has ended, and how cannot be read
+    if reader.state.live:  # the run has ended, but run.json does not say how
         folder.read()
     if reader.state.status == DELETED:
         csv = None  # there are no rows to export
@@ -65,7 +65,7 @@ def run(settings: RunSettings, *, csv: Path | None, as_json: bool) -> int:
     if as_json:
         print(json.dumps(results.as_json(), allow_nan=False))
     else:
-        out = sys.stderr if str(csv) == "-" else sys.stdout  # where the rows go nothing else does
+        out = sys.stderr if str(csv) == "-" else sys.stdout  # nothing else goes where the rows go
         said = [f"{results.state.id}: {results.state.status}", table.as_text(results), *map(printable, results.notes)]
         said += ["", "what the articles claim, and what this run says:", claims.as_text(results.claims)]
         print(*said, sep="\n", file=out)
@@ -89,7 +89,7 @@ def run(settings: RunSettings, *, csv: Path | None, as_json: bool) -> int:
 
 
 def _download(settings: RunSettings) -> None:
-    """Fetch the files of the data set where they are missing, with a bar on stderr."""
+    """Download missing files of the data set, with progress on stderr."""
     try:
         find(settings.data_dir or None)
     except DataMissing:
@@ -108,7 +108,7 @@ def _download(settings: RunSettings) -> None:
 
 
 class _Interrupts:
-    """ctrl+c and SIGTERM, from now on: they stop the run, once there is one."""
+    """Catches ctrl+c and SIGTERM, which stop the run as soon as there is one."""
 
     def __init__(self) -> None:
         self.received = False
@@ -117,7 +117,7 @@ class _Interrupts:
             signal.signal(interrupt, self._interrupt)
 
     def stop(self, folder: RunFolder, supervisor: subprocess.Popen[bytes]) -> None:
-        """This is the run; it is stopped at once where an interrupt came before."""
+        """Set the run to stop; it is stopped at once if an interrupt has come already."""
         self._stop = lambda: launch.stop(folder, supervisor)
         if self.received:
             self._ask()
@@ -132,7 +132,7 @@ class _Interrupts:
 
 
 def _follow(reader: RunReader, supervisor: subprocess.Popen[bytes], progress: Bar | EpochLines | StepLines) -> None:
-    """Show what the run writes until its supervisor has ended; a run that is deleted meanwhile is stopped."""
+    """Show what the run writes until its supervisor has ended. Stops a run that is deleted meanwhile."""
     note = None
     deleted = False
     while True:

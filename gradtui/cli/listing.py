@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 def prepare(commands: Commands) -> None:
     """Add the command."""
-    parser = commands.add_parser("list", help="saved runs, newest first", allow_abbrev=False)
+    parser = commands.add_parser("list", help="list the saved runs, newest first", allow_abbrev=False)
     parser.set_defaults(command=run)
     parser.add_argument("--json", action="store_true", help="as JSON")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the runs; the exit code."""
+    """Print the runs; return the exit code."""
     import json
 
     from gradtui.runs.saved_runs import all_runs
@@ -30,7 +30,7 @@ def run(options: argparse.Namespace) -> int:
 
     folders, entries = [], []
     for folder in all_runs():
-        with suppress(DeletedRun):  # in the meantime
+        with suppress(DeletedRun):  # deleted in the meantime
             entries.append(_entry(folder))
             folders.append(folder)
     if options.json:
@@ -44,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _entry(folder: RunFolder) -> dict[str, object]:
-    """Raises DeletedRun."""
+    """What ``--json`` says about a run. Raises DeletedRun."""
     from gradtui.runs.state import DamagedRun, DeletedRun
 
     try:

@@ -19,20 +19,20 @@ Commands: TypeAlias = "argparse._SubParsersAction[Parser]"  # noqa: SLF001 (argp
 
 
 class Parser(argparse.ArgumentParser):
-    """Reports a wrong usage in one line."""
+    """Reports wrong usage in one line."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(WRONG_USAGE, f"{self.prog}: {printable(message)}; {self.prog} --help shows what it takes\n")
 
 
 def refuse(line: str) -> int:
-    """Say in one line what is wrong; the exit code."""
+    """Say in one line what is wrong; return the exit code."""
     print(f"gradtui: {printable(line)}", file=sys.stderr)
     return WRONG_USAGE
 
 
 def add_experiment_and_settings(parser: argparse.ArgumentParser, without: Sequence[str] = ()) -> None:
-    """Add the experiment, and an option for each setting."""
+    """Add the experiment, and an option per setting."""
     parser.add_argument("experiment", nargs="?", metavar="EXPERIMENT", help=SETTINGS["experiment"].kind.allowed())
     add_settings(parser, [name for name in SETTINGS if name not in ("experiment", *without)])
 

@@ -1,4 +1,4 @@
-"""How far a run is, on standard error: a bar on a terminal, else a line per epoch."""
+"""The progress of a run on standard error: a bar on a terminal, else a line per epoch."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gradtui.runs.tail import Chunk
 
 
 class EpochLines:
-    """A line per epoch, printed when both variants have reached its end (or one of them will not)."""
+    """A line per epoch, printed once both variants have reached its end, or one of them never will."""
 
     def __init__(self, reader: RunReader) -> None:
         self._reader = reader
@@ -31,7 +31,7 @@ class EpochLines:
             self._accuracies[name].update(
                 (int(epoch), accuracy) for epoch, accuracy in zip(rows.values["epoch"], rows.values["accuracy"], strict=True)
             )
-        # The last epoch that a variant has rows of may still be going on.
+        # The last epoch in the rows may not be complete.
         self._print_until(min(self._current.values()) - 1)
 
     def show(self) -> None:
@@ -58,7 +58,7 @@ class EpochLines:
 
 
 class Bar:
-    """One line on a terminal that is written over."""
+    """One line on a terminal, updated in place."""
 
     WIDTH = 24
 

@@ -1,4 +1,4 @@
-"""The progress of a script's run, where nobody knows how long it will be: a line at 1, 2, 5, 10, 20, 50 ... steps."""
+"""The progress of a run whose length is not known in advance: a line at steps 1, 2, 5, 10, 20, 50, ..."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gradtui.runs.tail import Chunk
 
 
 class StepLines:
-    """A line is printed when both variants have reached its step."""
+    """Prints a line once both variants have reached its step."""
 
     def __init__(self, reader: RunReader) -> None:
         self._settings = reader.state.settings
@@ -39,7 +39,7 @@ class StepLines:
         print(line, file=sys.stderr, flush=True)
 
     def close(self) -> None:
-        """What came after the last line is in the table."""
+        """The results table has what came after the last line."""
 
 
 def _is_mark(step: int) -> bool:

@@ -10,12 +10,12 @@ from gradtui.cli.parsing import Commands, add_experiment_and_settings, given_set
 
 def prepare(commands: Commands) -> None:
     """Add the command."""
-    parser = commands.add_parser("sweep", help="a grid of optimizers, learning rates and seeds", allow_abbrev=False)
+    parser = commands.add_parser("sweep", help="train a grid of optimizers, learning rates and seeds", allow_abbrev=False)
     parser.set_defaults(command=run)
     add_experiment_and_settings(parser, without=("optimizer", "lr", "timing_probe"))
-    parser.add_argument("--optimizers", default="all", metavar="NAMES", help="names with commas between, or all")
-    parser.add_argument("--lrs", default="1e-3,1e-2,1e-1", metavar="NUMBERS", help="learning rates with commas between")
-    parser.add_argument("--seeds", default="3", metavar="N", help="how many seeds, from --seed on")
+    parser.add_argument("--optimizers", default="all", metavar="NAMES", help="comma-separated names, or all")
+    parser.add_argument("--lrs", default="1e-3,1e-2,1e-1", metavar="NUMBERS", help="comma-separated learning rates")
+    parser.add_argument("--seeds", default="3", metavar="N", help="the number of seeds, counting up from --seed")
     parser.add_argument(
         "--resume", metavar="SWEEP", help="continue a sweep that was stopped or lost, or follow one in progress: an id, or last"
     )
@@ -24,7 +24,7 @@ def prepare(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Start, resume or follow a sweep; the exit code."""
+    """Start, resume or follow a sweep; return the exit code."""
     from gradtui.cli.sweep_follower import run_sweep
     from gradtui.runs.sweeps import sweep_list
 

@@ -30,7 +30,7 @@ POLL_SECONDS = 0.1
 
 
 def run_sweep(folder: SweepFolder, *, csv: Path | None, as_json: bool) -> int:
-    """Work a sweep off, or follow the sweeper that already does; the exit code of ``gradtui sweep``.
+    """Execute a sweep, or follow the sweeper that already does; return the exit code of ``gradtui sweep``.
 
     Raises ExportError, HomeError and DamagedRun before anything is started.
     """
@@ -59,11 +59,11 @@ def run_sweep(folder: SweepFolder, *, csv: Path | None, as_json: bool) -> int:
 
 
 class _Following:
-    """A sweep that this command has started, or that it attached to."""
+    """A sweep that this command has started or attached to."""
 
     def __init__(self, folder: SweepFolder) -> None:
         self.reader = SweepReader(folder)
-        self.reader.advance()  # what ended before is in the grid, and not told again
+        self.reader.advance()  # what ended before is in the grid and is not printed again
         self._folder = folder
         self._sweeper: subprocess.Popen[bytes] | None = None
         self._interrupted = False
@@ -73,7 +73,7 @@ class _Following:
         self._interrupted = True
 
     def start(self) -> None:
-        """Start a sweeper, unless there is one, or nothing is left to do."""
+        """Start a sweeper, unless there is one or nothing is left to do."""
         if self._folder.status() == "finished" and not self.reader.sweep.left_to_do():
             return
         if self._folder.stop_requested and self._is_running():
@@ -87,7 +87,7 @@ class _Following:
             print(f"{self._folder.id} is in progress; following it", file=sys.stderr, flush=True)
 
     def follow(self) -> None:
-        """Print the runs that end, until the sweeper has ended; where we are interrupted, ask it to stop."""
+        """Print the runs as they end, until the sweeper has ended; on an interrupt, ask it to stop."""
         asked = False
         while True:
             running = self._is_running()
@@ -100,7 +100,7 @@ class _Following:
             time.sleep(POLL_SECONDS)
 
     def say_how_it_ended(self, done: Sweep) -> int:
-        """Say on stderr what is not done; the exit code."""
+        """Say on stderr what is not done; return the exit code."""
         go_on = f"gradtui sweep --resume {done.id}"
         if self._interrupted:
             print(f"stopped; continue with: {go_on}", file=sys.stderr)
@@ -143,7 +143,7 @@ class _Following:
             print(f"{finished}/{state.size}  {_line(state, outcome)}", file=sys.stderr, flush=True)
 
     def _last_line_of_log(self) -> str | None:
-        """What the sweeper said last, if it has said anything since we follow it."""
+        """The last line that the sweeper has printed since this command follows it."""
         with suppress(OSError), open_regular(self._folder.log) as log:
             log.seek(max(self._log_end, os.fstat(log.fileno()).st_size - 4096))
             lines = printable_lines(log.read())

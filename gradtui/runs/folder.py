@@ -30,7 +30,7 @@ from gradtui import private
 from gradtui.printing import shown
 from gradtui.runs.atomic import replacing
 from gradtui.runs.columns import STEPS
-from gradtui.runs.home import telling_of_the_home
+from gradtui.runs.home import home_errors
 from gradtui.runs.liveness import beat, held, in_use, lives
 from gradtui.runs.reserve import release, reserve
 from gradtui.runs.safe_open import last_bytes, open_regular, printable_lines
@@ -159,7 +159,7 @@ class RunFolder:
     @contextmanager
     def writing(self) -> Iterator[None]:
         """Raise DeletedRun or HomeError instead of any OSError while writing to the folder."""
-        with telling_of_the_home(self.path):
+        with home_errors(self.path):
             try:
                 yield
             except OSError as error:

@@ -52,7 +52,7 @@ def check_home() -> None:
 
 
 @contextmanager
-def telling_of_the_home(path: Path) -> Iterator[None]:
+def home_errors(path: Path) -> Iterator[None]:
     """Raise HomeError instead of any OSError; ``path`` is the part of the home that is being written to."""
     try:
         yield

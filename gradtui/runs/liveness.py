@@ -71,7 +71,7 @@ def held_alone(path: Path) -> Iterator[int | None]:
 
 
 def _locked(descriptor: int, path: Path) -> bool:
-    """Take the lock. Also True if this file system has no locks: then the heartbeat has to do."""
+    """Take the lock. Also True if this file system has no locks; then only the heartbeat tells."""
     deadline = time.monotonic() + LOCK_SECONDS
     while True:
         try:
@@ -118,7 +118,7 @@ def is_held(path: Path) -> bool | None:
     except BlockingIOError:
         return True
     except OSError as error:
-        return False if error.errno == errno.ELOOP else None  # supervisors do not make links
+        return False if error.errno == errno.ELOOP else None  # a link: no supervisor made it
     return False
 
 

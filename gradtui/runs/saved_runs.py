@@ -14,7 +14,7 @@ import gradtui
 from gradtui.printing import nearest, shown
 from gradtui.runs.atomic import reason
 from gradtui.runs.folder import RunFolder
-from gradtui.runs.home import HomeError, runs_directory, runs_path, telling_of_the_home
+from gradtui.runs.home import HomeError, home_errors, runs_directory, runs_path
 from gradtui.runs.liveness import boot_id
 from gradtui.runs.nameless import nameless_folder
 from gradtui.runs.state import RunState, VariantState
@@ -37,7 +37,7 @@ def create_run(settings: RunSettings) -> RunFolder:
     variants = {name: VariantState(policy) for name, policy in zip(settings.variants, settings.policies, strict=True)}
     versions = {"gradtui": gradtui.__version__, "python": platform.python_version()}
     state = RunState(id="", settings=settings, variants=variants, versions=versions, host=platform.node(), boot=boot_id())
-    with telling_of_the_home(runs.parent), nameless_folder(runs) as nameless, telling_of_the_home(runs.parent):
+    with home_errors(runs.parent), nameless_folder(runs) as nameless, home_errors(runs.parent):
         RunFolder(nameless).reserve()
         for count in itertools.count(1):
             folder = RunFolder(runs / (stem if count == 1 else f"{stem}-{count}"))
@@ -88,4 +88,4 @@ def find_run(name: str) -> RunFolder:
         hint = nearest(name, [run.id for run in runs]) or "; gradtui list shows the runs"
         raise UnknownRun(f"RUN: got {shown(name)}; no run has this id{hint}")
     some = ", ".join(run.label for run in matches[:3]) + (", ..." if len(matches) > 3 else "")
-    raise UnknownRun(f"RUN: got {shown(name)}; {len(matches)} runs begin so ({some}); type more of it")
+    raise UnknownRun(f"RUN: got {shown(name)}; {len(matches)} runs begin with that ({some}); type more of it")

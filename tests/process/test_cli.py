@@ -52,7 +52,7 @@ def test_bad_input_gets_one_clear_line(arguments: list[str], words: list[str]) -
 def test_a_run_that_two_names_begin_with_is_refused() -> None:
     for _ in range(2):
         create_run(RunSettings.parse({}))
-    assert "2 runs begin so" in refusal("export", "2", "--csv", "-")
+    assert "2 runs begin with that" in refusal("export", "2", "--csv", "-")
 
 
 def test_a_csv_path_that_cannot_be_written_is_refused_before_the_run(tmp_path: Path, home: Path) -> None:

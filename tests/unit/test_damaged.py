@@ -118,6 +118,7 @@ def test_control_characters_in_a_run_json_do_not_get_out_of_it(folder: RunFolder
     state = folder.read()
     texts = [state.note, state.host, state.device, state.device_name, *state.versions, *state.versions.values()]
     texts += [text for variant in state.variants.values() for text in (variant.reason, variant.policy)]
+    assert len(texts) == 4 + 2 + 2 * len(state.variants)
     assert all(text and text.isprintable() for text in texts)
 
 

@@ -40,7 +40,7 @@ def test_a_run_is_found_by_its_id_a_beginning_or_last() -> None:
     assert find_run(first.id) == first
     assert find_run("last") == second
     assert find_run(second.id[:-1]) == second
-    with pytest.raises(UnknownRun, match="2 runs begin so"):
+    with pytest.raises(UnknownRun, match="2 runs begin with that"):
         find_run("2")
     for unknown in ("nonsense", "", "../..", "\x1b[31m"):
         with pytest.raises(UnknownRun):

@@ -58,7 +58,7 @@ def test_values_read_back_as_they_were_written(path: Path) -> None:
     rows = CsvTail(path, COLUMNS).read()
     assert rows is not None
     assert [repr(x) for x in rows.values["loss"]] == [repr(x) for x in losses]
-    assert all(math.isnan(x) for x in rows.values["grad_norm"])
+    assert [repr(x) for x in rows.values["grad_norm"]] == ["nan"] * len(losses)
 
 
 @pytest.mark.parametrize(
@@ -80,8 +80,8 @@ def test_a_file_larger_than_a_chunk_is_read_whole(path: Path) -> None:
     assert [loss for rows in chunks for loss in rows.values["loss"]] == [i / 7 for i in range(count)]
 
 
-@pytest.mark.parametrize("count", [1, 30, 3_000, 40_000])
-def test_a_glance_is_some_rows_from_all_over_the_file(path: Path, count: int) -> None:
+@pytest.mark.parametrize(("count", "whole"), [(1, True), (30, True), (3_000, True), (40_000, False)])
+def test_a_glance_is_some_rows_from_all_over_the_file(path: Path, count: int, whole: bool) -> None:
     path.write_text(HEADER + "".join(row(step, repr(1 / step)) for step in range(1, count + 1)))
     tail = CsvTail(path, COLUMNS)
     glance = tail.glance()
@@ -91,7 +91,7 @@ def test_a_glance_is_some_rows_from_all_over_the_file(path: Path, count: int) ->
     assert steps[-1] == count
     assert glance.values["loss"] == [1 / step for step in steps]
     assert max(after - before for before, after in zip([0, *steps], steps, strict=False)) <= max(1, count // 100)
-    assert len(steps) == count or len(steps) < count / 2
+    assert len(steps) == count if whole else 0.1 * count < len(steps) < 0.5 * count
     assert sum(map(len, all_rows(tail))) == count, "it is read as before"
 
 

@@ -16,7 +16,7 @@ from gradtui.cifar10 import DataMissing
 from gradtui.cifar10 import files as cifar10_files
 from gradtui.reasons import telling_line
 from gradtui.runs.folder import RunFolder
-from gradtui.runs.home import HomeError, runs_directory, telling_of_the_home
+from gradtui.runs.home import HomeError, home_errors, runs_directory
 from gradtui.runs.liveness import held
 from gradtui.runs.nameless import WARM
 from gradtui.runs.processes.spawn import holding_back_stops, spawn
@@ -90,7 +90,7 @@ class WarmSupervisor:
     def __init__(self) -> None:
         """Start the supervisor. Raises HomeError."""
         runs = runs_directory()
-        with telling_of_the_home(runs):
+        with home_errors(runs):
             descriptor, name = tempfile.mkstemp(prefix=WARM, dir=runs)
             os.close(descriptor)
             self._lock = Path(name)

@@ -19,7 +19,7 @@ KILL_SECONDS = 2.0
 """How long to keep killing: a process that spawns others faster than they can be killed must not block the supervisor."""
 POLL_SECONDS = 0.02
 WIND_UP_SECONDS = 0.3
-"""How long processes that need no ending may take to end after the one that started them."""
+"""How long processes may take to end by themselves after the one that started them."""
 ONLY_WHOLE_GROUPS = not Path("/proc/self").exists()
 """Whether, as on macOS, only a whole process group can be ended, its leader included."""
 

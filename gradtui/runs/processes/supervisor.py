@@ -79,7 +79,7 @@ class SupervisedRun:
                     self._listen_to(key.data)
                     if key.data.pipe_ended:
                         selector.unregister(key.fileobj)
-                self._bury_the_dead()
+                self._reap_exited()
                 self._obey_requests()
                 self._hand_out_turns()
                 self._note_hangs()
@@ -99,7 +99,7 @@ class SupervisedRun:
 
     def _listen_to(self, worker: WorkerProcess) -> None:
         for event in worker.events():
-            with suppress(KeyError, TypeError):  # no message of ours: a script can write to any descriptor
+            with suppress(KeyError, TypeError):  # not our message: a script can write to any descriptor
                 self._heed(worker, event)
 
     def _heed(self, worker: WorkerProcess, event: dict[str, Any]) -> None:
@@ -122,21 +122,21 @@ class SupervisedRun:
                 self._change(name, status=event["status"], reason=event["reason"])
                 self._note_memory(name, event)
 
-    def _bury_the_dead(self) -> None:
+    def _reap_exited(self) -> None:
         """Record how exited workers ended; kill workers that linger after their pipes have closed."""
         for worker, name in zip(self.workers, self.names, strict=True):
             if worker.ended or not (worker.exited or (worker.leaving and not worker.lingers())):
                 continue
             self._listen_to(worker)  # its last messages
             finished = self.state.variants[name].status == "finished"
-            died = worker.bury(self.folder.log(name), self.folder.notes(name), alone=finished)
+            died = worker.reap(self.folder.log(name), self.folder.notes(name), alone=finished)
             if self.state.variants[name].status == "running":
                 self._change(name, status="failed", reason=died)
             self._change(name, pid=None, steps=self.folder.count_steps(name))
             self._write()
 
     def _end_daemons(self) -> None:
-        """End the processes of a script that have hidden from its side's burial, unless both sides finished by themselves."""
+        """End what a script started and :meth:`WorkerProcess.reap` missed, unless both sides finished by themselves."""
         unfinished = [name for name in self.names if self.state.variants[name].status != "finished"]
         if self.state.settings.can.leave_processes and unfinished:
             ended = end_descendants([pid for worker in self.workers for pid in worker.left_alone])
@@ -229,7 +229,7 @@ class SupervisedRun:
                 return
 
     def _stop_if_deleted(self) -> None:
-        """Stop a run whose folder is gone: nobody can see or stop it any more."""
+        """Stop a run whose folder is gone, because nobody else can."""
         self._missed = self._missed + 1 if self.folder.is_gone else 0
         if self._missed == MISSED_LOOKS:
             self.request_stop()
@@ -277,7 +277,7 @@ def _not_started(folder: RunFolder, error: OSError) -> str:
 
 
 def _on_signals(call: Callable[[int], None]) -> None:
-    """Call this for a signal that asks the run to stop, also for one that has been held back since before the start."""
+    """Call ``call`` for every signal that asks the run to stop, including those held back since before the start."""
     for number in STOPPING:
         signal.signal(number, lambda number, _: call(number))
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -286,7 +286,7 @@ def _on_signals(call: Callable[[int], None]) -> None:
 
 def main() -> None:
     umask = os.umask(0o077)  # run folders are private to their user
-    early: list[int] = []  # signals that come before there is a run to stop
+    early: list[int] = []  # signals that came before there was a run to stop
     if sys.argv[1] == "--warm":
         workers = [WorkerProcess(0), WorkerProcess(1)]
         assigned = _assigned(Path(sys.argv[2]))

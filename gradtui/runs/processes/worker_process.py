@@ -32,7 +32,8 @@ LEAVE_SECONDS = 10.0
 """How long a process may take to end after it closes its pipes: Python's and torch's teardown can take seconds."""
 
 PIPES_SECONDS = 0.05
-"""A process that is there this long after its pipes have closed has closed them itself: at its end, all goes at once."""
+"""A process that is there this long after its pipes have closed has closed them itself: a process that ends takes both
+along at once."""
 
 LONGEST_LIST = 900
 """Most characters of a list of processes that were left running."""
@@ -72,10 +73,10 @@ class WorkerProcess:
         self.pipe_ended = False
         """There will be no more events from it."""
         self.leaving = False
-        """It has said that it has ended, or cannot say anything any more; its process may still be there."""
+        """It has reported its end, or can no longer report anything; its process may still be there."""
         self._mark = f"{SIDE_MARK}={environment[SIDE_MARK]}" if SIDE_MARK in environment else None
         self.left_alone: list[int] = []
-        """The PIDs of the processes that it started, and that have outlived it with leave."""
+        """The PIDs of the processes that it started and that were left running after its end."""
         self._early_words = _scratch()  # what it prints before it knows its log
         self.process = spawn(
             module,
@@ -133,8 +134,8 @@ class WorkerProcess:
         """
         now = time.monotonic()
         self._stop_began = self._stop_began or now
-        # Without pipes it cannot read the request: there is no point in waiting. One that has reported its end still has to
-        # end what its script has started.
+        # Without pipes it cannot read the request, so waiting is pointless. One that has reported its end still has to end
+        # what its script has started.
         unreachable = self.pipe_ended and not self._reported_end
         waited = now - self._stop_began + (self._ask_seconds if unreachable else 0)
         if not self.ready:
@@ -154,7 +155,7 @@ class WorkerProcess:
         return True
 
     def _signal(self, number: signal.Signals) -> None:
-        """Send a signal. The PID cannot be reused until :meth:`bury` reaps the process."""
+        """Send a signal. The PID cannot be reused until :meth:`reap` reaps the process."""
         with suppress(ProcessLookupError):
             os.kill(self.process.pid, number)
 
@@ -169,19 +170,19 @@ class WorkerProcess:
             return True
 
     def report_end(self) -> None:
-        """It has reported that it has ended."""
+        """Record that it has reported its end."""
         self._reported_end = True
         self.end_turn()
         self.leave()
 
     def leave(self) -> None:
-        """It gets no more turns, and its process LEAVE_SECONDS to end."""
+        """Give it no more turns, and its process LEAVE_SECONDS to end."""
         if not self.leaving:
             self.leaving, self._leaving_since = True, time.monotonic()
-        self.computing = False  # one that was hanging is still reported as such
+        self.computing = False  # ``hangs`` stays: it is still reported
 
     def lingers(self) -> bool:
-        """Whether its process is still there, though it is leaving. One that is there for LEAVE_SECONDS is killed."""
+        """Whether its process is still there although it is leaving. It is killed after LEAVE_SECONDS."""
         if self.exited:
             return False
         left = time.monotonic() - self._leaving_since
@@ -191,11 +192,11 @@ class WorkerProcess:
             self._killed_without_pipes = True
         return True
 
-    def bury(self, log: Path, notes: Path, *, alone: bool) -> str:
+    def reap(self, log: Path, notes: Path, *, alone: bool) -> str:
         """Reap its process, which has exited; return in one line why it ended, in case it did not report that itself.
 
         ``log`` contains its last output, or receives it. The processes that it started are ended and listed in the log; if
-        they are to be left ``alone``, as python leaves them, the log and the ``notes`` tell of them.
+        they are left ``alone``, as python leaves them, the log and the ``notes`` list them.
         """
         if self._mark is not None and alone:
             if left := lasting_leftovers(self.process.pid, self._mark):
@@ -207,7 +208,7 @@ class WorkerProcess:
         elif self._mark is not None:
             end_leftovers_and_log(self.process.pid, self._mark, log)
         self.ended, self.computing = True, False
-        return self._how_it_died(log, self.process.wait())
+        return self._why_it_ended(log, self.process.wait())
 
     def send(self, **message: object) -> None:
         """Send it a message. Does nothing if the worker has died: the end of its output shows that."""
@@ -234,7 +235,7 @@ class WorkerProcess:
                 if isinstance(message, dict) and isinstance(message.get("event"), str):
                     yield message
 
-    def _how_it_died(self, log: Path, code: int) -> str:
+    def _why_it_ended(self, log: Path, code: int) -> str:
         words = last_bytes(log, MOST_BYTES)
         if not words:  # it ended before it could open its log, or cannot
             self._early_words.seek(0)

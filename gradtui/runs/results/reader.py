@@ -89,7 +89,7 @@ def _json_number(value: object) -> object:
 
 
 ORPHANS_SECONDS = 2.0
-"""How long the rows of a run are read on once it is found lost: its workers end within a second, and write until then."""
+"""How long to keep reading the rows of a lost run: its workers end within a second, and write until then."""
 
 
 class RunReader:

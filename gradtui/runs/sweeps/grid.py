@@ -57,7 +57,7 @@ class Outcome:
 
     @property
     def counts(self) -> bool:
-        """Whether it is a result."""
+        """Whether this outcome is a result."""
         return self.status == "finished"
 
     def supersedes(self, earlier: Outcome | None) -> bool:
@@ -172,7 +172,8 @@ def grid_rows(sweep: Sweep) -> list[GridRow]:
 def _winner(left: Sequence[float], right: Sequence[float], *, higher_wins: bool) -> tuple[str, str]:
     """The winner (``left``, ``right`` or ``neither``) and how sure that is.
 
-    Compares the sides seed by seed, since both sides of a run start from the same state."""
+    Compares the sides seed by seed, since both sides of a run start from the same state.
+    """
     scores = [_advantage(a, b, higher_wins) for a, b in zip(left, right, strict=True)]
     if all(score == 0 for score in scores):
         return "neither", "equal in every seed"

@@ -29,7 +29,7 @@ from gradtui.runs.atomic import replacing
 from gradtui.runs.export.csv_lines import whole_lines
 from gradtui.runs.export.destination import exporting
 from gradtui.runs.folder import LARGEST_STATE
-from gradtui.runs.home import telling_of_the_home
+from gradtui.runs.home import home_errors
 from gradtui.runs.liveness import beat, boot_id, held_alone, is_held, lives
 from gradtui.runs.reserve import release, reserve
 from gradtui.runs.safe_open import open_regular
@@ -89,7 +89,7 @@ class SweepFolder:
 
     def request_stop(self) -> None:
         """Ask the sweeper to stop. Raises HomeError."""
-        with telling_of_the_home(self.path):
+        with home_errors(self.path):
             private.touch(self.path / "stop")
 
     @contextmanager
@@ -102,7 +102,7 @@ class SweepFolder:
             yield None  # also on another machine, whose lock cannot be seen here
             return
         with ExitStack() as stack:
-            with telling_of_the_home(self.path):
+            with home_errors(self.path):
                 descriptor = stack.enter_context(held_alone(self.path / "alive"))
                 if descriptor is not None:
                     (self.path / "stop").unlink(missing_ok=True)
@@ -239,7 +239,7 @@ class SweepReader:
         return not same and outcome.supersedes(known)
 
     def _look_for_another_file(self) -> None:
-        """Start over if sweep.csv is a new file, as it is after a row was replaced."""
+        """Start over if sweep.csv has become a new file, because a row was replaced."""
         with suppress(OSError):
             file = os.stat(self.folder.csv).st_ino
             if file != self._file:

@@ -14,7 +14,7 @@ from typing import Any
 from gradtui.catalog import OPTIMIZERS
 from gradtui.printing import nearest, shown
 from gradtui.runs.folder import RUN_ID
-from gradtui.runs.home import HomeError, runs_directory, telling_of_the_home
+from gradtui.runs.home import HomeError, home_errors, runs_directory
 from gradtui.runs.liveness import boot_id
 from gradtui.runs.saved_runs import STAMP_LENGTH, UnknownRun, by_age
 from gradtui.runs.sweeps.grid import Sweep, is_of_optimizer
@@ -29,7 +29,7 @@ MOST_VALUES = 1000
 def sweeps_directory() -> Path:
     """The folder that contains all sweeps; created if necessary. Raises HomeError."""
     path = runs_directory().parent / "sweeps"
-    with telling_of_the_home(path):
+    with home_errors(path):
         path.mkdir(mode=0o700, exist_ok=True)
     return path
 
@@ -41,7 +41,7 @@ def create_sweep(given: Mapping[str, object], optimizers: str, lrs: str, seeds: 
     sweeps = sweeps_directory()
     for count in itertools.count(1):
         folder = SweepFolder(sweeps / (stem if count == 1 else f"{stem}-{count}"))
-        with telling_of_the_home(sweeps):
+        with home_errors(sweeps):
             try:
                 folder.path.mkdir(mode=0o700)
                 break
@@ -114,4 +114,4 @@ def find_sweep(name: str) -> SweepFolder:
     if not matches:
         raise UnknownRun(f"SWEEP: got {shown(name)}; no sweep has this id{nearest(name, [sweep.id for sweep in sweeps])}")
     some = ", ".join(sweep.id for sweep in matches[:3]) + (", ..." if len(matches) > 3 else "")
-    raise UnknownRun(f"SWEEP: got {shown(name)}; {len(matches)} sweeps begin so ({some}); type more of it")
+    raise UnknownRun(f"SWEEP: got {shown(name)}; {len(matches)} sweeps begin with that ({some}); type more of it")

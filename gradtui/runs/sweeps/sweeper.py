@@ -27,7 +27,7 @@ from pathlib import Path
 from gradtui import private
 from gradtui.printing import printable
 from gradtui.runs.folder import RunFolder
-from gradtui.runs.home import HomeError, runs_directory, telling_of_the_home
+from gradtui.runs.home import HomeError, home_errors, runs_directory
 from gradtui.runs.liveness import is_held
 from gradtui.runs.processes.launch import WarmSupervisor
 from gradtui.runs.processes.spawn import spawn
@@ -52,7 +52,7 @@ def start_sweeper(folder: SweepFolder) -> subprocess.Popen[bytes] | None:
             return None
         with suppress(SweepNotWritten):  # the sweeper fails for the same reason, and says so
             folder.write_status("running")
-        with telling_of_the_home(folder.path), open(folder.log, "ab", opener=private.opener) as log:
+        with home_errors(folder.path), open(folder.log, "ab", opener=private.opener) as log:
             return spawn(
                 "gradtui.runs.sweeps.sweeper",
                 folder.path,
@@ -86,8 +86,8 @@ class Sweeper:
         self._reader.advance()
         return self._reader.sweep
 
-    def work_off(self) -> None:
-        """Run what is left of the sweep, until it is done or asked to stop. Raises OSError, DamagedRun."""
+    def execute(self) -> None:
+        """Train the cells that are left, until they are done or a stop is requested. Raises OSError, DamagedRun."""
         self._folder.write_status("running")
         self._folder.reserve()
         self._adopt()
@@ -103,7 +103,7 @@ class Sweeper:
         known = {outcome.cell: outcome for outcome in self._sweep.outcomes}
         for cell, name in self._folder.started().items():
             if not self._reader.fits(cell):
-                continue  # no row of this sweep's
+                continue  # the row is not this sweep's
             outcome = known.get(cell)
             if outcome is not None and (outcome.counts or outcome.run == name):
                 continue
@@ -118,7 +118,7 @@ class Sweeper:
             if adopted is not None and adopted.counts:
                 self._record(adopted)
             else:
-                with suppress(HomeError, DamagedRun):  # a warm supervisor that is only now handed this run ends it at once
+                with suppress(HomeError, DamagedRun):  # so that a warm supervisor that gets this run only now ends it at once
                     run.request_stop()
 
     def _is_of(self, run: RunFolder, cell: Cell) -> bool:
@@ -135,7 +135,7 @@ class Sweeper:
                 if self._stopping:
                     break
                 supervisor = following or WarmSupervisor()
-                following = None  # it is used up, even if the next one cannot be started
+                following = None  # used up, even if the next one cannot be started
                 following = WarmSupervisor() if place + 1 < len(cells) else None
                 self._run(cell, supervisor)
         finally:
@@ -182,7 +182,7 @@ def _is_in_progress(run: RunFolder) -> bool:
 def _ask_to_stop(run: RunFolder, supervisor: subprocess.Popen[bytes] | None) -> None:
     try:
         run.request_stop()
-    except (HomeError, DamagedRun):  # there is no room for a request, or no folder any more
+    except (HomeError, DamagedRun):  # no space for a request, or the folder is gone
         if supervisor is not None:
             supervisor.terminate()
 
@@ -205,14 +205,14 @@ def _outcome(sweep: Sweep, cell: Cell, run: RunFolder) -> Outcome | None:
     return Outcome(cell, run.id, reader.state.status, values[0], values[1])
 
 
-def _work_off(folder: SweepFolder) -> int:
+def _execute(folder: SweepFolder) -> int:
     """Execute a sweep that this process owns; return the exit code. An error becomes one line in the log."""
     try:
         sweeper = Sweeper(folder)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: sweeper.request_stop())
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        sweeper.work_off()
+        sweeper.execute()
     except (OSError, DamagedRun) as error:
         folder.release()
         _say(str(error))
@@ -232,15 +232,15 @@ def main() -> int:
     folder = SweepFolder(Path(sys.argv[1]).absolute())
     if len(sys.argv) > 2:
         os.set_inheritable(int(sys.argv[2]), False)  # only this process holds the lock, until it ends
-        return _work_off(folder)
+        return _execute(folder)
     try:
         with folder.owned() as lock:
             if lock is not None:
-                return _work_off(folder)
+                return _execute(folder)
     except (HomeError, DamagedRun) as error:
         _say(str(error))
         return 2
-    _say(f"{folder.id} is in progress: another sweeper works it off; gradtui sweep --resume {folder.id} follows it")
+    _say(f"{folder.id} is in progress: another sweeper executes it; gradtui sweep --resume {folder.id} follows it")
     return 2
 
 

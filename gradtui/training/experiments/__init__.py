@@ -44,8 +44,9 @@ def _all_of(model: nn.Module, settings: RunSettings) -> Iterable[Tensor]:
 
 @dataclass(frozen=True)
 class ExperimentCode:
-    """``data`` and ``model`` draw random numbers from torch's global generator, which the caller has seeded.
+    """The code of an experiment.
 
+    ``data`` and ``model`` draw random numbers from torch's global generator, which the caller has seeded.
     ``loss_fn(model(inputs), targets)`` is a scalar. ``optimized`` returns the tensors that the optimizer holds: by
     default, all parameters of the model.
     """

@@ -1,6 +1,6 @@
-"""CIFAR-10 with two convolutions and two linear layers: the benchmark of an article on zero_grad().
+"""CIFAR-10 with two convolutions and two linear layers: the benchmark of article 1 (see runs/results/claims.py).
 
-(As printed, its forward() returns nothing, and its loop "without" calls zero_grad(); this is what the text means.)
+As printed, its forward() returns nothing, and its loop "without" calls zero_grad() too; this is what the text describes.
 """
 
 from __future__ import annotations

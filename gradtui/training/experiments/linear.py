@@ -1,4 +1,4 @@
-"""One sample, one layer: small enough to follow every step with pencil and paper.
+"""One sample, one layer: article 2's experiment, small enough to follow every step with pencil and paper.
 
 The loss is a quadratic of curvature 12: with zero_grad(), a step multiplies it by (1 - 12 lr)^2; without, the residual
 is an undamped oscillator, r[t+1] = (2 - 12 lr) r[t] - r[t-1].

@@ -1,4 +1,4 @@
-"""A linear model on ten random samples, from the program that shows ways to watch a loss."""
+"""A linear model on ten random samples: article 2's example for monitoring a loss."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Three small layers whose loss is the sum of their outputs, as printed in an article on zero_grad().
+"""Three small layers whose loss is the sum of their outputs, as printed in article 1 (see runs/results/claims.py).
 
 As printed, the optimizer holds w1, w2 and w3, three tensors that the network never uses: they never get a gradient, the
 network never changes, and zero_grad() clears nothing. Corrected, the optimizer holds the network's parameters.
