@@ -6,19 +6,15 @@ import asyncio
 import gc
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 
-os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")  # read when textual is imported; over SSH every frame costs
-
-from rich.console import RenderableType
 from textual.actions import ActionParseResult
-from textual.app import App, SystemCommand
-from textual.binding import Binding
+from textual.app import SystemCommand
 from textual.command import CommandPalette
 from textual.dom import DOMNode
 from textual.filter import LineFilter
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
-from textual.theme import Theme
 from textual.widget import Widget
 
 from gradtui.printing import printable
@@ -26,77 +22,47 @@ from gradtui.runs.folder import RunFolder
 from gradtui.runs.processes.launch import Starter
 from gradtui.tui import keys
 from gradtui.tui.characters import CHARACTERS, CharacterFilter, PrintableFilter, choose
+from gradtui.tui.error_notices import errors_shown
+from gradtui.tui.key_bindings import KeyBound
+from gradtui.tui.library_internals import RepaintFilter, ResizeGuard
 from gradtui.tui.link import call_when_gone
-from gradtui.tui.repaint_filter import narrowed
 from gradtui.tui.screens.help_screen import HelpScreen
 from gradtui.tui.screens.leave_dialog import LeaveDialog
-from gradtui.tui.screens.resize_guard import Settled
 from gradtui.tui.screens.run_screen import RunScreen
-from gradtui.tui.telling import telling
+from gradtui.tui.theme import THEMES
 
-# Blue and orange can be told apart with every kind of colour vision (Okabe and Ito, 2008).
-DARK = Theme(
-    name="gradtui-dark",
-    primary="#56b4e9",
-    secondary="#e69f00",
-    accent="#5f87d7",
-    background="#101418",
-    surface="#181d23",
-    panel="#222930",
-    foreground="#d7dce2",
-    error="#e06c60",
-    success="#7fb069",
-    dark=True,
-)
-LIGHT = Theme(
-    name="gradtui-light",
-    primary="#0072b2",
-    secondary="#b35900",
-    accent="#5f87d7",
-    background="#fbfaf7",
-    surface="#f1efea",
-    panel="#e4e1da",
-    foreground="#24292e",
-    error="#b3261e",
-    success="#3a7d2c",
-    dark=False,
-)
-
-
-SETTLED_SECONDS = 1.0
+FREEZE_SECONDS = 1.0
 """Delay after start-up, by when the app's modules are loaded, before gc.freeze() exempts them from garbage collection.
 Each full collection would otherwise hold up keys for about 50 ms."""
 
 
-class Palette(Settled, CommandPalette):
+class Palette(ResizeGuard, CommandPalette):
     """The command palette."""
 
 
-class GradtuiApp(App[int]):
+class GradtuiApp(KeyBound, RepaintFilter):
     """See what ``optimizer.zero_grad()`` does."""
 
     TITLE = "gradtui"
-    BINDINGS = [
-        *(key.binding() for key in keys.EVERYWHERE),
-        # With priority, the focus moves before the next key is handled, so that fast typing lands in the right field.
-        Binding("tab", "app.focus_next", show=False, priority=True),
-        Binding("shift+tab", "app.focus_previous", show=False, priority=True),
-    ]
+    KEYS = keys.EVERYWHERE
+    ENABLE_COMMAND_PALETTE = False  # Textual's own key for it
     NOTIFICATION_TIMEOUT = 8
 
     def __init__(self, folder: RunFolder | None = None, starter: Starter | None = None) -> None:
         super().__init__()
+        if "TEXTUAL_ANIMATIONS" not in os.environ:
+            self.animation_level = "none"  # over SSH every frame costs
         self._attached = folder
         self._starter = starter or Starter()
         self._printable = PrintableFilter()
         self._characters = CharacterFilter(choose(os.environ))
 
     def on_mount(self) -> None:
-        self.register_theme(DARK)
-        self.register_theme(LIGHT)
-        self.theme = DARK.name
+        for theme in THEMES:
+            self.register_theme(theme)
+        self.theme = THEMES[0].name
         self._loop_of_events = asyncio.get_running_loop()
-        self.set_timer(SETTLED_SECONDS, gc.freeze)
+        self.set_timer(FREEZE_SECONDS, gc.freeze)
         self._main = RunScreen(self._starter, self._attached)
         self.push_screen(self._main)
 
@@ -115,9 +81,6 @@ class GradtuiApp(App[int]):
         """Show a notification, never as markup: its text may come from outside."""
         super().notify(printable(message), title=title, severity=severity, timeout=timeout, markup=False)
 
-    def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
-        super()._display(screen, narrowed(renderable))
-
     async def run_action(
         self,
         action: str | ActionParseResult,
@@ -125,11 +88,11 @@ class GradtuiApp(App[int]):
         namespaces: Mapping[str, DOMNode] | None = None,
     ) -> bool:
         """Run an action on any screen; trouble with a run or the home folder becomes a notification."""
-        with telling(self):
+        with errors_shown(self):
             return await super().run_action(action, default_namespace, namespaces)
         return True
 
-    def action_characters(self) -> None:
+    def next_characters(self) -> None:
         following = CHARACTERS.index(self._characters.characters) + 1
         self._characters.characters = CHARACTERS[following % len(CHARACTERS)]
         for screen in self.screen_stack:
@@ -144,24 +107,34 @@ class GradtuiApp(App[int]):
         self._starter.end()
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        if screen is self._main:
-            yield from self._main.system_commands()
-        yield SystemCommand("Help", "Show the keys and what the screen means (F1 ?)", self.action_help)
+        owners: tuple[DOMNode, ...] = (screen, self)
+        for owner in owners:
+            for key in owner.keys_that_apply() if isinstance(owner, KeyBound) else ():
+                if key.word and key.help:
+                    run = partial(self.run_action, key.action, owner)
+                    yield SystemCommand(key.word.capitalize(), f"{key.help} ({key.shown_keys()})", run)
         yield SystemCommand("Light or dark", "Change the colours", self._change_theme)
-        yield SystemCommand("Quit", "Quit; asks first if a run is in progress (q)", self.action_quit)
 
     def _change_theme(self) -> None:
-        self.theme = LIGHT.name if self.theme == DARK.name else DARK.name
+        names = [theme.name for theme in THEMES]
+        self.theme = names[(names.index(self.theme) + 1) % len(names)]
 
-    def action_help(self) -> None:
+    def show_help(self) -> None:
         if not isinstance(self.screen, HelpScreen):
             self.push_screen(HelpScreen())
 
-    def action_command_palette(self) -> None:
+    def show_palette(self) -> None:
         if not isinstance(self.screen, CommandPalette):
-            self.push_screen(Palette(id="--command-palette"))
+            self.push_screen(Palette())
 
     async def action_quit(self) -> None:
+        self.quit()
+
+    def action_help_quit(self) -> None:
+        """Called by Textual on ctrl+c, which many expect to quit."""
+        self.notify(f"Press {keys.QUIT.shown} to quit")
+
+    def quit(self) -> None:
         if not self._main.is_live or self._main.folder is None:
             self.exit(0)
         elif self.screen is self._main:
@@ -169,8 +142,8 @@ class GradtuiApp(App[int]):
 
     def _leave(self, answer: str | None) -> None:
         if answer == "stop":
-            with telling(self):  # if the stop fails, the app stays open
-                self._main.action_stop()
+            with errors_shown(self):  # if the stop fails, the app stays open
+                self._main.stop()
                 self.exit(0)
         elif answer == "leave":
             self.exit(0)

@@ -1,119 +1,254 @@
-"""Every key, declared once: the bindings, the footer, the help screen and the command palette are made from this table."""
+"""Every key of every screen and dialog: what triggers it, what it is called, what it does, when it applies.
+
+To add a key, add an entry. The bindings, the footer, the help screen and the command palette are made from this table,
+and so is each key's name in a message. Keys that other modules name have a name here.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from textual.binding import Binding
+from gradtui.tui.key_bindings import Key
 
-SPECIAL = {
-    "question_mark": "?",
-    "ctrl+q": "^q",
-    "pageup": "PgUp",
-    "pagedown": "PgDn",
-    "left": "←",
-    "right": "→",
-    "escape": "Esc",
-    "enter": "Enter",
-}
+if TYPE_CHECKING:  # the screens import this table
+    from gradtui.tui.app import GradtuiApp
+    from gradtui.tui.screens.chart_screen import ChartScreen
+    from gradtui.tui.screens.compare_screen import CompareScreen
+    from gradtui.tui.screens.confirm_dialog import ConfirmDialog
+    from gradtui.tui.screens.download_dialog import DownloadDialog
+    from gradtui.tui.screens.export_dialog import ExportDialog
+    from gradtui.tui.screens.help_screen import HelpScreen
+    from gradtui.tui.screens.history_screen import HistoryScreen
+    from gradtui.tui.screens.leave_dialog import LeaveDialog
+    from gradtui.tui.screens.run_screen import RunScreen
+    from gradtui.tui.screens.sweep_screen import SweepScreen
 
+# Everywhere
 
-@dataclass(frozen=True)
-class Key:
-    """A command of the app: its action, the keys that trigger it, a word for the footer, a sentence for help."""
+HELP: Key[GradtuiApp] = Key(
+    ("f1", "question_mark"), "help", "Show the keys and what the screen means", lambda app: app.show_help()
+)
+QUIT: Key[GradtuiApp] = Key(("q", "ctrl+q"), "quit", "Quit; asks first if a run is in progress", lambda app: app.quit())
 
-    action: str
-    keys: tuple[str, ...]
-    word: str
-    help: str
-    footer: bool = True
-    priority: bool = False
-    """Whether the key is handled before the focused widget sees it."""
-
-    def binding(self) -> Binding:
-        return Binding(
-            ",".join(self.keys),
-            self.action,
-            self.word,
-            show=self.footer,
-            key_display=shown(self.keys[0]),
-            tooltip=self.help,
-            priority=self.priority,
-        )
-
-    def shown_keys(self) -> str:
-        """The keys as a person reads them: ``F5 r``."""
-        return " ".join(map(shown, self.keys))
-
-
-def shown(key: str) -> str:
-    """How a key is written on screen."""
-    return SPECIAL.get(key, key.upper() if key[0] == "f" and key[1:].isdecimal() else key)
-
-
-LOOKING = ("log_scale", "quantity", "smoothing", "x_axis", "zoom", "cursor", "rate")
-"""Actions that change how charts are shown; available on every screen with charts."""
-
-ON_RUN_SCREEN = (
-    Key("start", ("f5", "r"), "start", "Start a run with the settings of the form"),
-    Key("pause", ("f6", "p"), "pause", "Pause or resume the run"),
-    Key("stop", ("f7", "x"), "stop", "Stop the run; all its rows are kept"),
-    Key("export", ("f8", "e"), "export", "Export the run: CSV, TensorBoard, a picture"),
-    Key("setup", ("f2", "f"), "form", "Show or fold the setup form"),
-    Key("sweep", ("f9", "w"), "sweep", "A grid of optimizers, learning rates and seeds"),
-    Key("history", ("f10", "h"), "runs", "All saved runs: open, run again, compare, export, delete"),
-    Key("open_offered", ("o",), "open", "Open the run in progress, or the last one that ended unseen", footer=False),
-    Key("next_view", ("f4", "v"), "view", "Below the charts: results, claims, the code of both sides, what they printed"),
-    Key("log_scale", ("f3", "l"), "log y", "Logarithmic y axis", footer=False),
+EVERYWHERE: tuple[Key[GradtuiApp], ...] = (
+    Key(("c",), "characters", "Draw with braille, blocks or ASCII", lambda app: app.next_characters(), footer=False),
+    HELP,
+    QUIT,
+    Key(("ctrl+p",), "", "All commands by name", lambda app: app.show_palette(), footer=False, priority=True),
+    # With priority, the focus moves before the next key is handled, so that fast typing lands in the right field.
     Key(
-        "quantity",
-        ("m",),
-        "quantity",
-        "What is drawn: loss, test loss, accuracy, gradient norms, what a script logs",
+        ("tab",),
+        "",
+        "Next field; letters typed into a text field are text",
+        lambda app: app.screen.focus_next(),
+        footer=False,
+        priority=True,
+    ),
+    Key(("shift+tab",), "", "", lambda app: app.screen.focus_previous(), footer=False, priority=True),
+)
+
+# The run screen
+
+START: Key[RunScreen] = Key(
+    ("f5", "r"),
+    "start",
+    "Start a run with the settings of the form",
+    lambda screen: screen.start(),
+    lambda screen: not screen.is_live,
+)
+HISTORY: Key[RunScreen] = Key(
+    ("f10", "h"),
+    "runs",
+    "All saved runs: filter by typing, open, run again, compare two on the same axes, export, delete",
+    lambda screen: screen.show_history(),
+)
+OPEN_OFFERED: Key[RunScreen] = Key(
+    ("o",),
+    "open",
+    "Open the run in progress, or the last one that ended unseen",
+    lambda screen: screen.open_offered(),
+    lambda screen: screen.has_offer,
+    footer=False,
+)
+SCROLL: Key[RunScreen] = Key(
+    ("pagedown",), "scroll", "Scroll what is below the charts", lambda screen: screen.scroll_panel(1), footer=False
+)
+SCROLL_BACK: Key[RunScreen] = Key(
+    ("pageup",), "scroll back", "Scroll it back", lambda screen: screen.scroll_panel(-1), footer=False
+)
+
+ON_CHARTS: tuple[Key[ChartScreen], ...] = (
+    Key(
+        ("f3", "l"),
+        "log y",
+        "Logarithmic y axis",
+        lambda screen: screen.use(screen.instruments.other_scale()),
         footer=False,
     ),
-    Key("smoothing", ("s",), "smooth", "Smooth the curves; the raw ones stay, dimmed", footer=False),
-    Key("x_axis", ("a",), "x axis", "Over steps, epochs or seconds of training", footer=False),
-    Key("zoom", ("z",), "zoom", "The whole run, its last half, its last tenth", footer=False),
-    Key("cursor(1)", ("right",), "cursor", "Cursor: read both sides at the same step", footer=False),
-    Key("cursor(-1)", ("left",), "cursor back", "Cursor back", footer=False),
-    Key("no_cursor", ("escape",), "no cursor", "Put the cursor away", footer=False),
-    Key("step", ("n",), "one step", "While paused: take one step", footer=False),
-    Key("copy", ("y",), "copy", "Copy the results table to your own machine's clipboard", footer=False),
-    Key("rate", ("d",), "draw rate", "Draw 4, 10 or 1 times a second: less on a slow link", footer=False),
-    Key("app.characters", ("c",), "characters", "Draw with braille, blocks or ASCII", footer=False),
-    Key("scroll_panel(1)", ("pagedown",), "scroll", "Scroll what is below the charts", footer=False),
-    Key("scroll_panel(-1)", ("pageup",), "scroll back", "Scroll it back", footer=False),
+    Key(
+        ("m",),
+        "quantity",
+        "What is drawn: loss, test loss, accuracy, gradient norms, their cosine, what a script logs",
+        lambda screen: screen.next_quantity(),
+        footer=False,
+    ),
+    Key(
+        ("s",),
+        "smooth",
+        "Smooth the curves; the raw ones stay, dimmed",
+        lambda screen: screen.use(screen.instruments.next_smoothing()),
+        footer=False,
+    ),
+    Key(
+        ("a",),
+        "x axis",
+        "Over steps, epochs or seconds of training",
+        lambda screen: screen.use(screen.instruments.next_x_axis()),
+        footer=False,
+    ),
+    Key(
+        ("z",),
+        "zoom",
+        "The whole run, its last half, its last tenth",
+        lambda screen: screen.use(screen.instruments.next_zoom()),
+        footer=False,
+    ),
+    Key(
+        ("d",),
+        "draw rate",
+        "Draw 4, 10 or 1 times a second: less on a slow link",
+        lambda screen: screen.next_rate(),
+        footer=False,
+    ),
+    Key(
+        ("right",),
+        "cursor",
+        "Cursor: read both sides at the same step",
+        lambda screen: screen.move_cursor(1),
+        footer=False,
+    ),
+    Key(("left",), "cursor back", "Cursor back", lambda screen: screen.move_cursor(-1), footer=False),
 )
 
-EVERYWHERE = (
-    Key("help", ("f1", "question_mark"), "help", "Show the keys and what the screen means"),
-    Key("quit", ("q", "ctrl+q"), "quit", "Quit; asks first if a run is in progress"),
+ON_RUN_SCREEN: tuple[Key[RunScreen], ...] = (
+    START,
+    Key(("f6", "p"), "pause", "Pause or resume the run", lambda screen: screen.pause(), lambda screen: screen.is_live),
+    Key(
+        ("f7", "x"),
+        "stop",
+        "Stop the run; all its rows are kept",
+        lambda screen: screen.stop(),
+        lambda screen: screen.is_live,
+    ),
+    Key(
+        ("f8", "e"),
+        "export",
+        "Export the run: CSV, TensorBoard, a picture (SVG)",
+        lambda screen: screen.export(),
+        lambda screen: screen.folder is not None,
+    ),
+    Key(("f2", "f"), "form", "Show or fold the setup form", lambda screen: screen.fold_form()),
+    Key(("f9", "w"), "sweep", "A grid of optimizers, learning rates and seeds", lambda screen: screen.show_sweep()),
+    HISTORY,
+    OPEN_OFFERED,
+    Key(
+        ("f4", "v"),
+        "view",
+        "Below the charts: results, claims, the code of both sides, what they printed",
+        lambda screen: screen.next_view(),
+    ),
+    SCROLL,
+    SCROLL_BACK,
+    *ON_CHARTS,
+    Key(("escape",), "no cursor", "Put the cursor away", lambda screen: screen.remove_cursor(), footer=False),
+    Key(
+        ("n",),
+        "one step",
+        "While paused: take one step",
+        lambda screen: screen.step(),
+        lambda screen: screen.status == "paused",
+        footer=False,
+    ),
+    Key(
+        ("y",),
+        "copy",
+        "Copy the results table to your own machine's clipboard (OSC 52; many terminals drop it)",
+        lambda screen: screen.copy_results(),
+        lambda screen: screen.folder is not None,
+        footer=False,
+    ),
 )
 
-ON_COMPARE_SCREEN = (
-    *(key for key in ON_RUN_SCREEN if key.action.split("(")[0] in LOOKING),
-    Key("close", ("escape",), "back", "Back to the saved runs"),
+ALL: tuple[Key[Any], ...] = (*ON_RUN_SCREEN, *EVERYWHERE)
+"""The keys that the help screen and the README list."""
+
+# The other screens
+
+ON_COMPARE_SCREEN: tuple[Key[CompareScreen], ...] = (
+    *ON_CHARTS,
+    Key(("escape",), "back", "Back to the saved runs", lambda screen: screen.dismiss(None)),
 )
 
-ON_HISTORY_SCREEN = (
-    Key("open", ("enter",), "open", "Open the run", priority=True),
-    Key("again", ("f5",), "run again", "Its settings in the form, to run them again or change them"),
-    Key("compare", ("f4",), "compare", "Mark a run; on another one: compare the two on the same axes"),
-    Key("export", ("f8",), "export", "Export the run"),
-    Key("delete", ("f9",), "delete", "Delete the run; asks first"),
-    Key("move(-1)", ("up",), "up", "", footer=False, priority=True),
-    Key("move(1)", ("down",), "down", "", footer=False, priority=True),
-    Key("move(-2)", ("pageup",), "page up", "", footer=False, priority=True),
-    Key("move(2)", ("pagedown",), "page down", "", footer=False, priority=True),
-    Key("close", ("escape",), "back", "Back to the charts"),
+COMPARE: Key[HistoryScreen] = Key(
+    ("f4",),
+    "compare",
+    "Mark a run; on another one: compare the two on the same axes",
+    lambda screen: screen.mark_or_compare(),
 )
 
-ON_SWEEP_SCREEN = (
-    Key("start", ("f5", "r"), "start", "Start or resume the sweep"),
-    Key("stop", ("f7", "x"), "stop", "Stop the sweep; what has ended is kept"),
-    Key("export", ("f8", "e"), "export", "Export its rows as CSV, to the current folder"),
-    Key("close", ("escape",), "back", "Back to the run; the sweep continues"),
+ON_HISTORY_SCREEN: tuple[Key[HistoryScreen], ...] = (
+    Key(("enter",), "open", "Open the run", lambda screen: screen.choose("open"), priority=True),
+    Key(
+        ("f5",),
+        "run again",
+        "Its settings in the form, to run them again or change them",
+        lambda screen: screen.choose("again"),
+    ),
+    COMPARE,
+    Key(("f8",), "export", "Export the run", lambda screen: screen.export()),
+    Key(("f9",), "delete", "Delete the run; asks first", lambda screen: screen.delete()),
+    Key(("up",), "up", "", lambda screen: screen.move(-1), footer=False, priority=True),
+    Key(("down",), "down", "", lambda screen: screen.move(1), footer=False, priority=True),
+    Key(("pageup",), "page up", "", lambda screen: screen.move_pages(-1), footer=False, priority=True),
+    Key(("pagedown",), "page down", "", lambda screen: screen.move_pages(1), footer=False, priority=True),
+    Key(("escape",), "back", "Back to the charts", lambda screen: screen.dismiss(None)),
 )
 
-ALL = ON_RUN_SCREEN + EVERYWHERE
+START_SWEEP: Key[SweepScreen] = Key(("f5", "r"), "start", "Start or resume the sweep", lambda screen: screen.start())
+
+ON_SWEEP_SCREEN: tuple[Key[SweepScreen], ...] = (
+    START_SWEEP,
+    Key(("f7", "x"), "stop", "Stop the sweep; what has ended is kept", lambda screen: screen.stop()),
+    Key(("f8", "e"), "export", "Export its rows as CSV, to the current folder", lambda screen: screen.export()),
+    Key(("escape",), "back", "Back to the run; the sweep continues", lambda screen: screen.dismiss(None)),
+)
+
+CLOSE_HELP: Key[HelpScreen] = Key(("escape", "q", "f1", "question_mark"), "close", "", lambda screen: screen.dismiss(None))
+
+ON_HELP_SCREEN = (CLOSE_HELP,)
+
+# The dialogs
+
+BETWEEN_BUTTONS: tuple[Key[ConfirmDialog | LeaveDialog], ...] = (
+    Key(("left",), "", "", lambda dialog: dialog.focus_previous()),
+    Key(("right",), "", "", lambda dialog: dialog.focus_next()),
+)
+
+CONFIRM: Key[ConfirmDialog] = Key(("d", "y"), "do it", "", lambda dialog: dialog.dismiss(True))
+CANCEL: Key[ConfirmDialog] = Key(("escape", "n", "q"), "cancel", "", lambda dialog: dialog.dismiss(False))
+
+IN_CONFIRM_DIALOG: tuple[Key[ConfirmDialog], ...] = (CONFIRM, CANCEL, *BETWEEN_BUTTONS)
+
+STOP_RUN: Key[LeaveDialog] = Key(("s",), "stop it", "", lambda dialog: dialog.dismiss("stop"))
+LEAVE_RUN: Key[LeaveDialog] = Key(("l",), "leave it running", "", lambda dialog: dialog.dismiss("leave"))
+STAY: Key[LeaveDialog] = Key(("escape", "q", "ctrl+q"), "stay", "", lambda dialog: dialog.dismiss("stay"))
+
+IN_LEAVE_DIALOG: tuple[Key[LeaveDialog], ...] = (STOP_RUN, LEAVE_RUN, STAY, *BETWEEN_BUTTONS)
+
+CLOSE_EXPORT: Key[ExportDialog] = Key(("escape",), "close", "", lambda dialog: dialog.dismiss(None))
+
+IN_EXPORT_DIALOG = (CLOSE_EXPORT,)
+
+CANCEL_DOWNLOAD: Key[DownloadDialog] = Key(("escape",), "cancel", "", lambda dialog: dialog.give_up())
+
+IN_DOWNLOAD_DIALOG = (CANCEL_DOWNLOAD,)

@@ -12,6 +12,8 @@ from types import FrameType
 
 from textual.app import App
 
+from gradtui.tui.library_internals import queued_writes
+
 FULL = 2
 """More queued writes than this mean that the link is slower than the drawing, or stalled."""
 
@@ -21,10 +23,7 @@ PATIENCE_SECONDS = 2.0
 
 def is_behind(app: App[object]) -> bool:
     """Whether what was drawn is waiting for the link. Drawing more would fill Textual's write queue and block the app."""
-    # Textual has no public API for this; if a private attribute is missing, the app just keeps drawing.
-    thread = getattr(app._driver, "_writer_thread", None)  # noqa: SLF001
-    queue = getattr(thread, "_queue", None)
-    return queue is not None and queue.qsize() > FULL
+    return queued_writes(app) > FULL
 
 
 def call_when_gone(end: Callable[[int], object]) -> None:
@@ -37,7 +36,7 @@ def call_when_gone(end: Callable[[int], object]) -> None:
 
     def gone(number: int, frame: FrameType | None) -> None:
         code = 128 + number
-        watchdog = threading.Timer(PATIENCE_SECONDS, _end_for_sure, (code, terminal))
+        watchdog = threading.Timer(PATIENCE_SECONDS, _end_process, (code, terminal))
         watchdog.daemon = True
         watchdog.start()
         end(code)
@@ -46,7 +45,7 @@ def call_when_gone(end: Callable[[int], object]) -> None:
         signal.signal(hang_up, gone)
 
 
-def _end_for_sure(code: int, terminal: list[object] | None) -> None:
+def _end_process(code: int, terminal: list[object] | None) -> None:
     if terminal is not None:
         with suppress(termios.error):  # the terminal may be gone
             termios.tcsetattr(0, termios.TCSANOW, terminal)  # type: ignore[arg-type]  # as tcgetattr returned it

@@ -72,12 +72,13 @@ def test_a_letter_typed_into_a_field_is_text_and_starts_nothing() -> None:
 def test_help_shows_every_key() -> None:
     from gradtui.tui import keys
 
+    listed = [key for key in keys.ALL if key.help]
     with Terminal(80, 24) as terminal:
         terminal.wait_for("ready")
         terminal.press("F1")
-        terminal.wait_for("Keys", *(key.shown_keys() for key in keys.ALL[:14]))
+        terminal.wait_for("Keys", *(key.shown_keys() for key in listed[:14]))
         terminal.press("PageDown")
-        terminal.wait_for(*(key.shown_keys() for key in keys.ALL[-6:]), "Both sides train the same model")
+        terminal.wait_for(*(key.shown_keys() for key in listed[-6:]), "Both sides train the same model")
         terminal.press("Escape")
 
 

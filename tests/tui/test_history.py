@@ -8,9 +8,10 @@ from textual.widgets import Select, Static
 
 from gradtui.runs.folder import RunFolder
 from gradtui.runs.saved_runs import all_runs
+from gradtui.tui import keys
 from gradtui.tui.screens import history_screen
 from gradtui.tui.screens.compare_screen import CompareScreen
-from gradtui.tui.screens.confirm_dialog import AskDialog
+from gradtui.tui.screens.confirm_dialog import ConfirmDialog
 from gradtui.tui.screens.export_dialog import ExportDialog
 from gradtui.tui.screens.history_screen import HistoryScreen
 from gradtui.tui.screens.run_screen import RunScreen
@@ -170,12 +171,12 @@ def test_deleting_asks_and_removes_one_run_and_nothing_else(tmp_path: Path) -> N
     async def scenario(pilot: Pilot[int], screen: RunScreen) -> None:
         history = await open_history(pilot, rows=2)
         await pilot.press("f9")
-        await until(pilot, lambda: isinstance(pilot.app.screen, AskDialog))
+        await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmDialog))
         await pilot.press("enter")  # the safe answer has the focus
         await until(pilot, lambda: pilot.app.screen is history)
         assert doomed.path.exists()
         await pilot.press("f9")
-        await until(pilot, lambda: isinstance(pilot.app.screen, AskDialog))
+        await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmDialog))
         await pilot.press("d")
         await until(pilot, lambda: len(history._list.runs) == 1)
         assert all_runs() == [kept]
@@ -200,7 +201,7 @@ def test_a_run_that_ended_unseen_is_offered_and_opened_with_a_key(status: str, s
     run: RunFolder = made_up_run(status=status)
 
     async def scenario(pilot: Pilot[int], screen: RunScreen) -> None:
-        await until(pilot, lambda: screen.check_action("open_offered", ()))
+        await until(pilot, lambda: keys.OPEN_OFFERED.applies(screen))
         panel = screen.query_one("Panel")
         await until(pilot, lambda: said in str(panel.text))  # type: ignore[attr-defined]
         await pilot.press("o")
@@ -214,6 +215,6 @@ def test_a_run_whose_end_was_seen_is_not_offered() -> None:
 
     async def scenario(pilot: Pilot[int], screen: RunScreen) -> None:
         await pilot.pause(0.3)
-        assert not screen.check_action("open_offered", ())
+        assert not keys.OPEN_OFFERED.applies(screen)
 
     drive(scenario)

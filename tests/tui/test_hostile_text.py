@@ -19,10 +19,10 @@ from gradtui.runs.folder import RunFolder
 from gradtui.runs.home import HomeError
 from gradtui.runs.processes import launch
 from gradtui.runs.state import with_variant
-from gradtui.tui import starting
+from gradtui.tui import own_processes
 from gradtui.tui.app import GradtuiApp
 from gradtui.tui.screens.compare_screen import CompareScreen
-from gradtui.tui.screens.confirm_dialog import AskDialog
+from gradtui.tui.screens.confirm_dialog import ConfirmDialog
 from gradtui.tui.screens.download_dialog import DownloadDialog
 from gradtui.tui.screens.export_dialog import ExportDialog
 from gradtui.tui.screens.history_screen import HistoryScreen
@@ -116,14 +116,14 @@ def test_the_list_of_runs_and_what_opens_from_it(drawn: Recorder, tmp_path: Path
         assert pilot.app.screen is history
         runs.choose(next(i for i, run in enumerate(runs.runs) if run.folder == first))
         await pilot.press("f9")
-        await until(pilot, lambda: isinstance(pilot.app.screen, AskDialog))
+        await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmDialog))
         await pilot.press("escape")
         pilot.app.push_screen(CompareScreen(first, folder))
         await until(pilot, lambda: "[red]train.py" in drawn.text)
         await pilot.pause(0.2)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(HistoryScreen, "action_open", lambda self: self._whole())
+        patch.setattr(HistoryScreen, "choose", lambda self, what: self._whole())
         drive(scenario, size=(160, 50))
     assert ESCAPED in drawn.text
     assert MARKUP.replace("/", "").strip() in drawn.text.replace("/", "")
@@ -163,7 +163,7 @@ def test_why_a_run_cannot_be_started(drawn: Recorder, monkeypatch: pytest.Monkey
     def refuse(settings: object) -> RunFolder:
         raise HomeError(f"GRADTUI_HOME: {EVIL}{MARKUP} cannot be used")
 
-    monkeypatch.setattr(starting, "create_run", refuse)
+    monkeypatch.setattr(own_processes, "create_run", refuse)
 
     async def scenario(pilot: Pilot[int], screen: RunScreen) -> None:
         await pilot.press("f5")
@@ -185,7 +185,7 @@ def test_the_dialogs(drawn: Recorder, tmp_path: Path, monkeypatch: pytest.Monkey
             await pilot.press("enter")
             await pilot.pause(0.1)
         download = DownloadDialog(Path(EVIL))
-        for screen_ in (LeaveDialog(EVIL), AskDialog("Delete", f"{EVIL}{MARKUP}", "Delete"), download):
+        for screen_ in (LeaveDialog(EVIL), ConfirmDialog("Delete", f"{EVIL}{MARKUP}", "Delete"), download):
             pilot.app.push_screen(screen_)
             await pilot.pause()
         download._failed(EVIL)

@@ -14,7 +14,7 @@ from textual.pilot import Pilot
 
 from gradtui.runs.folder import RunFolder
 from gradtui.runs.history import Summary
-from gradtui.tui.app import DARK
+from gradtui.tui.theme import DARK
 from gradtui.tui.widgets.run_list import RunList
 
 WORDS = "not JSON, and so damaged that nothing of it can be read, but what is wrong is said at length"

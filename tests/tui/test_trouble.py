@@ -22,10 +22,10 @@ from gradtui.runs.home import HomeError
 from gradtui.runs.processes import launch
 from gradtui.runs.processes.launch import Starter
 from gradtui.runs.saved_runs import all_runs
-from gradtui.tui import prefetch as ahead
+from gradtui.tui import prefetch
 from gradtui.tui.app import GradtuiApp
 from gradtui.tui.run_follower import FollowedRun
-from gradtui.tui.screens import base_screen as looking
+from gradtui.tui.screens import chart_screen
 from gradtui.tui.screens.compare_screen import CompareScreen
 from gradtui.tui.screens.export_dialog import ExportDialog
 from gradtui.tui.screens.history_screen import HistoryScreen
@@ -146,13 +146,13 @@ def test_a_followed_run_that_is_deleted_is_told_and_its_processes_are_stopped() 
 
 def test_a_run_that_is_deleted_while_it_is_read_ahead_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     run = made_up_run(steps=3000)
-    monkeypatch.setattr(ahead, "LONG_BYTES", 1000)
+    monkeypatch.setattr(prefetch, "LONG_BYTES", 1000)
 
     async def deleted_first(followed: FollowedRun, sides: Sequence[str]) -> None:
         shutil.rmtree(run.path)
-        await ahead.read_ahead(followed, sides)
+        await prefetch.read_ahead(followed, sides)
 
-    monkeypatch.setattr(looking, "read_ahead", deleted_first)
+    monkeypatch.setattr(chart_screen, "read_ahead", deleted_first)
 
     async def scenario(pilot: Pilot[int], screen: RunScreen) -> None:
         screen.open_run(run)

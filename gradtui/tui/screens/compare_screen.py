@@ -15,7 +15,7 @@ from gradtui.runs.results import table
 from gradtui.runs.state import DELETED
 from gradtui.tui import keys
 from gradtui.tui.run_follower import FollowedRun
-from gradtui.tui.screens.base_screen import LookingScreen
+from gradtui.tui.screens.chart_screen import ChartScreen
 from gradtui.tui.widgets.chart_pair import ChartPair
 from gradtui.tui.widgets.styled_lines import Line, Lines
 
@@ -34,11 +34,11 @@ class RunHead(Lines):
     """
 
 
-class CompareScreen(LookingScreen):
+class CompareScreen(ChartScreen):
     """Each run has a pair of charts; all four share the same axes. Live runs are followed."""
 
     CSS_PATH = "compare.tcss"
-    BINDINGS = [key.binding() for key in keys.ON_COMPARE_SCREEN]
+    KEYS = keys.ON_COMPARE_SCREEN
 
     def __init__(self, upper: RunFolder, lower: RunFolder) -> None:
         super().__init__()
@@ -90,6 +90,3 @@ class CompareScreen(LookingScreen):
             line: Line = [(f" {results.state.id}  ", "name"), ("  ".join(words), "dim")]
             head.show([line])
             yield from pair.draw(run, among=self._runs)
-
-    def action_close(self) -> None:
-        self.dismiss(None)

@@ -9,19 +9,16 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
 from gradtui.printing import printable
-from gradtui.tui.screens.resize_guard import Settled
+from gradtui.tui import keys
+from gradtui.tui.key_bindings import KeyBound
+from gradtui.tui.library_internals import ResizeGuard
 
 
-class AskDialog(Settled, ModalScreen[bool]):
+class ConfirmDialog(KeyBound, ResizeGuard, ModalScreen[bool]):
     """Returns True if the user confirms. The safe answer has the focus."""
 
     CSS_PATH = "dialog.tcss"
-    BINDINGS = [
-        ("d,y", "answer(True)", "do it"),
-        ("escape,n,q", "answer(False)", "leave it"),
-        ("left", "app.focus_previous", ""),
-        ("right", "app.focus_next", ""),
-    ]
+    KEYS = keys.IN_CONFIRM_DIALOG
 
     def __init__(self, title: str, question: str, doing: str) -> None:
         super().__init__()
@@ -32,15 +29,12 @@ class AskDialog(Settled, ModalScreen[bool]):
             dialog.border_title = self._heading
             yield Static(printable(self._question), markup=False)
             with Horizontal(classes="buttons"):
-                yield Button(self._doing, variant="error", id="do", compact=True)
-                yield Button("Cancel (Esc)", variant="primary", id="leave", compact=True)
+                yield Button(f"{self._doing} ({keys.CONFIRM.shown})", variant="error", id="do", compact=True)
+                yield Button(f"Cancel ({keys.CANCEL.shown})", variant="primary", id="cancel", compact=True)
 
     def on_mount(self) -> None:
-        self.query_one("#leave", Button).focus()
+        self.query_one("#cancel", Button).focus()
 
     @on(Button.Pressed)
     def _pressed(self, event: Button.Pressed) -> None:
         self.dismiss(event.button.id == "do")
-
-    def action_answer(self, yes: bool) -> None:
-        self.dismiss(yes)

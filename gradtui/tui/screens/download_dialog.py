@@ -14,16 +14,18 @@ from textual.widgets import Button, Label, ProgressBar, Static
 from gradtui.cifar10 import DataMissing
 from gradtui.cifar10.download import ARCHIVE_SIZE, URL, download
 from gradtui.printing import printable
-from gradtui.tui.screens.resize_guard import Settled
+from gradtui.tui import keys
+from gradtui.tui.key_bindings import KeyBound
+from gradtui.tui.library_internals import ResizeGuard
 
 DRAWINGS_PER_SECOND = 4
 
 
-class DownloadDialog(Settled, ModalScreen[bool]):
+class DownloadDialog(KeyBound, ResizeGuard, ModalScreen[bool]):
     """Fetches and checks the archive; returns True once the files are in place, False if the user gives up."""
 
     CSS_PATH = "dialog.tcss"
-    BINDINGS = [("escape", "give_up", "cancel")]
+    KEYS = keys.IN_DOWNLOAD_DIALOG
 
     def __init__(self, to: Path) -> None:
         super().__init__()
@@ -38,7 +40,7 @@ class DownloadDialog(Settled, ModalScreen[bool]):
             yield ProgressBar(total=ARCHIVE_SIZE, show_eta=False)
             yield Static("", id="outcome", markup=False)
             with Horizontal(classes="buttons"):
-                yield Button("Cancel (Esc)", id="cancel", compact=True)
+                yield Button(f"Cancel ({keys.CANCEL_DOWNLOAD.shown})", id="cancel", compact=True)
 
     def on_mount(self) -> None:
         self.query_one("#cancel", Button).focus()
@@ -74,14 +76,17 @@ class DownloadDialog(Settled, ModalScreen[bool]):
             outcome = self.query_one("#outcome", Static)
             outcome.update(printable(problem))
             outcome.add_class("-bad")
-            self.query_one("#cancel", Button).label = "Close (Esc)"
+            self.query_one("#cancel", Button).label = f"Close ({keys.CANCEL_DOWNLOAD.shown})"
 
     def _done(self) -> None:
         if not self._given_up:
             self.dismiss(True)
 
     @on(Button.Pressed, "#cancel")
-    def action_give_up(self) -> None:
+    def _pressed(self) -> None:
+        self.give_up()
+
+    def give_up(self) -> None:
         self._given_up = True
         self.dismiss(False)
 

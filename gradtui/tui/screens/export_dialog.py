@@ -18,15 +18,17 @@ from gradtui.runs.export.formats import FORMATS, Format
 from gradtui.runs.export.tensorboard_export import TensorBoardMissing
 from gradtui.runs.folder import RunFolder
 from gradtui.runs.state import DamagedRun
-from gradtui.tui.screens.resize_guard import Settled
+from gradtui.tui import keys
+from gradtui.tui.key_bindings import KeyBound
+from gradtui.tui.library_internals import ResizeGuard
 from gradtui.tui.widgets.text_field import TextField
 
 
-class ExportDialog(Settled, ModalScreen[None]):
+class ExportDialog(KeyBound, ResizeGuard, ModalScreen[None]):
     """Asks for a format and a path, asks again before it replaces a file, and says what it wrote."""
 
     CSS_PATH = "dialog.tcss"
-    BINDINGS = [("escape", "dismiss", "close")]
+    KEYS = keys.IN_EXPORT_DIALOG
 
     def __init__(self, folder: RunFolder) -> None:
         super().__init__()
@@ -83,7 +85,7 @@ class ExportDialog(Settled, ModalScreen[None]):
         except (OSError, RuntimeError, ValueError) as error:  # includes an unknown home folder and a null byte in the path
             self._say(str(error), bad=True)
             return
-        self._say("Exporting; Esc cancels.")
+        self._say(f"Exporting; {keys.CLOSE_EXPORT.shown} cancels.")
         self._export(format, path, overwrite)
 
     def _ask(self, path: Path) -> None:

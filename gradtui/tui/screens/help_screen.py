@@ -8,7 +8,8 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from gradtui.tui import keys
-from gradtui.tui.screens.resize_guard import Settled
+from gradtui.tui.key_bindings import KeyBound
+from gradtui.tui.library_internals import ResizeGuard
 
 WHAT_IT_MEANS = """\
 Both sides train the same model on the same batches from the same weights. They differ in one line: the left side
@@ -19,18 +20,16 @@ A loss that is nan or infinite leaves a gap; × marks where that began. Times co
 a time (schedule turns) and after 1,000 steps. Runs are kept: gradtui list shows them."""
 
 
-class HelpScreen(Settled, ModalScreen[None]):
-    """Closed by the keys that open it, and by Escape."""
+class HelpScreen(KeyBound, ResizeGuard, ModalScreen[None]):
+    """Lists the keys of the run screen and of the app, then says what the charts mean."""
 
     CSS_PATH = "dialog.tcss"
-    BINDINGS = [("escape,q,f1,question_mark", "dismiss", "close")]
+    KEYS = keys.ON_HELP_SCREEN
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(classes="dialog") as dialog:
             dialog.border_title = "Keys"
             width = max(len(key.shown_keys()) for key in keys.ALL)
-            lines = [f"{key.shown_keys():<{width}}  {key.help}" for key in keys.ALL]
-            lines.append(f"{'^p':<{width}}  All commands by name")
-            lines.append(f"{'Tab':<{width}}  Next field; letters typed into a text field are text")
+            lines = [f"{key.shown_keys():<{width}}  {key.help}" for key in keys.ALL if key.help]
             yield Static("\n".join(lines) + "\n\n" + WHAT_IT_MEANS, markup=False)
-            dialog.border_subtitle = "Esc closes"
+            dialog.border_subtitle = f"{keys.CLOSE_HELP.shown} closes"

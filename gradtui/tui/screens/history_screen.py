@@ -18,8 +18,9 @@ from gradtui.runs.home import HomeError
 from gradtui.runs.saved_runs import all_runs
 from gradtui.runs.state import DeletedRun
 from gradtui.tui import keys
-from gradtui.tui.screens.confirm_dialog import AskDialog
-from gradtui.tui.screens.resize_guard import Settled
+from gradtui.tui.key_bindings import KeyBound
+from gradtui.tui.library_internals import ResizeGuard
+from gradtui.tui.screens.confirm_dialog import ConfirmDialog
 from gradtui.tui.widgets.run_list import RunList
 from gradtui.tui.widgets.text_field import TextField
 
@@ -38,12 +39,12 @@ class Choice:
     folder: RunFolder
 
 
-class HistoryScreen(Settled, Screen[Choice]):
+class HistoryScreen(KeyBound, ResizeGuard, Screen[Choice]):
     """Returns the user's choice, or None."""
 
     CSS_PATH = "history.tcss"
     AUTO_FOCUS = "#filter"
-    BINDINGS = [key.binding() for key in keys.ON_HISTORY_SCREEN]
+    KEYS = keys.ON_HISTORY_SCREEN
 
     def __init__(self) -> None:
         super().__init__()
@@ -146,18 +147,17 @@ class HistoryScreen(Settled, Screen[Choice]):
 
     # Commands
 
-    def action_move(self, rows: int) -> None:
-        self._list.move(rows * self._list.page if abs(rows) > 1 else rows)
+    def move(self, rows: int) -> None:
+        self._list.move(rows)
 
-    def action_open(self) -> None:
+    def move_pages(self, pages: int) -> None:
+        self._list.move(pages * self._list.page)
+
+    def choose(self, what: str) -> None:
         if summary := self._whole():
-            self.dismiss(Choice("open", summary.folder))
+            self.dismiss(Choice(what, summary.folder))
 
-    def action_again(self) -> None:
-        if summary := self._whole():
-            self.dismiss(Choice("again", summary.folder))
-
-    def action_compare(self) -> None:
+    def mark_or_compare(self) -> None:
         """Mark a run on the first press; compare it with another on the second."""
         summary = self._whole()
         if summary is None:
@@ -165,7 +165,7 @@ class HistoryScreen(Settled, Screen[Choice]):
         marked, self._marked = self._marked, None
         if marked is None:
             self._marked = summary.folder.id
-            self._say(f"{summary.folder.id} is marked; F4 on another run compares the two")
+            self._say(f"{summary.folder.id} is marked; {keys.COMPARE.shown} on another run compares the two")
         elif marked != summary.folder.id:
             from gradtui.tui.screens.compare_screen import CompareScreen
 
@@ -180,13 +180,13 @@ class HistoryScreen(Settled, Screen[Choice]):
             self._say("")
         self._show()
 
-    def action_export(self) -> None:
+    def export(self) -> None:
         from gradtui.tui.screens.export_dialog import ExportDialog
 
         if summary := self._whole():
             self.app.push_screen(ExportDialog(summary.folder))
 
-    def action_delete(self) -> None:
+    def delete(self) -> None:
         summary = self._list.chosen
         if summary is None:
             return
@@ -196,7 +196,7 @@ class HistoryScreen(Settled, Screen[Choice]):
             if yes:
                 self._delete(summary)
 
-        self.app.push_screen(AskDialog("Delete a run", question, "Delete it (d)"), answered)
+        self.app.push_screen(ConfirmDialog("Delete a run", question, "Delete it"), answered)
 
     def _delete(self, summary: Summary) -> None:
         try:
@@ -210,9 +210,6 @@ class HistoryScreen(Settled, Screen[Choice]):
             self._show()
             self._tell_count()
             self._say(f"{summary.folder.label} was deleted")
-
-    def action_close(self) -> None:
-        self.dismiss(None)
 
     def _say(self, words: str, *, bad: bool = False) -> None:
         said = self.query_one("#said", Static)

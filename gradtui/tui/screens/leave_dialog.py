@@ -8,20 +8,16 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Button, Label
 
-from gradtui.tui.screens.resize_guard import Settled
+from gradtui.tui import keys
+from gradtui.tui.key_bindings import KeyBound
+from gradtui.tui.library_internals import ResizeGuard
 
 
-class LeaveDialog(Settled, ModalScreen[str]):
+class LeaveDialog(KeyBound, ResizeGuard, ModalScreen[str]):
     """Stop the run, leave it running, or stay: returns ``stop``, ``leave`` or ``stay``."""
 
     CSS_PATH = "dialog.tcss"
-    BINDINGS = [
-        ("s", "choose('stop')", "stop it"),
-        ("l", "choose('leave')", "leave it running"),
-        ("escape,q,ctrl+q", "choose('stay')", "stay"),
-        ("left", "app.focus_previous", ""),
-        ("right", "app.focus_next", ""),
-    ]
+    KEYS = keys.IN_LEAVE_DIALOG
 
     def __init__(self, run: str) -> None:
         super().__init__()
@@ -32,9 +28,9 @@ class LeaveDialog(Settled, ModalScreen[str]):
             dialog.border_title = "A run is in progress"
             yield Label(f"{self._run_id} is still running and can continue without the app.", markup=False)
             with Horizontal(classes="buttons"):
-                yield Button("Stop it (s)", variant="error", id="stop", compact=True)
-                yield Button("Leave it running (l)", variant="primary", id="leave", compact=True)
-                yield Button("Stay (Esc)", id="stay", compact=True)
+                yield Button(f"Stop it ({keys.STOP_RUN.shown})", variant="error", id="stop", compact=True)
+                yield Button(f"Leave it running ({keys.LEAVE_RUN.shown})", variant="primary", id="leave", compact=True)
+                yield Button(f"Stay ({keys.STAY.shown})", id="stay", compact=True)
 
     def on_mount(self) -> None:
         self.query_one("#stay", Button).focus()
@@ -42,6 +38,3 @@ class LeaveDialog(Settled, ModalScreen[str]):
     @on(Button.Pressed)
     def _pressed(self, event: Button.Pressed) -> None:
         self.dismiss(event.button.id)
-
-    def action_choose(self, answer: str) -> None:
-        self.dismiss(answer)

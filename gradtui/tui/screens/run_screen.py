@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from functools import partial
 from typing import TYPE_CHECKING
 
 from textual import on, work
-from textual.app import ComposeResult, SystemCommand
+from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.reactive import var
 from textual.widgets import Footer, Static
@@ -22,10 +21,10 @@ from gradtui.runs.results import table
 from gradtui.runs.state import DELETED, LIVE_STATUSES
 from gradtui.settings import RunSettings, SettingsError
 from gradtui.tui import keys
+from gradtui.tui.error_notices import errors_shown
+from gradtui.tui.own_processes import OwnProcesses
 from gradtui.tui.run_follower import FollowedRun
-from gradtui.tui.screens.base_screen import LookingScreen
-from gradtui.tui.starting import OwnProcesses
-from gradtui.tui.telling import telling
+from gradtui.tui.screens.chart_screen import ChartScreen
 from gradtui.tui.widgets.chart_pair import ChartPair
 from gradtui.tui.widgets.panel import Panel
 from gradtui.tui.widgets.setup_form import SetupForm
@@ -41,17 +40,17 @@ NARROW = 100
 """Below this width in columns, the form overlays the charts and folds when a run starts."""
 
 
-class RunScreen(LookingScreen):
+class RunScreen(ChartScreen):
     """Set up a run, watch it, control it."""
 
     CSS_PATH = "run.tcss"
     AUTO_FOCUS = ""  # the form manages the focus
-    BINDINGS = [key.binding() for key in keys.ON_RUN_SCREEN]
+    KEYS = keys.ON_RUN_SCREEN
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (NARROW, "-wide")]
     VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-tall")]
 
     form_shown = var(True, toggle_class="-form")
-    status = var("", bindings=True)
+    status: var[str] = var("", bindings=True)
 
     def __init__(self, starter: launch.Starter, attached: RunFolder | None = None) -> None:
         """``attached`` is a run to show at once."""
@@ -75,7 +74,7 @@ class RunScreen(LookingScreen):
     def on_mount(self) -> None:
         self.form_shown = self.app.size.width >= NARROW
         if self._attached is not None:
-            with telling(self.app):
+            with errors_shown(self.app):
                 self.open_run(self._attached)
         if self.form_shown:
             self.query_one(SetupForm).focus_first()
@@ -111,7 +110,7 @@ class RunScreen(LookingScreen):
                 return
             self.app.call_from_thread(form.know_devices, devices)
         if not self.is_live and not (self._offered and self._offered.live):
-            with telling(self.app):
+            with errors_shown(self.app):
                 self.app.call_from_thread(self._processes.warm_up)
 
     def _look_for_news(self) -> None:
@@ -130,21 +129,6 @@ class RunScreen(LookingScreen):
 
     # Commands
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Dim keys that do not apply now."""
-        live = self.is_live
-        if action == "start":
-            return None if live else True
-        if action in ("pause", "stop"):
-            return True if live else None
-        if action == "step":
-            return True if self.status == "paused" else None
-        if action in ("export", "copy"):
-            return True if self._run is not None else None
-        if action == "open_offered":
-            return self._offered is not None
-        return True
-
     @property
     def runs(self) -> Sequence[FollowedRun]:
         return (self._run,) if self._run else ()
@@ -155,11 +139,16 @@ class RunScreen(LookingScreen):
         return self.status in LIVE_STATUSES
 
     @property
+    def has_offer(self) -> bool:
+        """Whether a run is in progress, or ended unseen, that can be opened with a key."""
+        return self._offered is not None
+
+    @property
     def folder(self) -> RunFolder | None:
         """The folder of the run on screen."""
         return self._run.folder if self._run else None
 
-    def action_start(self) -> None:
+    def start(self) -> None:
         form = self.query_one(SetupForm)
         if form.settings is None:
             self.form_shown = True
@@ -188,54 +177,54 @@ class RunScreen(LookingScreen):
         self.app.push_screen(DownloadDialog(download_place(settings.data_dir or None)), start)
 
     def _start(self, settings: RunSettings) -> None:
-        with telling(self.app):
+        with errors_shown(self.app):
             folder = self._processes.start(settings)
             if self.app.size.width < NARROW:
                 self.form_shown = False
             self.set_focus(None)  # from now on keys are commands, not text
             self.open_run(folder)
 
-    def action_pause(self) -> None:
+    def pause(self) -> None:
         if self._run is not None and self.status == "paused":
             self._run.folder.request_resume()
         elif self._run is not None:
             self._run.folder.request_pause()
 
-    def action_stop(self) -> None:
+    def stop(self) -> None:
         if self._run is not None:
             self._processes.stop(self._run.folder)
 
-    def action_export(self) -> None:
+    def export(self) -> None:
         from gradtui.tui.screens.export_dialog import ExportDialog
 
         if self._run is not None:
             self.app.push_screen(ExportDialog(self._run.folder))
 
-    def action_setup(self) -> None:
+    def fold_form(self) -> None:
         self.form_shown = not self.form_shown
         if self.form_shown:
             self.query_one(SetupForm).focus_first()
         else:
             self.set_focus(None)
 
-    def action_step(self) -> None:
+    def step(self) -> None:
         if self._run is not None:
             self._run.folder.request_step()
 
-    def action_sweep(self) -> None:
+    def show_sweep(self) -> None:
         from gradtui.tui.screens.sweep_screen import SweepScreen
 
         form = self.query_one(SetupForm)
         if form.settings is not None:
             self.app.push_screen(SweepScreen(form.settings))
 
-    def action_open_offered(self) -> None:
+    def open_offered(self) -> None:
         if self._offered is not None:
             offered, self._offered = self._offered, None
             self.redraw()
             self.open_run(offered.folder)
 
-    def action_history(self) -> None:
+    def show_history(self) -> None:
         from gradtui.tui.screens.history_screen import HistoryScreen
 
         self.app.push_screen(HistoryScreen(), self._leave_history)
@@ -244,7 +233,7 @@ class RunScreen(LookingScreen):
         """Act on the choice made on the history screen."""
         if choice is None:
             return
-        with telling(self.app):
+        with errors_shown(self.app):
             if choice.what == "open":
                 self.open_run(choice.folder)
             else:
@@ -252,7 +241,7 @@ class RunScreen(LookingScreen):
                 self.form_shown = True
                 self.query_one(SetupForm).load(settings)
 
-    def action_copy(self) -> None:
+    def copy_results(self) -> None:
         if self._run is not None and self._run.only_glanced:
             self.notify("Not all steps have been read yet")
         elif self._run is not None:
@@ -263,19 +252,12 @@ class RunScreen(LookingScreen):
 
     # Views
 
-    def action_scroll_panel(self, pages: int) -> None:
+    def scroll_panel(self, pages: int) -> None:
         self.query_one(Panel).scroll_pages(pages)
 
-    def action_next_view(self) -> None:
+    def next_view(self) -> None:
         self.query_one(Panel).next_view()
         self._draw_panel()
-
-    def system_commands(self) -> Iterator[SystemCommand]:
-        """Yield this screen's commands for the palette."""
-        for key in keys.ON_RUN_SCREEN:
-            if self.check_action(key.action, ()):
-                run = partial(self.run_action, key.action)
-                yield SystemCommand(key.word.capitalize(), f"{key.help} ({key.shown_keys()})", run)
 
     # The run on screen
 

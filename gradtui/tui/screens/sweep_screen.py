@@ -23,7 +23,8 @@ from gradtui.runs.sweeps.sweep_list import create_sweep
 from gradtui.runs.sweeps.sweeper import start_sweeper
 from gradtui.settings import RunSettings, SettingsError
 from gradtui.tui import keys
-from gradtui.tui.screens.resize_guard import Settled
+from gradtui.tui.key_bindings import KeyBound
+from gradtui.tui.library_internals import ResizeGuard
 from gradtui.tui.widgets.styled_lines import Line, Lines
 from gradtui.tui.widgets.text_field import TextField
 
@@ -44,11 +45,11 @@ class GridLines(Lines):
     """
 
 
-class SweepScreen(Settled, Screen[None]):
+class SweepScreen(KeyBound, ResizeGuard, Screen[None]):
     """Sweeps the form's settings over optimizers, learning rates and seeds."""
 
     CSS_PATH = "sweep.tcss"
-    BINDINGS = [key.binding() for key in keys.ON_SWEEP_SCREEN]
+    KEYS = keys.ON_SWEEP_SCREEN
 
     def __init__(self, settings: RunSettings) -> None:
         super().__init__()
@@ -73,9 +74,9 @@ class SweepScreen(Settled, Screen[None]):
 
     def on_mount(self) -> None:
         self._ticks = self.set_interval(1.0, self._tick, pause=True)
-        self._say("F5 starts or resumes the sweep. Every run is kept.")
+        self._say(f"{keys.START_SWEEP.shown} starts or resumes the sweep. Every run is kept.")
 
-    def action_start(self) -> None:
+    def start(self) -> None:
         """Start a sweep, or continue one that is not finished."""
         try:
             status = self._folder.status() if self._folder is not None else None
@@ -99,7 +100,7 @@ class SweepScreen(Settled, Screen[None]):
             del given[owned]
         return create_sweep(given, *typed)
 
-    def action_stop(self) -> None:
+    def stop(self) -> None:
         if self._folder is None:
             return
         try:
@@ -109,7 +110,7 @@ class SweepScreen(Settled, Screen[None]):
                 raise
             self._sweeper.terminate()
 
-    def action_export(self) -> None:
+    def export(self) -> None:
         if self._reader is None:
             return
         self._reader.advance()
@@ -120,9 +121,6 @@ class SweepScreen(Settled, Screen[None]):
             self._say(str(error), bad=True)
         else:
             self._say(f"Wrote {count:,} rows to {path}")
-
-    def action_close(self) -> None:
-        self.dismiss(None)
 
     def _tick(self) -> None:
         assert self._folder is not None
@@ -148,7 +146,7 @@ class SweepScreen(Settled, Screen[None]):
         self.query_one("#title", Static).update(f" gradtui  {what}   {state.status}  {state.finished}/{state.size} runs")
         self.query_one(GridLines).show(_grid(state))
         if state.status in ("stopped", "lost"):
-            self._say(f"The sweep is {state.status}. F5 continues it.")
+            self._say(f"The sweep is {state.status}. {keys.START_SWEEP.shown} continues it.")
         elif state.failed:
             self._say(f"{state.failed:,} runs failed; gradtui sweep --resume {state.id} repeats them.", bad=True)
 

@@ -6,9 +6,8 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import plotext
-
 from gradtui.runs.results.axes import UNIT_AXIS, Axis
+from gradtui.tui.library_internals import new_figure
 
 LABEL_WIDTH = 6
 """Width of the y-axis labels in characters; few are longer."""
@@ -141,8 +140,7 @@ def both(below: str, above: str) -> str:
 
 def _axes(frame: Frame) -> list[str]:
     """Draw a frame without a curve, as ``height`` strings of ``width`` characters."""
-    figure = plotext._figure._figure_class()  # noqa: SLF001 (the module itself has only one, shared figure)
-    figure._limit_size(False, False)  # noqa: SLF001 (plotext would limit it to the terminal size it measured)
+    figure = new_figure()
     figure.theme("clear")
     figure.xaxes(True, False)
     figure.yaxes(True, False)

@@ -15,6 +15,7 @@ from gradtui.runs.export.svg import MARKS
 from gradtui.runs.results.axes import UNIT_AXIS, Axis, linear_axis, log_axis, round_up
 from gradtui.runs.results.series import Places, Series, StepNumbers, Thinned
 from gradtui.settings import RunSettings
+from gradtui.tui import keys
 from gradtui.tui.instruments import QUANTITIES, Instruments
 from gradtui.tui.run_follower import Curves, FollowedRun
 from gradtui.tui.widgets.loss_chart import LossChart, Picture
@@ -69,7 +70,7 @@ class ChartPair(Horizontal):
         titles, shorts = (settings.titles, settings.shorts) if settings else (("left side", "right side"), ("", ""))
         for chart, mark, title, short in zip(self._charts, MARKS, titles, shorts, strict=True):
             chart.border_title = f"{mark} {title}"
-            chart.say(f"The loss of training {short}".rstrip(), "will be drawn here. F5 starts.")
+            chart.say(f"The loss of training {short}".rstrip(), f"will be drawn here. {keys.START.shown} starts.")
 
     @property
     def _charts(self) -> list[LossChart]:

@@ -12,6 +12,7 @@ from gradtui.runs.results import table
 from gradtui.runs.results.claims import HOLDS, UNKNOWN, Claim, article_lines
 from gradtui.runs.results.reader import RunResults
 from gradtui.settings import RunSettings
+from gradtui.tui import keys
 from gradtui.tui.run_follower import FollowedRun
 from gradtui.tui.widgets.code_lines import code_lines
 from gradtui.tui.widgets.styled_lines import Line, Lines
@@ -86,7 +87,7 @@ class Panel(Lines):
         height = self.size.height
         self.text, self._top = text, max(0, min(self._top, len(text) - height))
         below = len(text) - height - self._top
-        more = f"{below} more: PgDn" if below > 0 else "PgUp" if self._top else ""
+        more = f"{below} more: {keys.SCROLL.shown}" if below > 0 else keys.SCROLL_BACK.shown if self._top else ""
         if self.border_subtitle != more:
             self.border_subtitle = more
         shown = text[self._top : self._top + height]
@@ -98,7 +99,8 @@ class Panel(Lines):
         if self.view == "Code":
             lines = code_lines(settings, self._width)
         elif offer is not None:
-            lines += [[], [(f" {offer.words}: ", "holds"), ("press o to open it, F10 for all runs.", "")]]
+            how = f"press {keys.OPEN_OFFERED.shown} to open it, {keys.HISTORY.shown} for all runs."
+            lines += [[], [(f" {offer.words}: ", "holds"), (how, "")]]
         self._show(lines)
 
     def draw(self, run: FollowedRun) -> None:

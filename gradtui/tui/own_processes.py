@@ -18,7 +18,7 @@ class OwnProcesses:
         self._starter = starter
         self._search: subprocess.Popen[bytes] | None = None
         self._supervisors: dict[RunFolder, subprocess.Popen[bytes]] = {}
-        self._home_trouble = ""
+        self._home_problem = ""
 
     def find_devices(self) -> dict[str, str]:
         """Find this machine's devices. Raises OSError, and DeviceSearchFailed, also if :meth:`end` is called meanwhile."""
@@ -33,11 +33,11 @@ class OwnProcesses:
         try:
             self._starter.warm_up()
         except HomeError as error:
-            before, self._home_trouble = self._home_trouble, str(error)
-            if before != self._home_trouble:
+            before, self._home_problem = self._home_problem, str(error)
+            if before != self._home_problem:
                 raise
         else:
-            self._home_trouble = ""
+            self._home_problem = ""
 
     def start(self, settings: RunSettings) -> RunFolder:
         """Create and start a run. Raises HomeError, DamagedRun."""

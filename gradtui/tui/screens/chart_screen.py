@@ -13,10 +13,11 @@ from textual.css.query import NoMatches
 from textual.screen import Screen
 
 from gradtui.tui.instruments import QUANTITIES, Instruments
+from gradtui.tui.key_bindings import KeyBound
+from gradtui.tui.library_internals import ResizeGuard
 from gradtui.tui.link import is_behind
 from gradtui.tui.prefetch import long_sides, read_ahead
 from gradtui.tui.run_follower import FollowedRun
-from gradtui.tui.screens.resize_guard import Settled
 from gradtui.tui.widgets.chart_pair import ChartPair
 
 DRAWINGS_PER_SECOND = (4, 10, 1)
@@ -29,7 +30,7 @@ AT_ONCE_SECONDS = 0.05
 """A drawing that takes longer continues in the background, so that keys are handled."""
 
 
-class LookingScreen(Settled, Screen[None]):
+class ChartScreen(KeyBound, ResizeGuard, Screen[None]):
     """A screen whose chart pairs share the same instruments."""
 
     drawings_per_second = DRAWINGS_PER_SECOND[0]
@@ -50,7 +51,7 @@ class LookingScreen(Settled, Screen[None]):
         enough = time.monotonic() + AT_ONCE_SECONDS
         for _ in parts:
             if time.monotonic() > enough:
-                self._go_on(parts)
+                self._draw_rest(parts)
                 return
 
     async def draw_gently(self) -> None:
@@ -58,7 +59,7 @@ class LookingScreen(Settled, Screen[None]):
         await self._play(self._drawings())
 
     @work(group="drawing", exclusive=True)
-    async def _go_on(self, parts: Iterator[None]) -> None:
+    async def _draw_rest(self, parts: Iterator[None]) -> None:
         await self._play(parts)
 
     async def _play(self, parts: Iterator[None]) -> None:
@@ -96,42 +97,31 @@ class LookingScreen(Settled, Screen[None]):
                 drawn = time.monotonic()
 
     @property
-    def _instruments(self) -> Instruments:
+    def instruments(self) -> Instruments:
         return self.query(ChartPair).first().instruments
 
-    def _use(self, instruments: Instruments) -> None:
+    def use(self, instruments: Instruments) -> None:
         for pair in self.query(ChartPair):
             pair.use(instruments)
         self.redraw()
 
-    def action_log_scale(self) -> None:
-        self._use(self._instruments.other_scale())
-
-    def action_quantity(self) -> None:
+    def next_quantity(self) -> None:
         among = dict.fromkeys(quantity for run in self.runs for quantity in run.quantities)
-        self._use(self._instruments.next_quantity(tuple(among) or QUANTITIES))
+        self.use(self.instruments.next_quantity(tuple(among) or QUANTITIES))
 
-    def action_smoothing(self) -> None:
-        self._use(self._instruments.next_smoothing())
-
-    def action_x_axis(self) -> None:
-        self._use(self._instruments.next_x_axis())
-
-    def action_zoom(self) -> None:
-        self._use(self._instruments.next_zoom())
-
-    def action_cursor(self, direction: int) -> None:
+    def move_cursor(self, direction: int) -> None:
+        """Move the cursor a little to the right (1) or to the left (-1); put it at the last step if there is none."""
         last = max((len(curves.seconds) for run in self.runs for curves in run.curves.values()), default=0)
         if not last:
             return
-        stride = max(1, round(last * self._instruments.zoom / 200))  # about 200 presses cross the chart
-        at = self._instruments.cursor
-        self._use(replace(self._instruments, cursor=max(1, min(last, last if at is None else at + direction * stride))))
+        stride = max(1, round(last * self.instruments.zoom / 200))  # about 200 presses cross the chart
+        at = self.instruments.cursor
+        self.use(replace(self.instruments, cursor=max(1, min(last, last if at is None else at + direction * stride))))
 
-    def action_no_cursor(self) -> None:
-        self._use(replace(self._instruments, cursor=None))
+    def remove_cursor(self) -> None:
+        self.use(replace(self.instruments, cursor=None))
 
-    def action_rate(self) -> None:
+    def next_rate(self) -> None:
         rates = DRAWINGS_PER_SECOND
         self.drawings_per_second = rates[(rates.index(self.drawings_per_second) + 1) % len(rates)]
         self.notify(f"Drawn {self.drawings_per_second} times a second", timeout=2)

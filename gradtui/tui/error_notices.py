@@ -1,4 +1,4 @@
-"""The one place that turns trouble with a run or the home folder into a notification; the app keeps running."""
+"""Show errors with a run or the home folder as notifications; the app keeps running."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from gradtui.printing import printable
 from gradtui.runs.saved_runs import UnknownRun
 from gradtui.runs.state import DamagedRun
 
-TROUBLE = (OSError, DamagedRun, UnknownRun)
+SHOWN = (OSError, DamagedRun, UnknownRun)
 """An unusable home folder raises an OSError, a deleted run a DamagedRun."""
 
 
 @contextmanager
-def telling(app: App[int]) -> Iterator[None]:
-    """Show trouble as a notification instead of raising it. Can be used in any thread."""
+def errors_shown(app: App[int]) -> Iterator[None]:
+    """Show an error as a notification instead of raising it. Can be used in any thread."""
     try:
         yield
-    except TROUBLE as error:
+    except SHOWN as error:
         app.notify(in_words(error), severity="error", markup=False)
 
 

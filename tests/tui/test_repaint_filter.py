@@ -14,7 +14,7 @@ from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.geometry import Region
 from textual.strip import Strip
 
-from gradtui.tui.repaint_filter import narrowed
+from gradtui.tui.library_internals import cropped
 
 Sent = list[tuple[int, int, str]]
 
@@ -26,7 +26,7 @@ LINES: list[Mapping[int, Strip | None]] = [
 
 def sent(*spans: tuple[int, int, int]) -> Sent:
     """What is sent for these spans (line, first column, column after the last): line, column, text; in the order of sending."""
-    update = narrowed(ChopsUpdate(LINES, list(spans), [[6, 9, 13]] * len(LINES)))
+    update = cropped(ChopsUpdate(LINES, list(spans), [[6, 9, 13]] * len(LINES)))
     assert isinstance(update, ChopsUpdate)
     sequences = re.sub(r"\x1b\[[\d;]*m", "", update.render_segments(Console(file=io.StringIO())))  # without colours
     return [(int(y) - 1, int(x) - 1, text) for y, x, text in re.findall(r"\x1b\[(\d+);(\d+)H([^\x1b]*)", sequences)]
@@ -49,5 +49,5 @@ def test_only_the_columns_that_changed_are_sent(spans: list[tuple[int, int, int]
 
 def test_other_updates_are_sent_as_they_are() -> None:
     whole = LayoutUpdate([[Strip([Segment("abc")])]], Region(0, 0, 3, 1))
-    assert narrowed(whole) is whole
-    assert narrowed(None) is None
+    assert cropped(whole) is whole
+    assert cropped(None) is None

@@ -10,10 +10,10 @@ import pytest
 from textual.pilot import Pilot
 
 from gradtui.runs.saved_runs import find_run
-from gradtui.tui import prefetch as ahead
+from gradtui.tui import prefetch
 from gradtui.tui.instruments import QUANTITIES
 from gradtui.tui.run_follower import FollowedRun
-from gradtui.tui.screens import base_screen as looking
+from gradtui.tui.screens import chart_screen
 from gradtui.tui.screens.run_screen import RunScreen
 from gradtui.tui.widgets.loss_chart import LossChart
 from tests.made_up import made_up_run
@@ -29,9 +29,9 @@ def read_here(run: FollowedRun) -> FollowedRun:
 
 def test_a_long_run_read_ahead_is_the_same_run(home: object, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = made_up_run(steps=3000)
-    monkeypatch.setattr(ahead, "LONG_BYTES", 1000)
+    monkeypatch.setattr(prefetch, "LONG_BYTES", 1000)
     run = FollowedRun(folder)
-    asyncio.run(ahead.read_ahead(run, ahead.long_sides(run)))
+    asyncio.run(prefetch.read_ahead(run, prefetch.long_sides(run)))
     assert set(run.steps.values()) == {3000}
     here = read_here(FollowedRun(folder))
     assert run.results() == here.results()
@@ -47,7 +47,7 @@ def test_a_long_run_read_ahead_is_the_same_run(home: object, monkeypatch: pytest
 
 def test_its_curves_are_drawn(home: object, monkeypatch: pytest.MonkeyPatch) -> None:
     made_up_run(steps=3000)
-    monkeypatch.setattr(ahead, "LONG_BYTES", 1000)
+    monkeypatch.setattr(prefetch, "LONG_BYTES", 1000)
 
     async def scenario(pilot: Pilot[int], screen: RunScreen) -> None:
         screen.open_run(find_run("last"))
@@ -61,14 +61,14 @@ def test_its_curves_are_drawn(home: object, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_a_glance_stands_there_until_it_is_read(home: object, monkeypatch: pytest.MonkeyPatch) -> None:
     made_up_run(steps=3000)
-    monkeypatch.setattr(ahead, "LONG_BYTES", 1000)
+    monkeypatch.setattr(prefetch, "LONG_BYTES", 1000)
     read = asyncio.Event()
 
     async def read_later(run: FollowedRun, sides: Sequence[str]) -> None:
         await read.wait()
-        await ahead.read_ahead(run, sides)
+        await prefetch.read_ahead(run, sides)
 
-    monkeypatch.setattr(looking, "read_ahead", read_later)
+    monkeypatch.setattr(chart_screen, "read_ahead", read_later)
 
     async def scenario(pilot: Pilot[int], screen: RunScreen) -> None:
         screen.open_run(find_run("last"))
@@ -95,11 +95,11 @@ def test_a_glance_stands_there_until_it_is_read(home: object, monkeypatch: pytes
 
 def test_what_cannot_be_read_ahead_is_read_here(home: object, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = made_up_run(steps=300)
-    monkeypatch.setattr(ahead, "LONG_BYTES", 1000)
+    monkeypatch.setattr(prefetch, "LONG_BYTES", 1000)
     monkeypatch.setattr(sys, "executable", "/bin/false")
     run = FollowedRun(folder)
-    run.glance(ahead.long_sides(run))
-    asyncio.run(ahead.read_ahead(run, ahead.long_sides(run)))
+    run.glance(prefetch.long_sides(run))
+    asyncio.run(prefetch.read_ahead(run, prefetch.long_sides(run)))
     assert set(run.steps.values()) == {0}
     assert set(read_here(run).steps.values()) == {300}
     assert {len(curves.series[QUANTITIES[0]]) for curves in run.curves.values()} == {300}
