@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from gradtui.check.source_lines import Place
+from gradtui.check.windows import Event, Window
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,28 @@ class OptimizerFacts:
     """Number of losses before the first non-finite one that were not looked at."""
     not_finite_value: str = ""
     not_finite_at: Place | None = None
+    variable: str = ""
+    """The variable that holds it, where it steps; empty if that is not known."""
+    windows: list[Window] = field(default_factory=list)
+    """What happened to its gradients between two steps."""
+    last_window: list[Event] = field(default_factory=list)
+    """What happened after its last step."""
+    frozen_changed: list[str] = field(default_factory=list)
+    """Parameters that a step has changed although they do not require a gradient."""
+    scheduler_steps: int = 0
+    """Steps of its learning rate schedulers, of which each takes one when it is made."""
+    follows: int | None = None
+    """Index of the optimizer that stepped the same parameters before, and is gone."""
+
+
+@dataclass(frozen=True)
+class IdleOptimizer:
+    """An optimizer that never stepped, though this many backward() calls have reached its parameters."""
+
+    class_name: str
+    variable: str
+    place: Place | None
+    backwards: int
 
 
 @dataclass(frozen=True)
@@ -74,6 +97,13 @@ class Facts:
     ended_early: bool = False
     """The script was ended after the requested number of steps."""
     rank: int = 0
+    never_stepped: list[IdleOptimizer] = field(default_factory=list)
+    leaf_losses: int = 0
+    """Calls of backward() on a loss that no parameter leads to."""
+    leaf_loss_at: Place | None = None
+    empty_clips: int = 0
+    """Calls of a clipping function that got no parameters."""
+    empty_clip_at: Place | None = None
 
     @property
     def all_not_watched(self) -> list[str]:
@@ -92,13 +122,21 @@ class Facts:
         document = json.loads(text)
         optimizers = [_optimizer(each) for each in document.pop("optimizers")]
         orphans = [(model, name) for model, name in document.pop("orphans")]
-        return cls(optimizers=optimizers, orphans=orphans, **document)
+        idle = [IdleOptimizer(**{**each, "place": _place(each["place"])}) for each in document.pop("never_stepped")]
+        for name in ("leaf_loss_at", "empty_clip_at"):
+            document[name] = _place(document[name])
+        return cls(optimizers=optimizers, orphans=orphans, never_stepped=idle, **document)
+
+
+def _place(document: list[Any] | None) -> Place | None:
+    return Place(*document) if document is not None else None
 
 
 def _optimizer(document: dict[str, Any]) -> OptimizerFacts:
     for name in ("cleared_at", "wiped_at", "backward_at", "stepped_at"):
         document[name] = [Place(*place) for place in document[name]]
-    place = document["not_finite_at"]
-    document["not_finite_at"] = Place(*place) if place is not None else None
+    document["not_finite_at"] = _place(document["not_finite_at"])
+    document["windows"] = [Window.from_json(each) for each in document["windows"]]
+    document["last_window"] = [Event.from_json(each) for each in document["last_window"]]
     document["backwards_per_step"] = {int(count): steps for count, steps in document["backwards_per_step"].items()}
     return OptimizerFacts(**document)

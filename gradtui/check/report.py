@@ -6,7 +6,9 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from gradtui.check import loop_notes
 from gradtui.check.facts import Facts, OptimizerFacts
+from gradtui.check.loop_notes import Note
 from gradtui.check.source_lines import Place
 from gradtui.check.verdict import CLEAN, NOT_WATCHED, NOTHING, Finding, findings, optimizer_verdict, some, verdict, why_nothing
 from gradtui.printing import printable
@@ -41,7 +43,10 @@ class Report:
                     known.add((finding.kind, finding.optimizer))
                     message = f"rank {facts_.rank}: {finding.message}"
                     self.findings.append(Finding(finding.kind, message, finding.where, finding.fix, None))
-        self.notes = [*_notes(facts), *((NOT_WATCHED, f"rank {rank} was not heard from") for rank in missing if missing_here)]
+        self.notes = [
+            *_notes(facts),
+            *(Note(NOT_WATCHED, f"rank {rank} was not heard from") for rank in missing if missing_here),
+        ]
         self.verdict = next((verdict(found, each) for each, found in self._judged if found), "")
         if not self.verdict:
             # A rank may take no step as long as another one does.
@@ -67,7 +72,10 @@ class Report:
                 {"kind": each.kind, "message": each.message, "where": str(each.where) if each.where else None, "fix": each.fix}
                 for each in self.findings
             ],
-            "notes": [{"kind": kind, "message": message, "where": None} for kind, message in self.notes],
+            "notes": [
+                {"kind": each.kind, "message": each.message, "where": str(each.where) if each.where else None}
+                for each in self.notes
+            ],
             "steps": facts.steps,
             "ended_early": facts.ended_early,
             "script_exit_code": facts.script_code,
@@ -90,6 +98,7 @@ class Report:
             lines += [*_optimizer_lines(one), ""] if place < OPTIMIZERS_TOLD else []
         lines += [line for finding in self.findings if finding.optimizer is None for line in (*_general(finding), "")]
         lines += [f"  not watched: {note}" for note in facts.not_watched]
+        lines += [f"  note: {_remark(note)}" for note in self.notes if note.kind not in (NOT_WATCHED, NOTHING)]
         lines += self._rank_lines()
         text = "\n".join(_harmless(line) for line in lines).rstrip("\n") + "\n"
         return _colored(text) if color else text.translate(_NO_MARKS)
@@ -124,6 +133,10 @@ class Report:
             yield f"  rank {each.rank} differs from rank 0: {_summary(each, found)}; rank 0: {first}"
 
 
+def _remark(note: Note) -> str:
+    return printable(f"{note.message}  ({note.where})" if note.where else note.message)
+
+
 def _summary(facts: Facts, found: list[Finding]) -> str:
     """Summarize one rank in one line."""
     each = [
@@ -135,16 +148,16 @@ def _summary(facts: Facts, found: list[Finding]) -> str:
     return printable(some(each) or "no steps") + code
 
 
-def _notes(all_facts: Sequence[Facts]) -> list[tuple[str, str]]:
-    """Kinds and messages of what is not a finding but must be reported."""
-    notes = [
-        (NOT_WATCHED, note if facts is all_facts[0] else f"rank {facts.rank}: {note}")
+def _notes(all_facts: Sequence[Facts]) -> list[Note]:
+    """What is not a finding but must be reported, and remarks on the loop of the first rank."""
+    unwatched = [
+        Note(NOT_WATCHED, note if facts is all_facts[0] else f"rank {facts.rank}: {note}")
         for facts in all_facts
         for note in facts.all_not_watched
     ]
-    if not notes and not any(facts.steps for facts in all_facts):
-        notes.append((NOTHING, why_nothing(all_facts[0])))
-    return list(dict.fromkeys(notes))
+    if not unwatched and not any(facts.steps for facts in all_facts):
+        unwatched.append(Note(NOTHING, why_nothing(all_facts[0])))
+    return list(dict.fromkeys([*unwatched, *loop_notes.notes(all_facts[0])]))
 
 
 def _grouped(facts: Facts, found: list[Finding]) -> list[tuple[int, OptimizerFacts, list[Finding]]]:

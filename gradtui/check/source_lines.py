@@ -95,6 +95,20 @@ def users_place(frame: FrameType | None) -> Place | None:
     return library
 
 
+def is_users(code: CodeType) -> bool:
+    """Whether this is the user's own code."""
+    return _kind(code) == _YOURS
+
+
+def places_up(frame: FrameType | None) -> tuple[Place | None, Place | None]:
+    """The innermost line of the user's own code at or above ``frame``, as :func:`users_place`, and the next one outside."""
+    inner = users_place(frame)
+    while frame is not None and inner is not None and (frame.f_code.co_filename, frame.f_lineno) != inner:
+        frame = frame.f_back
+    outer = users_place(frame.f_back) if frame is not None else None
+    return inner, outer
+
+
 def _kind(code: CodeType) -> int:
     file = code.co_filename
     if file.startswith((_HERE, "<frozen")) or is_torchs(code):

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gradtui.check.facts import Facts, OptimizerFacts
+from gradtui.check.ledger_findings import clipping, mixed_losses, shared, thrown_away
 from gradtui.check.source_lines import Place
 
 CLEAN = "clean"
@@ -15,12 +16,31 @@ NO_BACKWARD = "step without backward"
 NO_OPTIMIZER = "parameters in no optimizer"
 NO_GRADIENT = "parameters without a gradient"
 NOT_FINITE = "loss not finite"
+THROWN_AWAY = "gradients thrown away"
+MIXED = "mixed losses"
+CLIPPING = "clipping without effect"
+NEVER_STEPS = "optimizer never steps"
+FROZEN = "frozen yet changed"
+SHARED = "shared by two optimizers"
 NOT_WATCHED = "not watched"
 """Not a finding: nothing was found, but not everything could be watched, so a problem may have been missed."""
 NOTHING = "no steps"
 """Not a finding: no optimizer stepped, so there is nothing to judge."""
 
-ORDER = (STALE, CLEARED, NO_BACKWARD, NO_OPTIMIZER, NO_GRADIENT, NOT_FINITE)
+ORDER = (
+    STALE,
+    CLEARED,
+    MIXED,
+    SHARED,
+    THROWN_AWAY,
+    NO_BACKWARD,
+    NEVER_STEPS,
+    NO_OPTIMIZER,
+    NO_GRADIENT,
+    FROZEN,
+    CLIPPING,
+    NOT_FINITE,
+)
 """All kinds of findings, most serious first; the verdict is the first kind that was found."""
 
 CLEARED_ONE_IN = 2
@@ -47,6 +67,7 @@ class Finding:
 def findings(facts: Facts) -> list[Finding]:
     """All findings, most serious first."""
     found = [finding for place, one in enumerate(facts.optimizers) for finding in _of_optimizer(place, one, facts)]
+    found.extend(_never_stepped(facts))
     found.extend(_orphans(facts))
     return sorted(found, key=lambda finding: ORDER.index(finding.kind))
 
@@ -95,15 +116,16 @@ def _of_optimizer(place: int, one: OptimizerFacts, facts: Facts) -> Iterator[Fin
             "clear before backward(), or after step()",
             place,
         )
+    yield from _by_ledger(place, one, facts)
     trained_nothing = len(one.no_gradient) == len(one.parameters)
     unseen = trained_nothing and facts.backward_elsewhere
     if one.unchanged_steps or (_often_empty(one) and not unseen):
         count = one.unchanged_steps + len(one.empty_steps)
         yield Finding(
             NO_BACKWARD,
-            f"step() was called without a backward() since the one before {_of_steps(count, one.steps)}",
-            step_line,
-            "call backward() before each step()",
+            _no_backward_message(count, one, facts),
+            facts.leaf_loss_at or step_line,
+            _no_backward_fix(facts),
             place,
         )
         if trained_nothing:
@@ -124,6 +146,52 @@ def _of_optimizer(place: int, one: OptimizerFacts, facts: Facts) -> Iterator[Fin
             "lower the learning rate, or look at this step's batch",
             place,
         )
+
+
+def _by_ledger(place: int, one: OptimizerFacts, facts: Facts) -> Iterator[Finding]:
+    """What the ledger says of this optimizer. What stale gradients cause is not told a second time."""
+    questions = [(CLIPPING, clipping)]
+    if not (one.stale_steps or one.wiped_steps):
+        questions += [(MIXED, mixed_losses), (SHARED, shared), (THROWN_AWAY, thrown_away)]
+    for kind, question in questions:
+        for told in question(place, facts):
+            yield Finding(kind, told.message, told.where, told.fix, place)
+    if one.frozen_changed:
+        names = some(one.frozen_changed)
+        yield Finding(
+            FROZEN,
+            f"step() changed parameters that do not require a gradient, by momentum or weight decay: {names}",
+            _first(one.stepped_at),
+            "set their .grad to None where they are frozen, or give the optimizer only the parameters that are trained",
+            place,
+        )
+
+
+def _never_stepped(facts: Facts) -> Iterator[Finding]:
+    if facts.ended_early or facts.script_code:
+        return
+    for idle in facts.never_stepped:
+        name = idle.variable or f"the {idle.class_name}"
+        yield Finding(
+            NEVER_STEPS,
+            f"{name} never stepped, although {idle.backwards:,} backward() calls made gradients for its parameters",
+            idle.place,
+            f"call {idle.variable or 'its'}{'.' if idle.variable else ' '}step() after backward()",
+        )
+
+
+def _no_backward_message(count: int, one: OptimizerFacts, facts: Facts) -> str:
+    if facts.leaf_losses and one.empty_steps:
+        return (
+            f"backward() ran on a loss that no parameter leads to, so step() had nothing to apply {_of_steps(count, one.steps)}"
+        )
+    return f"step() was called without a backward() since the one before {_of_steps(count, one.steps)}"
+
+
+def _no_backward_fix(facts: Facts) -> str:
+    if facts.leaf_losses:
+        return "compute the loss from the model's output, without detach(), .item() or no_grad() in between"
+    return "call backward() before each step()"
 
 
 def _often_empty(one: OptimizerFacts) -> bool:

@@ -8,6 +8,7 @@ to another thread.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from types import CodeType, FrameType
 
 import torch
@@ -57,18 +58,21 @@ def loss_of(frame: FrameType) -> Tensor | None:
 class Backward:
     """One call of backward(): where the user made it, and its loss. Calls inside it (checkpointing) are part of it."""
 
-    __slots__ = ("loss", "place")
+    __slots__ = ("code", "loss", "number", "place")
 
-    def __init__(self, frame: FrameType | None) -> None:
+    def __init__(self, frame: FrameType | None, number: int = 0, code: int = 0) -> None:
+        """``number`` counts the calls of the process; ``code`` is what the ledger calls the line."""
+        self.number, self.code = number, code
         self.place: Place | None = users_place(frame)
         tensor = loss_of(frame) if frame is not None else None
         self.loss = Loss(tensor) if tensor is not None else None
 
 
 class Backwards:
-    """Tells backward() calls apart."""
+    """Tells backward() calls apart. ``now`` returns the number and the code of the one that runs."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], tuple[int, int]] = lambda: (0, 0)) -> None:
+        self._now = now
         self._frame: FrameType | None = None
         self._last: Backward | None = None
 
@@ -79,7 +83,7 @@ class Backwards:
             outermost, found = found, _climb(found.f_back, _BACKWARD)
         if self._last is None or outermost is None or outermost is not self._frame:
             # Keep the frame alive, so that a later one cannot be mistaken for it.
-            self._frame, self._last = outermost, Backward(outermost)
+            self._frame, self._last = outermost, Backward(outermost, *self._now())
         return self._last
 
     def forget(self) -> None:

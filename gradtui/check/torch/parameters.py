@@ -16,7 +16,7 @@ from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
-from gradtui.check.source_lines import frame_here, locals_of
+from gradtui.check.source_lines import frame_here, is_users, locals_of
 from gradtui.check.torch.backwards import Backward, Backwards, backward_frame
 from gradtui.check.watch.guard import guarded
 from gradtui.check.watch.tensors import remove_hook, tensor_hook, version_of
@@ -83,6 +83,20 @@ class Parameters:
         """What has weak references to tensors among its values."""
         return [self._claimed, *self.orphans.values()]
 
+    @property
+    def modules(self) -> list[nn.Module]:
+        """The outermost modules that exist."""
+        modules = list(self._modules)
+        inner = {id(child) for module in modules for child in module.children()}
+        return [module for module in modules if id(module) not in inner]
+
+    def backwards_that_reached(self, parameter: Tensor) -> int:
+        """Number of backward() calls known to have reached a parameter that no optimizer has stepped; -1 if one has."""
+        if self._is_claimed(parameter) and id(parameter) not in self._unclaimed:
+            return -1
+        unclaimed = self._unclaimed.get(id(parameter))
+        return len(unclaimed.backwards) if unclaimed is not None else 0
+
     # Torch's registration hooks; they return None to leave what is registered unchanged.
 
     @guarded
@@ -131,13 +145,10 @@ class Parameters:
         return found
 
     def _named(self) -> Iterator[tuple[Tensor, nn.Module, str]]:
-        modules = list(self._modules)
-        inner = {id(child) for module in modules for child in module.children()}
-        for module in modules:
-            if id(module) not in inner:
-                model = _unwrapped(module)
-                for name, parameter in model.named_parameters():
-                    yield parameter, model, name
+        for module in self.modules:
+            model = _unwrapped(module)
+            for name, parameter in model.named_parameters():
+                yield parameter, model, name
 
     # Parameters without an optimizer
 
@@ -186,6 +197,14 @@ def variables(frame: FrameType | None, kind: type[object]) -> dict[int, str]:
                     found[id(value)] = name
         frame = frame.f_back
     return found
+
+
+def variable_of(optimizer: Optimizer, frame: FrameType | None) -> str:
+    """The variable that holds this optimizer in the user's code at or above ``frame``; empty if there is none."""
+    while frame is not None and not is_users(frame.f_code):
+        frame = frame.f_back
+    name = variables(frame, Optimizer).get(id(optimizer), "")
+    return "" if name == "self" else name
 
 
 def _held_by_an_optimizer() -> set[int]:

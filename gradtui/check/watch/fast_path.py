@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from torch import Tensor
 
 from gradtui.check.watch.tensors import version_of
+from gradtui.check.watch.trail import Trail
 
 LARGEST = 4096
 """Do not keep the gradients of a parameter with more elements than this."""
@@ -20,12 +21,14 @@ HUGE = 1e6
 
 class Glide:
     """A step may be skipped when the gradient of ``parameter`` has this ``version`` and is not the last one in ``kept``,
-    while ``kept`` is below its ``limit`` and the optimizer has this many parameter ``groups``."""
+    while ``kept`` is below its ``limit``, the optimizer has this many parameter ``groups``, and what has happened since the
+    last step, the ``trail``, is as ``usual``."""
 
-    __slots__ = ("groups", "kept", "limit", "parameter", "version")
+    __slots__ = ("groups", "kept", "limit", "parameter", "trail", "usual", "version")
 
-    def __init__(self, parameter: Tensor, gradient: Tensor, version: int, groups: int) -> None:
+    def __init__(self, parameter: Tensor, gradient: Tensor, version: int, groups: int, trail: Trail) -> None:
         self.parameter, self.version, self.groups = parameter, version, groups
+        self.trail, self.usual = trail, trail.usual
         self.kept = [gradient]
         self.limit = 0
 
@@ -44,6 +47,7 @@ class Glide:
     def begin_stretch(self) -> None:
         """Keep only the last gradient."""
         del self.kept[:-1]
+        self.usual = self.trail.usual
 
     def since_not_finite(self) -> int:
         """Number of steps in a row, up to the last one, whose gradients are not finite."""

@@ -111,6 +111,7 @@ class GlidingWatch:
         steps = self.glide.steps - self._counted
         if self.gliding and steps:
             self._log.steps += steps
+            self._log.trail.add(tuple(self.glide.usual), steps, self._log.steps)
             self._log.backwards_per_step[self._usual] += steps  # an estimate: their backward() calls were not counted
             self._counted += steps
 
@@ -142,7 +143,7 @@ class GlidingWatch:
         if self._first_loss is None:
             self._first_loss = sentinel.loss
         limit = GROWN * max(SMALLEST_FIRST_LOSS, abs(self._first_loss or 0.0))
-        if sentinel.loss is not None and abs(sentinel.loss) <= limit and not self._log.not_finite:
+        if sentinel.loss is not None and abs(sentinel.loss) <= limit and not self._log.odd_losses:
             sentinel.rest()
         self._begin_stretch(FIRST_SAMPLE if self._interval == LOSSES and not self._sampled else self._interval * 2)
         self._sampled = True
@@ -171,7 +172,7 @@ class GlidingWatch:
     def _new_glide(self) -> Glide:
         parameter = self._parameters[self._kept]
         assert parameter.grad is not None  # it has just been applied
-        return Glide(parameter, parameter.grad, version_of(parameter.grad), self._groups)
+        return Glide(parameter, parameter.grad, version_of(parameter.grad), self._groups, self._log.trail)
 
     def _versions_now(self) -> list[int]:
         return [-1 if parameter.grad is None else version_of(parameter.grad) for parameter in self._parameters]

@@ -28,6 +28,7 @@ from gradtui.check.watch.hooked_gradient import HookedGradient
 from gradtui.check.watch.optimizer_log import OptimizerLog
 from gradtui.check.watch.tensors import tensor_hook, version_of
 from gradtui.check.watch.values import any_nonzero, derived, is_about, nonzero, total
+from gradtui.check.windows import WRITES
 
 ZEROS_BELIEVED = 3
 """After this many in-place clearings in a row that left zeros, only every ``ZEROS_LOOKED_AT``-th is checked, because a check
@@ -81,6 +82,10 @@ class GradientHistory(HookedGradient):
         self._contributed: weakref.ref[Tensor] | None = None
         self._left: weakref.ref[Tensor] | None = None
         self._clearing: Place | None = None
+        self._weights_version = 0
+        """The parameter's version at the last contribution."""
+        self._proving = False
+        self._nonzero: Tensor | None = None
 
     # Contributions
 
@@ -99,8 +104,11 @@ class GradientHistory(HookedGradient):
         parameter = self._parameter()
         if parameter is None:
             return
-        self._count(frame)
+        first = self._count(frame)
+        self._weights_version = version_of(parameter)
         gradient = parameter.grad
+        if first and self.contributions > 1:
+            self._note_writing(gradient)
         if self.contributions == 1:
             self.began_at_none = gradient is None
         self.written_version = 0 if gradient is None else self._version_of(gradient) + 1
@@ -118,12 +126,39 @@ class GradientHistory(HookedGradient):
         else:
             self._cleared()
 
-    def _count(self, frame: FrameType | None) -> None:
-        if self.log.contribution(frame):
+    def _count(self, frame: FrameType | None) -> bool:
+        """Count a contribution; return whether no other gradient of the optimizer has got one of this backward() yet."""
+        first = self.log.contribution(frame)
+        if first:
             self.first_fires += 1
             Variable._execution_engine.queue_callback(self._after_backward)  # noqa: SLF001 (what torch's own wrappers use)
+        self.log.reaches(self)
         self.contributions += 1
         self.total += 1
+        return first
+
+    def _note_writing(self, gradient: Tensor | None) -> None:
+        """Note in the ledger what the script has done to the gradient since the last contribution, if zero_grad() has not."""
+        if self.log.in_step or self.log.kinds_since_backward() & WRITES:
+            return
+        if gradient is None:
+            self.log.written(cleared=True)
+        elif self.written_version is not None and self._version_of(gradient) != self.written_version:
+            self.log.written(cleared=not any_nonzero(gradient))
+
+    def changed_since_backward(self, parameter: Tensor) -> bool:
+        """Whether the script has changed the parameter itself since the last contribution."""
+        return self._before is not None and self.contributions > 0 and version_of(parameter) != self._weights_version
+
+    def prove(self) -> None:
+        """From the next backward() on, look whether the gradient that it leaves is all zeros."""
+        self._proving = True
+        self.hook_after()
+
+    @property
+    def was_nonzero(self) -> bool:
+        """Whether the last backward() is known to have left something else than zeros."""
+        return self._nonzero is not None and bool(self._nonzero)
 
     def _add_to_applied(self, gradient: Tensor) -> None:
         if self._version is not None and self._version_of(gradient) != self._version:
@@ -163,6 +198,8 @@ class GradientHistory(HookedGradient):
         if gradient is None or self.lost:  # an optimizer that steps inside backward() has already run
             return
         self.written_version = self._version_of(gradient)
+        if self._proving:
+            self._nonzero = nonzero(gradient)
         if self.log.traces_clearing:
             self._contributed = weakref.ref(gradient, self._gone)
         if self._mixed:
@@ -245,7 +282,7 @@ class GradientHistory(HookedGradient):
         self.contributed, self.contributions = self.contributions, 0
         self.piled = self._zeroed = self.tainted = self._mixed = self._blind = False
         self._held = self._evaluation = self._evaluated = self._contributed = self._clearing = self.written_version = None
-        self._left = None
+        self._left = self._nonzero = None
         self._was_zero.clear()
 
     def resume(self, applied: weakref.ref[Tensor], version: int | None = None) -> None:
@@ -254,6 +291,20 @@ class GradientHistory(HookedGradient):
         ``version``: the tensor's version at that step. If it is unknown, so is everything that has happened since.
         """
         self.applied, self._version, self._blind = applied, version, version is None
+
+    def is_of(self, parameter: Tensor) -> bool:
+        """Whether this is the history of this parameter, and has followed its gradient until now."""
+        return self._before is not None and not self.lost and self._parameter() is parameter
+
+    def inherit(self, old: GradientHistory) -> None:
+        """Take over what another optimizer's history has seen of the same gradient; that one stops following it."""
+        mine = self.name, self.group, self.log, self._before, self._after
+        vars(self).update(vars(old))
+        old.unhook()
+        self.name, self.group, self.log, self._before, self._after = mine
+        self.stale_steps = 0
+        if self.applied is not None and (gradient := self.applied()) is not None:
+            self.applied = weakref.ref(gradient)
 
     def taint(self) -> None:
         """Mark the gradient as stale: an unobserved backward() added to what a step had applied."""

@@ -77,6 +77,19 @@ class LightWatch(GlidingWatch):
 
     # Every step
 
+    def learn_reach(self) -> None:
+        """Tell the ledger which of the backward() calls that it does not know yet reach the parameters."""
+        trail, sentinel = self._log.trail, self._sentinel
+        if not trail.unknown():
+            return
+        if sentinel.stands:
+            if len(trail.since_clearing()) == sum(code < 0 for code in trail):  # it counts since the last step
+                trail.learn(sentinel.count)
+        elif self.gliding and self.glide.parameter.grad is not None:
+            # Each contribution after the first adds one to the version; what else writes to the gradient does so as usual.
+            extra = version_of(self.glide.parameter.grad) - self.glide.version
+            trail.learn(trail.usual_backwards() + extra)
+
     def passes(self, optimizer: Optimizer) -> bool:
         """Whether this step applies only new gradients; if so, count it."""
         sentinel, log = self._sentinel, self._log
@@ -217,10 +230,10 @@ class LightWatch(GlidingWatch):
         self.count()
         if self.gliding and self._sampled and loss.value is not None and not is_finite(loss.value):
             since, unsure = self.glide.since_not_finite(), self.glide.unsure()
-            if not self._log.not_finite:
-                self._log.not_finite_unseen = unsure
+            if not self._log.odd_losses:
+                self._log.odd_losses.unseen = unsure
             self._log.note_not_finite(range(self._log.steps - since + 1, self._log.steps + 1))
-        self._log.note_loss(loss, place)
+        self._log.note_loss(loss, place, self._log.backward_number)
 
     def stop(self) -> None:
         """Remove the hook."""

@@ -11,8 +11,11 @@ from types import FrameType
 from gradtui.check.source_lines import Place, is_torchs, users_place
 from gradtui.check.torch.backwards import Backward, Backwards
 from gradtui.check.torch.clearing_lines import LineFinder
-from gradtui.check.torch.loss_values import Loss, LossesOnDevice, is_finite
+from gradtui.check.torch.loss_values import Loss, LossesOnDevice
+from gradtui.check.watch.ledger import Ledger
+from gradtui.check.watch.odd_losses import OddLosses
 from gradtui.check.watch.shards import Shards
+from gradtui.check.watch.trail import Trail
 
 CLEARINGS_TRACED = 8
 """Search at most this many intervals for the source line that clears; most scripts need one."""
@@ -21,7 +24,8 @@ CLEARINGS_TRACED = 8
 class OptimizerLog:
     """Counts for one optimizer. ``steps`` counts the steps that have begun."""
 
-    def __init__(self, backwards: Backwards, on_device: LossesOnDevice) -> None:
+    def __init__(self, backwards: Backwards, on_device: LossesOnDevice, ledger: Ledger, trail: Trail) -> None:
+        self.trail = trail
         self.steps = 0
         self.stale_steps = 0
         self.first_stale = 0
@@ -34,11 +38,7 @@ class OptimizerLog:
         self.wiped_at: Counter[Place] = Counter()
         self.backward_at: Counter[Place] = Counter()
         self.stepped_at: Counter[Place] = Counter()
-        self.not_finite: Counter[int] = Counter()
-        self.not_finite_unseen = 0
-        """Number of losses before the first non-finite one that were not looked at."""
-        self.not_finite_value = ""
-        self.not_finite_at: Place | None = None
+        self.odd_losses = OddLosses()
         self.closed = False
         self.lost = ""
         """Why watching stopped; empty while it continues."""
@@ -53,7 +53,13 @@ class OptimizerLog:
         self.shards = Shards()
         self.step_frame: FrameType | None = None
         """The frame that runs the optimizer's step, during a step with a closure; else None."""
-        self._backwards, self._on_device = backwards, on_device
+        self._backwards, self._on_device, self._ledger = backwards, on_device, ledger
+        trail.losses_given_up = self._give_up_losses
+
+    @property
+    def backward_number(self) -> int:
+        """The number of the backward() that runs or ran last."""
+        return self._ledger.count
 
     @property
     def in_step(self) -> bool:
@@ -80,32 +86,38 @@ class OptimizerLog:
         if backward.place is not None:
             self.backward_at[backward.place] += 1
         if backward.loss is not None:
-            self.note_loss(backward.loss, backward.place, step)
+            self.note_loss(backward.loss, backward.place, backward.number, step)
 
-    def note_loss(self, loss: Loss, place: Place | None, step: int = 0) -> None:
-        """Check whether the loss is finite: now, or later if it is on a device."""
+    def note_loss(self, loss: Loss, place: Place | None, number: int, step: int = 0) -> None:
+        """Check whether the loss of the backward() with this number is finite: now, or later if it is on a device."""
         step = step or (self.steps if self.in_step else self.steps + 1)
         self.loss_lost = self.loss_lost or loss.lost
         if loss.value is not None:
-            self._note_value(loss.value, step, place)
+            self.odd_losses.note(loss.value, step, number, place)
         elif loss.tensor is not None:
-            self._on_device.add(loss.tensor, lambda value: self._note_value(value, step, place))
+            self._on_device.add(loss.tensor, lambda value: self.odd_losses.note(value, step, number, place))
 
     def note_not_finite(self, steps: range) -> None:
         """Record the unseen losses of these steps as not finite, because the steps' gradients are not finite."""
-        for step in steps:
-            if step not in self.not_finite:
-                self.not_finite[step] = 1
-                if step == min(self.not_finite):
-                    self.not_finite_value = "not finite"
-                    self.not_finite_at = next((place for place, _ in self.backward_at.most_common(1)), None)
+        self.odd_losses.note_unseen(steps, next((place for place, _ in self.backward_at.most_common(1)), None))
 
-    def _note_value(self, value: float, step: int, place: Place | None) -> None:
-        if is_finite(value):
-            return
-        self.not_finite[step] += 1
-        if step == min(self.not_finite):
-            self.not_finite_value, self.not_finite_at = str(value), place
+    def _give_up_losses(self, since: int) -> None:
+        self.odd_losses.give_up(since, self._ledger.count)
+
+    # What only the gradients tell of the window that is under way
+
+    def reaches(self, history: object) -> None:
+        """The backward() that is running has reached this parameter."""
+        self.trail.reached.setdefault(self._ledger.current, set()).add(id(history))
+
+    def written(self, *, cleared: bool) -> None:
+        """The script has cleared the gradients without zero_grad(), or written something else to them."""
+        if not self.closed:
+            self._ledger.written(self.trail, cleared=cleared)
+
+    def kinds_since_backward(self) -> set[str]:
+        """The kinds of events since the last backward() that is over."""
+        return self._ledger.kinds_since_backward(self.trail)
 
     def evaluation(self, frame: FrameType | None) -> FrameType | None:
         """The frame of the step's closure call that is running at ``frame``; each call has a different frame."""

@@ -10,17 +10,20 @@ import time
 from collections.abc import Iterator
 from types import FrameType
 
+from torch import Tensor
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
 from gradtui.check.judgements import Applied
-from gradtui.check.torch.parameters import Parameters
+from gradtui.check.torch.parameters import Parameters, variable_of
 from gradtui.check.watch.gradient_history import GradientHistory
 from gradtui.check.watch.guard import guarded
 from gradtui.check.watch.light_watch import LightWatch
 from gradtui.check.watch.optimizer_log import OptimizerLog
 from gradtui.check.watch.sharded_history import ShardedHistory
+from gradtui.check.watch.values import total
 from gradtui.check.watch.watched_parameters import WatchedParameters
+from gradtui.check.windows import CLEAR, CLEAR_PART, WRITES
 
 CLOSE_STEPS = 3
 """After this many steps in a row with only new gradients, watch lightly. The number doubles with each alarm."""
@@ -29,6 +32,10 @@ MOST_CLOSE_STEPS = 1024
 WRAPPED_SHARE = 9, 10
 """An optimizer wraps another one if that one steps inside more than this share of its steps: not always, as the outer one may
 skip a step, say, because its gradients are not finite."""
+FROZEN_LOOKS = 3
+"""Compare the values of frozen parameters before and after this many steps."""
+FROZEN_LARGEST = 1 << 20
+"""Do not keep the values of a parameter with more elements."""
 LOOKED_AT = 64
 """Inspect externally modified gradients every ``LOOKED_AT`` steps."""
 
@@ -39,7 +46,21 @@ class OptimizerWatch(WatchedParameters):
     def __init__(self, optimizer: Optimizer, log: OptimizerLog, registry: Parameters) -> None:
         super().__init__(log, registry)
         self.class_name = type(optimizer).__name__
+        self.key = id(optimizer)
+        self.variable = ""
+        """The variable that holds it, where it steps."""
         self.light: LightWatch | None = None
+        self.gone = False
+        """The optimizer no longer exists."""
+        self.predecessor: OptimizerWatch | None = None
+        """The optimizer that stepped some of these parameters before, and is gone."""
+        self.scheduler_steps = 0
+        self.frozen_changed: set[str] = set()
+        """The names of parameters that a step has changed although they do not require a gradient."""
+        log.trail.gives_up_on_purpose = self._gives_up_on_purpose
+        self._frozen: list[tuple[GradientHistory, Tensor, Tensor]] = []
+        self._frozen_looks = 0
+        self._unproven_wipes = 0
         self._suspected: dict[GradientHistory, int] = {}
         self._suspected_at = 0
         self._alarmed_by: GradientHistory | None = None
@@ -62,7 +83,7 @@ class OptimizerWatch(WatchedParameters):
 
     def release(self) -> None:
         """Release the parameters of an optimizer that is gone."""
-        self.log.closed = True
+        self.log.closed = self.gone = True
         self._all.clear()
         self._parameters.clear()
         if self.light is not None:
@@ -126,6 +147,7 @@ class OptimizerWatch(WatchedParameters):
         if self.lost:
             return
         self._regroup(optimizer, frame)
+        self.variable = self.variable or variable_of(optimizer, frame)
         self._drop_lost()
         if self.lost:
             return
@@ -139,6 +161,7 @@ class OptimizerWatch(WatchedParameters):
                 history.hook_after()
         else:
             self._judge()
+        self._keep_frozen()
 
     def after_step(self, optimizer: Optimizer) -> None:
         """Record a finished step."""
@@ -149,6 +172,7 @@ class OptimizerWatch(WatchedParameters):
         if self.lost:
             return
         self.log.shards.forget()
+        self._look_at_frozen()
         for history, parameter in zip(self.histories, self._parameters, strict=True):
             history.settle()
             history.hook(parameter)  # does nothing if it is already hooked, or frozen
@@ -170,6 +194,7 @@ class OptimizerWatch(WatchedParameters):
         self._backwards = backwards = len(log.interval) + self._unnoted
         self._exchanged |= any(history.exchanged for history in histories)
         replaced = all(history.replaced for history in histories)
+        self._note_writing()
         unseen = log.steps == 1 and any(isinstance(history, ShardedHistory) and history.unseen for history in histories)
         judged = [(history, history.judge()) for history in histories]
         self._drop_lost()
@@ -188,7 +213,8 @@ class OptimizerWatch(WatchedParameters):
 
         if backwards or not unseen:
             log.backwards_per_step[backwards] += 1
-        log.wiped_steps += wiped
+        log.wiped_steps += wiped + (self._unproven_wipes if wiped else 0)
+        self._unproven_wipes = 0 if wiped else self._unproven_wipes
         log.piled_steps += any(history.piled for history in histories)
         if stale:
             log.stale_steps += 1
@@ -232,12 +258,58 @@ class OptimizerWatch(WatchedParameters):
             return not with_gradient
         if not all(history.written_since for history, _ in fed):
             return False
+        if not self.log.kinds_since_backward() & {CLEAR, CLEAR_PART}:
+            # Clipping and the like write to gradients too, and these may have been zeros from the start.
+            proof = [history.was_nonzero for history, _ in fed]
+            if not any(each for each in proof):
+                for history, _ in fed:
+                    history.prove()
+                self._unproven_wipes += all(history.is_zero(gradient) for history, gradient in with_gradient)
+                return False
         # Clipping writes to gradients as well. Reading their values waits for the device, so check only now and then,
         # until they turn out to be zeros.
         log = self.log
         if log.steps > CLOSE_STEPS and log.steps % LOOKED_AT and not log.wiped_steps:
             return False
         return all(history.is_zero(gradient) for history, gradient in with_gradient)
+
+    def _note_writing(self) -> None:
+        """Note in the ledger if the script has written to the gradients after the last backward()."""
+        fed = [history for history in self.histories if history.contributions and history.first_fires]
+        if not fed or self.log.in_step:
+            return
+        leading = max(fed, key=lambda history: history.first_fires)
+        if leading.exchanged or (leading.written_since and not self.log.kinds_since_backward() & WRITES):
+            self.log.written(cleared=False)
+
+    def _gives_up_on_purpose(self) -> bool:
+        """Whether unused gradients are cleared for a reason: they are not finite, or the script has applied them itself."""
+        for history, parameter in zip(self.histories, self._parameters, strict=True):
+            gradient = parameter.grad
+            if gradient is None:
+                continue
+            if history.changed_since_backward(parameter):
+                return True
+            if not bool(total(gradient).isfinite()):
+                return True
+        return False
+
+    # Frozen parameters
+
+    def _keep_frozen(self) -> None:
+        """Keep the values of some parameters that the step must not change: they do not require a gradient, but have one."""
+        if self._frozen_looks >= FROZEN_LOOKS:
+            return
+        for history, parameter in zip(self.histories, self._parameters, strict=True):
+            if not parameter.requires_grad and parameter.grad is not None and parameter.numel() <= FROZEN_LARGEST:
+                self._frozen.append((history, parameter, parameter.detach().clone()))
+
+    def _look_at_frozen(self) -> None:
+        self._frozen_looks += bool(self._frozen)
+        for history, parameter, before in self._frozen:
+            if bool((parameter.detach() != before).any()):
+                self.frozen_changed.add(history.name)
+        self._frozen.clear()
 
     def _is_empty(self) -> bool:
         """Whether there is nothing to apply: no gradients, or only zeros."""

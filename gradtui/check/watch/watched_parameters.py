@@ -24,6 +24,8 @@ class WatchedParameters:
         """Of all watched parameters, in the order of the parameter groups."""
         self.dropped: dict[int, GradientHistory] = {}
         """Histories of parameters whose gradients cannot be watched, by the parameter's id."""
+        self.earlier: list[GradientHistory] = []
+        """Of an optimizer that stepped the same parameters before, and is gone."""
         self._registry = registry
         self._all: list[Tensor] = []
         self._parameters: list[Tensor] = []
@@ -105,12 +107,26 @@ class WatchedParameters:
             self.give_up()
 
     def _adopt(self, parameter: Tensor, history: GradientHistory) -> None:
+        old = next((each for each in self.earlier if each.is_of(parameter)), None)
+        if old is not None:
+            self._inherit(history, old)
+            return
         before = self._registry.claim(parameter)
         history.contributions = history.total = len(before)
-        if self.log.steps == 1:  # before the first step, all of them belong to this interval
-            for backward in before:
-                if backward not in self.log.interval:
-                    self.log.note(backward, step=1)
+        for backward in before:
+            self.log.trail.reached.setdefault(backward.code, set()).add(id(history))
+            if self.log.steps == 1 and backward not in self.log.interval:  # before the first step, all belong to its interval
+                self.log.note(backward, step=1)
+
+    def _inherit(self, history: GradientHistory, old: GradientHistory) -> None:
+        """Go on where the history of another optimizer, which is gone, has followed the same gradient."""
+        history.inherit(old)
+        for code, reached in old.log.trail.reached.items():
+            if id(old) in reached:
+                self.log.trail.reached.setdefault(code, set()).add(id(history))
+        for backward in old.log.interval:
+            if backward not in self.log.interval:
+                self.log.note(backward, step=self.log.steps)
 
     def _with_gradient(self) -> list[tuple[GradientHistory, Tensor]]:
         """The watched parameters that have a gradient for the step to apply, and that gradient."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import sys
 import weakref
-from collections import Counter
 from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
@@ -18,21 +17,24 @@ from torch.optim import Optimizer
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 from torch.utils.hooks import RemovableHandle
 
-from gradtui.check.facts import Facts, OptimizerFacts
-from gradtui.check.source_lines import Place, frame_here
+from gradtui.check.facts import Facts
+from gradtui.check.source_lines import frame_here
 from gradtui.check.torch.backwards import Backwards
 from gradtui.check.torch.loss_values import LossesOnDevice
-from gradtui.check.torch.optimizer_steps import OpenSteps, closure_of
+from gradtui.check.torch.optimizer_steps import OpenSteps, closure_of, parameters_of
 from gradtui.check.torch.parameters import Parameters, optimizers
+from gradtui.check.watch.event_sources import EventSources
 from gradtui.check.watch.fast_path import Glide
+from gradtui.check.watch.gathered import facts_of, most_frequent, never_stepped
 from gradtui.check.watch.guard import EnoughSteps, guarded, is_the_programs
+from gradtui.check.watch.ledger import Ledger
 from gradtui.check.watch.optimizer_log import OptimizerLog
 from gradtui.check.watch.optimizer_watch import OptimizerWatch
 from gradtui.check.watch.swaps import let_tensors_swap
 from gradtui.script.after_torch import after_import
 
-PLACES_TOLD = 4
-"""Report at most this many source lines of a kind, the most frequent ones."""
+MOST_GONE = 64
+"""Look for an optimizer's predecessor among this many."""
 
 
 class Watcher:
@@ -51,7 +53,9 @@ class Watcher:
         self._end_swaps: Callable[[], None] = lambda: None
         self._glides: dict[int, Glide] = {}
         """Glides of the optimizers whose loops glide, by the optimizer's id."""
-        self._backwards = Backwards()
+        self._ledger = Ledger(lambda: self._parameters.modules)
+        self._sources = EventSources(self._ledger)
+        self._backwards = Backwards(lambda: (self._ledger.count, self._ledger.current))
         self._losses = LossesOnDevice()
         self._parameters = Parameters(self._backwards)
 
@@ -64,6 +68,7 @@ class Watcher:
             register_optimizer_step_pre_hook(self._step_hook()),
         ]
         self._end_swaps = let_tensors_swap(self._holders)
+        self._sources.start()
 
     def stop(self) -> None:
         """Stop watching."""
@@ -71,6 +76,7 @@ class Watcher:
             handle.remove()
         self._handles.clear()
         self._end_swaps()
+        self._sources.stop()
         self._glides.clear()
         for watch in self._all:
             watch.stop()
@@ -96,21 +102,26 @@ class Watcher:
 
     def _step_hook(self) -> Callable[[Optimizer, tuple[Any, ...], dict[str, Any]], None]:
         """The hook that torch calls at each step. Most steps of a fast loop need only its first lines."""
-        glide_of, before_step = self._glides.get, self._before_step
+        glide_of, before_step, ledger = self._glides.get, self._before_step, self._ledger
 
         def begin_step(optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
             try:
                 glide = glide_of(id(optimizer))
                 if glide is not None:
-                    kept, gradient = glide.kept, glide.parameter.grad
+                    kept, gradient, trail = glide.kept, glide.parameter.grad, glide.trail
                     if (
                         gradient is not kept[-1]
                         and gradient is not None
                         and gradient._version == glide.version  # noqa: SLF001 (version_of() would be too slow here)
                         and len(kept) < glide.limit
                         and len(optimizer.param_groups) == glide.groups
+                        and trail == glide.usual
                     ):
                         kept.append(gradient)
+                        trail.clear()
+                        trail.cleared_at = ledger.count
+                        for other, code in trail.others:
+                            other.append(code)
                         return
             except BaseException as error:  # _before_step meets the same error under its guard; a guard here would be too slow
                 if is_the_programs(error):
@@ -130,11 +141,14 @@ class Watcher:
         if self._open.all:
             self._nest(watch, optimizer)
         light = watch.light
+        if light is not None:
+            light.learn_reach()
         closure = closure_of(args, kwargs) is not None
         if light is not None and not closure and (light.glides if light.gliding else light.passes)(optimizer):
             if watch.post_hook is not None and self._limit is None:
                 watch.post_hook.remove()
                 watch.post_hook = None
+            self._ledger.steps(watch.log.trail, watch.log.steps)
             if light.unattended and self._limit is None and not watch.nested:
                 self._glides[id(optimizer)] = light.glide
             else:
@@ -157,7 +171,10 @@ class Watcher:
             watch.post_hook = optimizer.register_step_post_hook(self._after_step)
         self._open.begin(watch)
         watch.close_steps += 1
+        if closure:
+            watch.log.trail.give_up()  # what a step with a closure applies is computed inside it
         watch.before_step(optimizer, frame, closure)
+        self._ledger.steps(watch.log.trail, watch.log.steps)
 
     @guarded
     def _after_step(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -174,17 +191,31 @@ class Watcher:
         return sum(watch.log.steps for watch in self._all if not watch.wraps)
 
     def _meet(self, optimizer: Optimizer) -> OptimizerWatch:
-        watch = OptimizerWatch(optimizer, OptimizerLog(self._backwards, self._losses), self._parameters)
+        trail = self._ledger.meet(optimizer)
+        log = OptimizerLog(self._backwards, self._losses, self._ledger, trail)
+        watch = OptimizerWatch(optimizer, log, self._parameters)
+        watch.predecessor = self._predecessor(optimizer)
+        if watch.predecessor is not None:
+            watch.earlier = watch.predecessor.histories
         self._watches[id(optimizer)] = watch
         weakref.finalize(optimizer, self._forget, id(optimizer)).atexit = False
         self._all.append(watch)
         return watch
 
+    def _predecessor(self, optimizer: Optimizer) -> OptimizerWatch | None:
+        """The optimizer that stepped these parameters last, and is gone."""
+        parameters = {id(parameter) for parameter in parameters_of(optimizer)}
+        gone = (watch for watch in reversed(self._all[-MOST_GONE:]) if watch.gone)
+        return next((watch for watch in gone if not watch.log.trail.parameters.isdisjoint(parameters)), None)
+
     @guarded
     def _forget(self, key: int) -> None:
         """Release the parameters of an optimizer that is gone. What was seen of it stays."""
         self._glides.pop(key, None)
-        self._watches.pop(key).release()
+        watch = self._watches.pop(key)
+        watch.scheduler_steps = self._ledger.scheduler_steps.get(key, 0)
+        self._ledger.forget(watch.log.trail, key)
+        watch.release()
 
     def _nest(self, inner: OptimizerWatch, optimizer: Optimizer) -> None:
         """Handle a step that begins inside another: the outer optimizer wraps this one, or its step never finished."""
@@ -204,14 +235,20 @@ class Watcher:
         orphans = [(each.model, each.name) for each in self._parameters.orphans.values() if not each.by_hand]
         for watch in self._all:
             watch.finish()
+        reported = [watch for watch in self._all if not watch.wraps]
         unsure = bool(self.lost or any(watch.lost for watch in self._all))  # an orphan may belong to an unwatched optimizer
         return Facts(
-            optimizers=[_facts(watch) for watch in self._all if not watch.wraps],
+            optimizers=[facts_of(watch, reported, self._ledger) for watch in reported],
             orphans=orphans if self.steps and not unsure else [],
             backward_elsewhere=bool(self._parameters.orphans),
             torch_imported=True,
             idle_optimizers=[] if self.steps else sorted({type(each).__name__ for each in optimizers()}),
             ended_early=self.ended_script,
+            never_stepped=never_stepped(self._ledger, self._parameters) if self.steps else [],
+            leaf_losses=sum(self._ledger.leaf_losses.values()),
+            leaf_loss_at=most_frequent(self._ledger.leaf_losses),
+            empty_clips=sum(self._ledger.empty_clips.values()),
+            empty_clip_at=most_frequent(self._ledger.empty_clips),
             not_watched=list(self._not_watched()),
         )
 
@@ -227,45 +264,7 @@ class Watcher:
             yield f"parameters in no optimizer: {self._parameters.lost}"
 
 
-def _facts(watch: OptimizerWatch) -> OptimizerFacts:
-    log = watch.log
-    # Include a dropped parameter only if it was found stale before.
-    known = watch.histories + [each for each in watch.dropped.values() if each.stale_steps]
-    only_piled = bool(log.piled_steps and not log.stale_steps)
-    never = [each.name for each in watch.histories if each.trainable and not each.had_gradient and not each.total]
-    return OptimizerFacts(
-        class_name=watch.class_name,
-        steps=log.steps,
-        parameters=[history.name for history in known],
-        group_sizes=watch.group_sizes,
-        stale_steps=log.stale_steps or log.piled_steps,
-        first_stale=1 if only_piled else log.first_stale,
-        stale_parameters=[place for place, each in enumerate(known) if each.stale_steps or only_piled],
-        unchanged_steps=log.unchanged_steps,
-        piled_steps=log.piled_steps,
-        wiped_steps=log.wiped_steps,
-        empty_steps=log.empty_steps,
-        no_gradient=[] if log.lost else never,
-        not_watched=watch.not_watched,
-        backwards_per_step=dict(log.backwards_per_step),
-        cleared_at=_places(log.cleared_at),
-        wiped_at=_places(log.wiped_at),
-        backward_at=_places(log.backward_at),
-        stepped_at=_places(log.stepped_at),
-        not_finite_steps=len(log.not_finite),
-        first_not_finite=min(log.not_finite, default=0),
-        last_not_finite=max(log.not_finite, default=0),
-        not_finite_unseen=log.not_finite_unseen,
-        not_finite_value=log.not_finite_value,
-        not_finite_at=log.not_finite_at,
-    )
-
-
 def _stay_out_of_graphs() -> None:
     """Keep torch.compile from tracing our hooks if a script compiles its optimizer's step. (There is no public way.)"""
     with contextlib.suppress(Exception):
         sys.modules["torch._dynamo.trace_rules"].add("gradtui")
-
-
-def _places(counts: Counter[Place]) -> list[Place]:
-    return [place for place, _ in counts.most_common(PLACES_TOLD)]

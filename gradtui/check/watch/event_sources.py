@@ -1,0 +1,177 @@
+"""Lets torch's own functions report to the ledger: backward(), zero_grad(), clipping, GradScaler, schedulers.
+
+Torch has hooks for steps, but none for these, so each is replaced by a function that reports and then calls the original.
+Whatever the script has imported by name before still calls the original's inner parts, which are replaced where that helps.
+An error in here never reaches the script.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Iterable, Iterator
+from types import FrameType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import clip_grad
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from gradtui.check import windows
+from gradtui.check.source_lines import frame_here
+from gradtui.check.watch.guard import is_the_programs
+from gradtui.check.watch.ledger import Ledger
+
+_TENSOR_BACKWARD = Tensor.backward.__code__
+
+
+class EventSources:
+    """The functions that are replaced, while the ledger records. ``lost`` says why it no longer does."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.lost = ""
+        self._ledger = ledger
+        self._replaced: list[tuple[Any, str, Any, Any]] = []
+
+    def start(self) -> None:
+        """Replace the functions."""
+        self._replace(torch.autograd, "backward", self._backward)
+        self._replace(Optimizer, "zero_grad", self._zero_grad)
+        self._replace(nn.Module, "zero_grad", self._zero_grad)
+        if hasattr(clip_grad, "_clip_grads_with_norm_"):
+            self._replace(clip_grad, "_clip_grads_with_norm_", self._clip)
+        else:
+            for module in (clip_grad, nn.utils):
+                self._replace(module, "clip_grad_norm_", self._clip)
+        for module in (clip_grad, nn.utils):
+            self._replace(module, "clip_grad_value_", self._clip)
+        self._replace(torch.amp.GradScaler, "unscale_", self._unscale)
+        self._replace(torch.amp.GradScaler, "step", self._scaler_step)
+        self._replace(LRScheduler, "step", self._scheduler_step)
+        self._replace(Optimizer, "add_param_group", self._add_param_group)
+
+    def stop(self) -> None:
+        """Put the originals back, except where the script has replaced them itself meanwhile."""
+        for owner, name, original, ours in reversed(self._replaced):
+            if vars(owner).get(name) is ours:
+                setattr(owner, name, original)
+        self._replaced.clear()
+        self.lost = self.lost or "stopped"
+
+    def _replace(self, owner: Any, name: str, make: Callable[[Any], Any]) -> None:
+        original = vars(owner)[name]
+        ours = functools.wraps(original)(make(original))
+        setattr(owner, name, ours)
+        self._replaced.append((owner, name, original, ours))
+
+    def _failed(self, error: BaseException) -> None:
+        """Stop recording after an error of our own; pass on one that is the script's."""
+        if is_the_programs(error):
+            raise error
+        self.lost = self.lost or f"{type(error).__name__}: {error}"
+        self._ledger.give_up()
+
+    # What replaces each function. Each is as short as it can be: it runs at every step.
+
+    def _backward(self, original: Callable[..., None]) -> Callable[..., None]:
+        def backward(*args: Any, **kwargs: Any) -> None:
+            ledger = self._ledger
+            if ledger.in_backward or self.lost:
+                return original(*args, **kwargs)
+            try:
+                frame = frame_here(1)
+                if frame.f_code is _TENSOR_BACKWARD and frame.f_back is not None:
+                    frame = frame.f_back
+                ledger.backward(frame, args[0] if args else None)
+            except BaseException as error:  # noqa: BLE001 (passed on, if it is the script's)
+                self._failed(error)
+            ledger.in_backward = True
+            try:
+                return original(*args, **kwargs)
+            finally:
+                ledger.in_backward = False
+
+        return backward
+
+    def _zero_grad(self, original: Callable[..., None]) -> Callable[..., None]:
+        def zero_grad(subject: Any, *args: Any, **kwargs: Any) -> None:
+            if not self.lost:
+                try:
+                    self._ledger.clears(subject, frame_here(1))
+                except BaseException as error:  # noqa: BLE001
+                    self._failed(error)
+            return original(subject, *args, **kwargs)
+
+        return zero_grad
+
+    def _clip(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        def clip(parameters: Any, limit: Any, *args: Any, **kwargs: Any) -> Any:
+            if not self.lost:
+                try:
+                    if isinstance(parameters, Iterator):
+                        parameters = list(parameters)
+                    self._note_clip(parameters, limit, frame_here(1))
+                except BaseException as error:  # noqa: BLE001
+                    self._failed(error)
+            return original(parameters, limit, *args, **kwargs)
+
+        return clip
+
+    def _note_clip(self, parameters: Any, limit: Any, frame: FrameType) -> None:
+        if isinstance(limit, (int, float)) and math.isinf(limit):
+            return  # it only measures
+        clipped = [parameters] if isinstance(parameters, Tensor) else parameters
+        if isinstance(clipped, Iterable):
+            self._ledger.clips([each for each in clipped if isinstance(each, Tensor)], frame)
+
+    def _unscale(self, original: Callable[..., None]) -> Callable[..., None]:
+        def unscale(scaler: Any, optimizer: Any, *args: Any, **kwargs: Any) -> None:
+            if not self.lost and scaler.is_enabled():
+                self._report(optimizer, windows.UNSCALE)
+            return original(scaler, optimizer, *args, **kwargs)
+
+        return unscale
+
+    def _scaler_step(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        def step(scaler: Any, optimizer: Any, *args: Any, **kwargs: Any) -> Any:
+            if self.lost or not scaler.is_enabled():
+                return original(scaler, optimizer, *args, **kwargs)
+            self._report(optimizer, windows.SCALER)
+            result = original(scaler, optimizer, *args, **kwargs)
+            try:
+                self._ledger.has_scaled(optimizer)
+            except BaseException as error:  # noqa: BLE001
+                self._failed(error)
+            return result
+
+        return step
+
+    def _report(self, optimizer: Any, kind: str) -> None:
+        try:
+            self._ledger.scales(optimizer, kind)
+        except BaseException as error:  # noqa: BLE001
+            self._failed(error)
+
+    def _add_param_group(self, original: Callable[..., None]) -> Callable[..., None]:
+        def add_param_group(optimizer: Any, *args: Any, **kwargs: Any) -> None:
+            original(optimizer, *args, **kwargs)
+            if not self.lost:
+                try:
+                    self._ledger.makes(optimizer, frame_here(1))
+                except BaseException as error:  # noqa: BLE001
+                    self._failed(error)
+
+        return add_param_group
+
+    def _scheduler_step(self, original: Callable[..., None]) -> Callable[..., None]:
+        def step(scheduler: Any, *args: Any, **kwargs: Any) -> None:
+            if not self.lost:
+                try:
+                    self._ledger.scheduler_steps[id(scheduler.optimizer)] += 1
+                except BaseException as error:  # noqa: BLE001
+                    self._failed(error)
+            return original(scheduler, *args, **kwargs)
+
+        return step

@@ -1,0 +1,310 @@
+"""The ledger of a process: what happens to the gradients of each optimizer, event by event.
+
+Torch's functions report to it (``event_sources``): backward(), zero_grad(), clipping, GradScaler; the watcher reports steps.
+Each optimizer has a trail: the events since its last step, as small integers. When it steps, the trail becomes a window
+(``gradtui.check.windows``), and windows that are alike are counted. So a loop that repeats itself costs an append per event
+and one comparison per step, and nothing that happens between two steps is forgotten, however rarely it happens.
+
+What the events cannot tell, the histories of the gradients do (``gradient_history``), while they follow each contribution:
+which optimizers a backward() reaches, and that the script has cleared or written gradients by hand.
+"""
+
+from __future__ import annotations
+
+import itertools
+import weakref
+from collections import Counter, deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from types import FrameType
+
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from gradtui.check import windows
+from gradtui.check.source_lines import Place, places_up
+from gradtui.check.torch.optimizer_steps import parameters_of
+from gradtui.check.watch.trail import HAND_CLEARED, LONGEST, WRITTEN, Trail
+
+MOST_TRAILS = 16
+"""With more optimizers than this at once, nothing is recorded."""
+MOST_CODES = 20_000
+"""Nor with more different events."""
+LEVELS = 3
+"""How many frames tell two backward() calls apart: a helper that calls backward() serves several losses."""
+LOOKS = 16
+"""How often to look at the gradients that a line clears unused; after that, the last answer is believed."""
+MOST_MADE = 256
+"""Optimizers that have not stepped; more are not remembered."""
+RECENT = 256
+"""Events kept for optimizers that have not stepped yet."""
+
+
+@dataclass
+class Meaning:
+    """What an event's code stands for."""
+
+    kind: str
+    place: Place | None = None
+    outer: Place | None = None
+    stepped: int = 0
+    """For a step: the number of the optimizer."""
+    evaluating: bool = False
+    looks: int = 0
+    on_purpose: bool = False
+    """Of a line that clears: it gave up unused gradients for a reason, when last looked at."""
+
+
+@dataclass
+class Made:
+    """An optimizer that has not stepped yet."""
+
+    class_name: str
+    place: Place | None
+    optimizer: weakref.ref[Optimizer]
+    parameters: list[weakref.ref[Tensor]] = field(default_factory=list)
+
+
+class Ledger:
+    """All trails. ``modules`` returns the modules that exist, to tell whether a backward() runs in eval mode."""
+
+    def __init__(self, modules: Callable[[], Iterable[nn.Module]]) -> None:
+        self.trails: list[Trail] = []
+        """Of the optimizers that exist and have stepped."""
+        self.count = 0
+        """Number of backward() calls so far; one inside another is part of it."""
+        self.current = 0
+        """The code of the last backward()."""
+        self.in_backward = False
+        self.leaf_losses: Counter[Place | None] = Counter()
+        """Losses that no parameter leads to, by the line of their backward()."""
+        self.empty_clips: Counter[Place | None] = Counter()
+        """Calls of a clipping function that got no parameters at all."""
+        self.made: dict[int, Made] = {}
+        """The optimizers that have not stepped yet, by id."""
+        self.scheduler_steps: Counter[int] = Counter()
+        """Steps of learning rate schedulers, by the id of their optimizer."""
+        self.meanings: dict[int, Meaning] = {
+            HAND_CLEARED: Meaning(windows.CLEAR),
+            WRITTEN: Meaning(windows.WRITTEN),
+        }
+        self._clearings = {HAND_CLEARED}
+        """The codes of the events that clear all gradients of an optimizer, or give them up."""
+        self._modules = modules
+        self._codes: dict[object, int] = {}
+        self._code_objects: list[object] = []  # kept, because their ids are in _codes
+        self._recent: deque[int] = deque(maxlen=RECENT)
+        self._numbers = itertools.count(1)
+        self._parameters: dict[int, set[int]] = {}
+        """The ids of the parameters of the optimizers that were met last, by the optimizer's number."""
+        self._full = False
+
+    # Optimizers
+
+    def meet(self, optimizer: Optimizer) -> Trail:
+        """An optimizer is about to take its first step."""
+        parameters = {id(parameter) for parameter in parameters_of(optimizer)}
+        trail = Trail(next(self._numbers), parameters, self._clearings)
+        trail.optimizer = weakref.ref(optimizer)
+        for code in self._recent:
+            if self._is_shared_step(code, trail):
+                trail.clear()
+            else:
+                trail.append(code)
+        self.made.pop(id(optimizer), None)
+        self._parameters = {**dict([*self._parameters.items()][-MOST_MADE:]), trail.number: parameters}
+        if len(self.trails) >= MOST_TRAILS:
+            self.give_up()
+        if self._full:
+            trail.give_up()
+        else:
+            self.trails.append(trail)
+            self._tell_each_other()
+        return trail
+
+    def makes(self, optimizer: Optimizer, frame: FrameType) -> None:
+        """An optimizer is made, or gets more parameters."""
+        made = self.made.get(id(optimizer))
+        if made is None and len(self.made) < MOST_MADE:
+            place = places_up(frame)[0]
+            made = self.made[id(optimizer)] = Made(type(optimizer).__name__, place, weakref.ref(optimizer))
+        if made is not None:
+            made.parameters = [weakref.ref(parameter) for parameter in parameters_of(optimizer)]
+
+    def forget(self, trail: Trail, key: int) -> None:
+        """An optimizer, whose id was ``key``, is gone."""
+        self._drop(trail)
+        for each in self.trails:
+            each.covers.pop(key, None)
+        self.scheduler_steps.pop(key, None)
+
+    def _drop(self, trail: Trail) -> None:
+        self.trails = [each for each in self.trails if each is not trail]
+        self._tell_each_other()
+
+    def _tell_each_other(self) -> None:
+        """Which trails get which event when another optimizer steps."""
+        for trail in self.trails:
+            trail.others = []
+            for other in self.trails:
+                if other is not trail:
+                    kind = windows.STEP if trail.parameters.isdisjoint(other.parameters) else windows.SHARED_STEP
+                    code = self._code((kind, trail.number), Meaning(kind, stepped=trail.number))
+                    trail.others.append((other, code))
+
+    def _is_shared_step(self, code: int, trail: Trail) -> bool:
+        stepped = self.meanings[code].stepped
+        return not trail.parameters.isdisjoint(self._parameters.get(stepped, ()))
+
+    def give_up(self) -> None:
+        """Record nothing more: there is too much of it, or an error."""
+        self._full = True
+        for trail in self.trails:
+            trail.give_up()
+        self.trails = []
+
+    # Events
+
+    def backward(self, frame: FrameType, loss: object) -> None:
+        """A backward() begins, called by ``frame``."""
+        self.count += 1
+        up = frame.f_back
+        if up is None:
+            key: object = (id(frame.f_code), frame.f_lasti)
+        elif (further := up.f_back) is None:
+            key = id(frame.f_code), frame.f_lasti, id(up.f_code), up.f_lasti
+        else:
+            key = id(frame.f_code), frame.f_lasti, id(up.f_code), up.f_lasti, id(further.f_code), further.f_lasti
+        code = self._codes.get(key)
+        if code is None:
+            code = self._new_backward(key, frame)
+        self.current = code
+        self._recent.append(code)
+        for trail in self.trails:
+            trail.append(code)
+        if not self.count % LONGEST:
+            self._shorten()
+        if type(loss) is Tensor and loss.grad_fn is None:
+            self.leaf_losses[self.meanings[code].place] += 1
+
+    def _shorten(self) -> None:
+        """Drop what an optimizer that has not stepped for long would keep."""
+        for trail in self.trails:
+            if len(trail) > LONGEST:
+                trail.clear()
+                trail.append(WRITTEN)  # what its gradients hold is no longer known
+
+    def _new_backward(self, key: object, frame: FrameType) -> int:
+        modes = [module.training for module in self._modules()]
+        place, outer = places_up(frame)
+        meaning = Meaning(windows.BACKWARD, place, outer, evaluating=bool(modes) and not any(modes))
+        return self._code(key, meaning, frame)
+
+    def _code(self, key: object, meaning: Meaning, frame: FrameType | None = None) -> int:
+        """The code for this key; a new one gets this meaning, and is negative for a backward()."""
+        code = self._codes.get(key)
+        if code is None:
+            number = len(self.meanings) + 1
+            code = -number if meaning.kind == windows.BACKWARD else number
+            self.meanings[code] = meaning
+            self._codes[key] = code
+            if meaning.kind in (windows.CLEAR, windows.SKIP):
+                self._clearings.add(code)
+            for _ in range(LEVELS):
+                if frame is not None:
+                    self._code_objects.append(frame.f_code)
+                    frame = frame.f_back
+            if len(self.meanings) > MOST_CODES:
+                self.give_up()
+        return code
+
+    def clears(self, subject: Optimizer | nn.Module, frame: FrameType) -> None:
+        """The zero_grad() of an optimizer or a module begins, called by ``frame``."""
+        line = id(frame.f_code), frame.f_lasti
+        whole = self._codes.get((windows.CLEAR, line))
+        if whole is None:
+            whole = self._code((windows.CLEAR, line), Meaning(windows.CLEAR, places_up(frame)[0]), frame)
+        self._recent.append(whole)
+        for trail in self.trails:
+            covers = trail.covers.get(id(subject))
+            if covers is None:
+                covers = trail.cover(subject)
+            if covers == 2:
+                trail.append(self._purpose(whole, trail) if trail.fresh else whole)
+                trail.cleared_at = self.count
+            elif covers == 1:
+                trail.append(self._code((windows.CLEAR_PART, line), Meaning(windows.CLEAR_PART, self.meanings[whole].place)))
+
+    def _purpose(self, code: int, trail: Trail) -> int:
+        """The code of a line that clears unused gradients: its own, or that of a skip, where it does so on purpose."""
+        meaning = self.meanings[code]
+        trail.losses_given_up(trail.cleared_at)
+        if meaning.looks < LOOKS:
+            meaning.looks += 1
+            meaning.on_purpose = trail.gives_up_on_purpose()
+        if not meaning.on_purpose:
+            return code
+        return self._code((windows.SKIP, code), Meaning(windows.SKIP, meaning.place))
+
+    def clips(self, parameters: list[Tensor], frame: FrameType) -> None:
+        """The gradients of these parameters are about to be clipped."""
+        if not parameters:
+            self.empty_clips[places_up(frame)[0]] += 1
+            return
+        clipped = {id(parameter) for parameter in parameters}
+        concerned = [trail for trail in self.trails if not trail.parameters.isdisjoint(clipped)]
+        # One call may serve several optimizers: it has no effect only if it has none for any of them.
+        served = [trail for trail in concerned if trail.fresh] or concerned
+        kind = windows.CLIP if any(parameter.grad is not None for parameter in parameters) else windows.CLIP_NOTHING
+        code = self._code((kind, id(frame.f_code), frame.f_lasti), Meaning(kind, places_up(frame)[0]), frame)
+        self._recent.append(code)
+        for trail in served:
+            trail.append(code)
+
+    def scales(self, optimizer: Optimizer, kind: str) -> None:
+        """A GradScaler unscales this optimizer's gradients, or is about to step it."""
+        self._record_for(optimizer, self._code((kind,), Meaning(kind)))
+
+    def has_scaled(self, optimizer: Optimizer) -> None:
+        """A GradScaler was to step this optimizer. If it has not, the gradients were not finite."""
+        scaler, skip = self._codes[(windows.SCALER,)], self._code((windows.SKIP,), Meaning(windows.SKIP))
+        trail = next((trail for trail in self.trails if trail.optimizer() is optimizer), None)
+        if (self._recent[-1] if trail is None else (trail or [0])[-1]) == scaler:
+            self._record_for(optimizer, skip)
+            if trail is not None:
+                trail.cleared_at = self.count
+
+    def _record_for(self, optimizer: Optimizer, code: int) -> None:
+        self._recent.append(code)
+        for trail in self.trails:
+            if trail.optimizer() is optimizer:
+                trail.append(code)
+
+    def steps(self, trail: Trail, number: int) -> None:
+        """The optimizer takes this step: its trail becomes a window."""
+        trail.close_window(number)
+        trail.cleared_at = self.count
+        if trail.given_up:
+            self._drop(trail)
+        for other, code in trail.others:
+            other.append(code)
+        self._recent.append(self._code((windows.STEP, trail.number), Meaning(windows.STEP, stepped=trail.number)))
+
+    def kinds_since_backward(self, trail: Trail) -> set[str]:
+        """The kinds of events of this window since the last backward() that is over."""
+        events = trail[:-1] if trail and trail[-1] == self.current and self.in_backward else trail[:]
+        kinds: set[str] = set()
+        for code in reversed(events):
+            if code in trail.reached:
+                break
+            kinds.add(self.meanings[code].kind)
+        return kinds
+
+    def written(self, trail: Trail, *, cleared: bool) -> None:
+        """The script has cleared the gradients without zero_grad(), or written something else to them."""
+        code = HAND_CLEARED if cleared else WRITTEN
+        if self.in_backward and trail and trail[-1] == self.current:  # noticed inside the backward() that comes after
+            if len(trail) < 2 or trail[-2] != code:
+                trail.insert(len(trail) - 1, code)
+        else:
+            trail.append(code)
