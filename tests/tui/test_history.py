@@ -163,6 +163,19 @@ def test_two_runs_are_compared_on_the_same_axes() -> None:
     drive(scenario)
 
 
+def test_a_compare_screen_that_is_closed_while_it_draws_is_left_alone() -> None:
+    one, other = made_up_run(), made_up_run()
+
+    async def scenario(pilot: Pilot[int], screen: RunScreen) -> None:
+        compare = CompareScreen(one, other)
+        await pilot.app.push_screen(compare)
+        await compare.query_one("#lower").remove()  # as when it closes
+        compare.redraw()
+        await compare.draw_gently()
+
+    drive(scenario)
+
+
 def test_deleting_asks_and_removes_one_run_and_nothing_else(tmp_path: Path) -> None:
     kept = made_up_run()
     doomed = made_up_run()

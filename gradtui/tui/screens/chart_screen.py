@@ -63,17 +63,17 @@ class ChartScreen(KeyBound, ResizeGuard, Screen[None]):
         await self._play(parts)
 
     async def _play(self, parts: Iterator[None]) -> None:
-        with suppress(NoMatches):  # the screen was removed between two parts
-            for _ in parts:
-                await asyncio.sleep(BETWEEN_PARTS_SECONDS)
+        for _ in parts:
+            await asyncio.sleep(BETWEEN_PARTS_SECONDS)
 
     def _drawings(self) -> Iterator[None]:
         """Draw repeatedly until the curves are fully smoothed, another drawing starts, or the link falls behind."""
         this = self._latest = object()
-        yield from self.drawing()
-        while self._latest is this and any(pair.smoothing for pair in self.query(ChartPair)) and not is_behind(self.app):
-            yield
+        with suppress(NoMatches):  # the screen was removed between two parts
             yield from self.drawing()
+            while self._latest is this and any(pair.smoothing for pair in self.query(ChartPair)) and not is_behind(self.app):
+                yield
+                yield from self.drawing()
 
     def waits_for_link(self) -> bool:
         """Whether the link is too slow to draw now; if so, schedule another attempt."""
