@@ -1,4 +1,4 @@
-"""The app as its users meet it: in a terminal, by keyboard."""
+"""The app as users see it: in a terminal, driven by keyboard."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BRAILLE = range(0x2801, 0x2900)
 
 
 def curves(terminal: Terminal) -> tuple[bool, bool]:
-    """Whether dots of a curve stand in the left and in the right chart."""
+    """Whether the left and the right chart show dots of a curve."""
     left = right = False
     for line in terminal.text.splitlines():
         frame = [i for i, character in enumerate(line) if character == "│"]

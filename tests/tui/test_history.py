@@ -30,7 +30,7 @@ async def open_history(pilot: Pilot[int], rows: int) -> HistoryScreen:
 
 
 def shown(history: HistoryScreen) -> list[str]:
-    """The lines of the list in sight, under its head."""
+    """The visible lines of the list, below its heading."""
     return [history._list.render_line(y).text.strip() for y in range(1, 1 + min(len(history._list.runs), history._list.page))]
 
 

@@ -46,7 +46,7 @@ OWNERS: list[type[KeyBound]] = [
 """Everything that has keys."""
 
 EDITING = ("question_mark", "left", "right", "pageup", "pagedown")
-"""Keys that a text field, or the form around it, takes for itself; so it does single characters."""
+"""Keys that a text field or the form handles itself, besides single characters."""
 
 NAMES_A_KEY = re.compile(r"\b(F\d{1,2}|Esc|Escape|PgUp|PgDn|Enter|Tab|[Cc]trl\+\w)\b|\([a-z]\)|\b[Pp]ress [a-z]\b|\^[a-z]\b")
 

@@ -1,7 +1,8 @@
-"""A tour of the main screens, with recorded runs only, that takes a picture of each: the same on every machine, each time."""
+"""A tour that takes a picture of every main screen, with recorded runs only, so that it is the same everywhere each time."""
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import os
 import re
@@ -16,10 +17,10 @@ from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widgets import Input
 
-from gradtui.runs import folder as run_folder
-from gradtui.runs.sweeps import sweep_list
+from gradtui.runs.folder import create_run
 from gradtui.runs.sweeps.grid import Cell, Outcome
 from gradtui.runs.sweeps.sweep_folder import SweepFolder
+from gradtui.runs.sweeps.sweep_list import create_sweep
 from gradtui.tui.run_follower import FollowedRun
 from gradtui.tui.screens import sweep_screen
 from gradtui.tui.screens.compare_screen import CompareScreen
@@ -105,7 +106,7 @@ async def play(pilot: Pilot[int], screen: RunScreen, take: Callable[[str], Await
 
 
 async def swept(pilot: Pilot[int], screen: SweepScreen) -> None:
-    """Fill in the form and start the sweep; all its runs have ended at once."""
+    """Fill in the fields and start a sweep whose runs all end at once."""
 
     def complete(folder: SweepFolder) -> None:
         for place, (optimizer, lr) in enumerate(itertools.product(("SGD", "Adam"), (0.01, 0.1)), 1):
@@ -121,7 +122,7 @@ async def swept(pilot: Pilot[int], screen: SweepScreen) -> None:
 
 @contextmanager
 def a_fixed_world() -> Iterator[None]:
-    """No time, no speed and no terminal but the same: what would differ from machine to machine on a picture."""
+    """Fix what would differ between machines and days: the time, the speed, the terminal."""
     seconds = iter(range(60))
 
     class Clock(datetime):
@@ -130,7 +131,7 @@ def a_fixed_world() -> Iterator[None]:
             return datetime(2026, 1, 2, 3, 4, next(seconds), tzinfo=timezone.utc)
 
     with ExitStack() as stack:
-        for module in (run_folder, sweep_list):
+        for module in map(inspect.getmodule, (create_run, create_sweep)):
             stack.enter_context(patch.object(module, "datetime", Clock))
         stack.enter_context(patch.object(FollowedRun, "steps_per_second", PropertyMock(return_value=4.0)))
         stack.enter_context(patch.dict("os.environ", {"GRADTUI_CHARACTERS": "braille"}))
@@ -139,5 +140,5 @@ def a_fixed_world() -> Iterator[None]:
 
 
 def normalized(svg: str) -> str:
-    """The same picture without the number that Rich makes up for its ids, and a line for each element."""
+    """The picture without the number in Rich's ids, with one element a line, so that two can be compared."""
     return re.sub(r"terminal-[0-9]+", "terminal", svg).replace("><", ">\n<") + "\n"

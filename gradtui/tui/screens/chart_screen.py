@@ -124,4 +124,5 @@ class ChartScreen(KeyBound, ResizeGuard, Screen[None]):
     def next_rate(self) -> None:
         rates = DRAWINGS_PER_SECOND
         self.drawings_per_second = rates[(rates.index(self.drawings_per_second) + 1) % len(rates)]
-        self.notify(f"Drawn {self.drawings_per_second} times a second", timeout=2)
+        often = "once" if self.drawings_per_second == 1 else f"{self.drawings_per_second} times"
+        self.notify(f"Redrawing {often} a second", timeout=2)

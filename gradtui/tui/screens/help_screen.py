@@ -21,8 +21,8 @@ Both sides train the same model on the same batches from the same weights. They 
 clears its gradients with optimizer.zero_grad() before every backward(), the right side never does, so each of its
 steps applies the sum of all gradients so far.
 
-A loss that is nan or infinite leaves a gap; × marks where that began. Times compare only where one side computes at
-a time (schedule turns) and after 1,000 steps. Runs are kept: gradtui list shows them."""
+A loss that is nan or infinite leaves a gap; × marks where that began. Times are compared only if the sides take turns
+(schedule turns), and only after 1,000 steps. Runs are kept: gradtui list shows them."""
 
 
 class HelpScreen(KeyBound, ResizeGuard, ModalScreen[None]):

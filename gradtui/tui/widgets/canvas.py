@@ -71,7 +71,7 @@ def _dot(share: float, dots: int) -> int:
 
 
 class Curve:
-    """A growing braille curve on a canvas. Settled parts are drawn once, so a frame costs only what is new."""
+    """A growing braille curve on a canvas. Parts that no longer change are drawn once, so a frame costs only what is new."""
 
     OPEN = 2
     """Number of points, and of dots, at a curve's end that may still move."""
