@@ -182,3 +182,16 @@ def test_ctrl_c_says_which_key_quits() -> None:
         await until(pilot, lambda: [toast.message for toast in pilot.app._notifications] == ["Press q to quit"])
 
     drive(scenario, notifications=True)
+
+
+def test_the_palette_goes_back_from_another_screen() -> None:
+    async def scenario(pilot: Pilot[int], screen: RunScreen) -> None:
+        await pilot.press("f10")
+        await until(pilot, lambda: isinstance(pilot.app.screen, history_screen.HistoryScreen))
+        await pilot.press("ctrl+p", *"back")
+        await until(pilot, lambda: isinstance(pilot.app.screen, app.Palette))
+        await until(pilot, lambda: pilot.app.screen.query_one("CommandList").option_count == 1)  # type: ignore[attr-defined]
+        await pilot.press("enter")
+        await until(pilot, lambda: pilot.app.screen is screen)
+
+    drive(scenario)

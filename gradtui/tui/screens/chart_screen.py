@@ -47,7 +47,7 @@ class ChartScreen(KeyBound, ResizeGuard, Screen[None]):
 
     def redraw(self) -> None:
         """Draw the current state, at once unless it takes long."""
-        parts = self._drawings()
+        parts = self._parts()
         enough = time.monotonic() + AT_ONCE_SECONDS
         for _ in parts:
             if time.monotonic() > enough:
@@ -56,17 +56,17 @@ class ChartScreen(KeyBound, ResizeGuard, Screen[None]):
 
     async def draw_gently(self) -> None:
         """Draw the current state; keys are handled between parts."""
-        await self._play(self._drawings())
+        await self._draw_parts(self._parts())
 
     @work(group="drawing", exclusive=True)
     async def _draw_rest(self, parts: Iterator[None]) -> None:
-        await self._play(parts)
+        await self._draw_parts(parts)
 
-    async def _play(self, parts: Iterator[None]) -> None:
+    async def _draw_parts(self, parts: Iterator[None]) -> None:
         for _ in parts:
             await asyncio.sleep(BETWEEN_PARTS_SECONDS)
 
-    def _drawings(self) -> Iterator[None]:
+    def _parts(self) -> Iterator[None]:
         """Draw repeatedly until the curves are fully smoothed, another drawing starts, or the link falls behind."""
         this = self._latest = object()
         with suppress(NoMatches):  # the screen was removed between two parts
