@@ -17,7 +17,7 @@ from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widgets import Input
 
-from gradtui.runs.folder import create_run
+from gradtui.runs.saved_runs import create_run
 from gradtui.runs.sweeps.grid import Cell, Outcome
 from gradtui.runs.sweeps.sweep_folder import SweepFolder
 from gradtui.runs.sweeps.sweep_list import create_sweep

@@ -156,7 +156,8 @@ def claim_lines(results: RunResults, width: int) -> list[Line]:
     lines: list[Line] = []
     for claim in results.claims:
         lines += _claim(claim, width)
-    return [*lines, *([(f" {line}", "note")] for line in article_lines(results.claims))]
+    articles = [part for line in article_lines(results.claims) for part in textwrap.wrap(line, width - 1)]
+    return [*lines, *([(f" {part}", "note")] for part in articles)]
 
 
 def _claim(claim: Claim, width: int) -> list[Line]:
