@@ -58,3 +58,7 @@ def wait_until(condition: Callable[[], object], seconds: float = 30) -> bool:
             return False
         time.sleep(0.01)
     return True
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--renew-snapshots", action="store_true", help="take the pictures of tests/tui/test_snapshots.py anew")

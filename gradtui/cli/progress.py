@@ -10,6 +10,9 @@ from gradtui.runs.results.reader import RunReader
 from gradtui.runs.results.wording import duration, number, percent
 from gradtui.runs.tail import Chunk
 
+ENOUGH_TO_ESTIMATE = 0.02
+"""The time left is estimated once this share of the steps is done: until then start-up dominates the time."""
+
 
 class EpochLines:
     """A line per epoch, printed once both variants have reached its end, or one of them never will."""
@@ -82,7 +85,7 @@ class Bar:
             for name, v in zip(results.state.settings.shorts, results.variants.values(), strict=True)
         )
         elapsed = time.monotonic() - self._began
-        left = f"  {duration(elapsed / share * (1 - share))} left" if 0.02 < share < 1 else ""
+        left = f"  {duration(elapsed / share * (1 - share))} left" if ENOUGH_TO_ESTIMATE < share < 1 else ""
         line = f"{far}  {losses}{left}"
         if line != self._last:
             write_over(line)

@@ -1,7 +1,7 @@
 """Every key of every screen and dialog: what triggers it, what it is called, what it does, when it applies.
 
 To add a key, add an entry. The bindings, the footer, the help screen and the command palette are made from this table,
-and so is each key's name in a message. Keys that other modules name have a name here.
+and so is each key's name in a message. A key that another module mentions has a name here.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:  # the screens import this table
 # Everywhere
 
 HELP: Key[GradtuiApp] = Key(
-    ("f1", "question_mark"), "help", "Show the keys and what the screen means", lambda app: app.show_help()
+    ("f1", "question_mark"), "help", "Show the keys and explain the screen", lambda app: app.show_help()
 )
 QUIT: Key[GradtuiApp] = Key(("q", "ctrl+q"), "quit", "Quit; asks first if a run is in progress", lambda app: app.quit())
 
@@ -71,10 +71,10 @@ OPEN_OFFERED: Key[RunScreen] = Key(
     footer=False,
 )
 SCROLL: Key[RunScreen] = Key(
-    ("pagedown",), "scroll", "Scroll what is below the charts", lambda screen: screen.scroll_panel(1), footer=False
+    ("pagedown",), "scroll", "Scroll what is below the charts down", lambda screen: screen.scroll_panel(1), footer=False
 )
 SCROLL_BACK: Key[RunScreen] = Key(
-    ("pageup",), "scroll back", "Scroll it back", lambda screen: screen.scroll_panel(-1), footer=False
+    ("pageup",), "scroll back", "Scroll it back up", lambda screen: screen.scroll_panel(-1), footer=False
 )
 
 ON_CHARTS: tuple[Key[ChartScreen], ...] = (
@@ -88,46 +88,46 @@ ON_CHARTS: tuple[Key[ChartScreen], ...] = (
     Key(
         ("m",),
         "quantity",
-        "What is drawn: loss, test loss, accuracy, gradient norms, their cosine, what a script logs",
+        "Switch the curves: loss, test loss, accuracy, gradient norms, their cosine, what a script logs",
         lambda screen: screen.next_quantity(),
         footer=False,
     ),
     Key(
         ("s",),
         "smooth",
-        "Smooth the curves; the raw ones stay, dimmed",
+        "Smooth the curves; the raw ones stay visible, dimmed",
         lambda screen: screen.use(screen.instruments.next_smoothing()),
         footer=False,
     ),
     Key(
         ("a",),
         "x axis",
-        "Over steps, epochs or seconds of training",
+        "Switch the x axis: steps, epochs or seconds of training",
         lambda screen: screen.use(screen.instruments.next_x_axis()),
         footer=False,
     ),
     Key(
         ("z",),
         "zoom",
-        "The whole run, its last half, its last tenth",
+        "Zoom: the whole run, its last half, its last tenth",
         lambda screen: screen.use(screen.instruments.next_zoom()),
         footer=False,
     ),
     Key(
         ("d",),
         "draw rate",
-        "Draw 4, 10 or 1 times a second: less on a slow link",
+        "Redraw 4, 10 or 1 times a second; choose less on a slow link",
         lambda screen: screen.next_rate(),
         footer=False,
     ),
     Key(
         ("right",),
         "cursor",
-        "Cursor: read both sides at the same step",
+        "Move a cursor that shows both sides' values at the same step",
         lambda screen: screen.move_cursor(1),
         footer=False,
     ),
-    Key(("left",), "cursor back", "Cursor back", lambda screen: screen.move_cursor(-1), footer=False),
+    Key(("left",), "cursor back", "Move the cursor back", lambda screen: screen.move_cursor(-1), footer=False),
 )
 
 ON_RUN_SCREEN: tuple[Key[RunScreen], ...] = (
@@ -148,19 +148,19 @@ ON_RUN_SCREEN: tuple[Key[RunScreen], ...] = (
         lambda screen: screen.folder is not None,
     ),
     Key(("f2", "f"), "form", "Show or fold the setup form", lambda screen: screen.fold_form()),
-    Key(("f9", "w"), "sweep", "A grid of optimizers, learning rates and seeds", lambda screen: screen.show_sweep()),
+    Key(("f9", "w"), "sweep", "Sweep a grid of optimizers, learning rates and seeds", lambda screen: screen.show_sweep()),
     HISTORY,
     OPEN_OFFERED,
     Key(
         ("f4", "v"),
         "view",
-        "Below the charts: results, claims, the code of both sides, what they printed",
+        "Switch what is below the charts: results, claims, the code of both sides, their logs",
         lambda screen: screen.next_view(),
     ),
     SCROLL,
     SCROLL_BACK,
     *ON_CHARTS,
-    Key(("escape",), "no cursor", "Put the cursor away", lambda screen: screen.remove_cursor(), footer=False),
+    Key(("escape",), "no cursor", "Hide the cursor", lambda screen: screen.remove_cursor(), footer=False),
     Key(
         ("n",),
         "one step",
@@ -192,7 +192,7 @@ ON_COMPARE_SCREEN: tuple[Key[CompareScreen], ...] = (
 COMPARE: Key[HistoryScreen] = Key(
     ("f4",),
     "compare",
-    "Mark a run; on another one: compare the two on the same axes",
+    "Mark a run, then compare another with it on the same axes",
     lambda screen: screen.mark_or_compare(),
 )
 
@@ -201,7 +201,7 @@ ON_HISTORY_SCREEN: tuple[Key[HistoryScreen], ...] = (
     Key(
         ("f5",),
         "run again",
-        "Its settings in the form, to run them again or change them",
+        "Load its settings into the form, to run them again or change them",
         lambda screen: screen.choose("again"),
     ),
     COMPARE,
@@ -218,9 +218,9 @@ START_SWEEP: Key[SweepScreen] = Key(("f5", "r"), "start", "Start or resume the s
 
 ON_SWEEP_SCREEN: tuple[Key[SweepScreen], ...] = (
     START_SWEEP,
-    Key(("f7", "x"), "stop", "Stop the sweep; what has ended is kept", lambda screen: screen.stop()),
-    Key(("f8", "e"), "export", "Export its rows as CSV, to the current folder", lambda screen: screen.export()),
-    Key(("escape",), "back", "Back to the run; the sweep continues", lambda screen: screen.dismiss(None)),
+    Key(("f7", "x"), "stop", "Stop the sweep; finished runs are kept", lambda screen: screen.stop()),
+    Key(("f8", "e"), "export", "Export its rows as CSV to the current folder", lambda screen: screen.export()),
+    Key(("escape",), "back", "Back to the run screen; the sweep continues", lambda screen: screen.dismiss(None)),
 )
 
 CLOSE_HELP: Key[HelpScreen] = Key(("escape", "q", "f1", "question_mark"), "close", "", lambda screen: screen.dismiss(None))

@@ -1,4 +1,4 @@
-"""A real terminal: the app in a pty of its own, its output read by a terminal emulator."""
+"""A real terminal: the app runs in a pty, and a terminal emulator reads its output."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ KEYS = {
 
 
 class Terminal:
-    """``columns`` x ``rows``, with the command running in it. Use as a context manager: the command is ended with it."""
+    """A terminal with a command running in it, by default the app. Leaving the context ends the command."""
 
     def __init__(self, columns: int, rows: int, command: Sequence[str] = (), **environment: str) -> None:
         self.screen = pyte.Screen(columns, rows)
@@ -56,7 +56,7 @@ class Terminal:
             os.close(self.descriptor)
 
     def hang_up(self) -> None:
-        """The link is cut."""
+        """Cut the link."""
         os.close(self.descriptor)
         self.descriptor = -1
 
@@ -65,18 +65,18 @@ class Terminal:
         self.screen.resize(rows, columns)
 
     def press(self, *keys: str) -> None:
-        """Type keys by name, or text as it is."""
+        """Type keys, given by name, or plain text."""
         for key in keys:
             os.write(self.descriptor, KEYS.get(key, key).encode())
-            # A lone escape is told from the beginning of a longer key by what does not follow it.
+            # A lone escape differs from the start of a longer sequence only in that nothing follows.
             self.read(0.2 if key == "Escape" else 0.02)
 
     def send(self, text: str) -> None:
-        """Type ``text`` and wait for nothing."""
+        """Type ``text`` without waiting."""
         os.write(self.descriptor, text.encode())
 
     def read(self, seconds: float) -> bool:
-        """Feed the emulator with what comes within so long; False when the other end is closed."""
+        """Feed the emulator for this long; return False once the other end is closed."""
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0:
             data = self._receive(left)
@@ -86,7 +86,7 @@ class Terminal:
         return True
 
     def read_until(self, wanted: bytes, seconds: float) -> None:
-        """Until these bytes come. The emulator gets them afterwards: its own work takes no time of whoever waits."""
+        """Wait for these bytes. The emulator gets them afterwards, so that its work does not count as waiting."""
         deadline = time.monotonic() + seconds
         came = b""
         while wanted not in came and (left := deadline - time.monotonic()) > 0:
@@ -94,7 +94,7 @@ class Terminal:
         self._feed(came)
 
     def _receive(self, seconds: float) -> bytes | None:
-        """What comes next; nothing when the time is over; None when the other end is closed."""
+        """The next bytes; empty after the timeout; None once the other end is closed."""
         if not select.select([self.descriptor], [], [], seconds)[0]:
             return b""
         try:
@@ -115,7 +115,7 @@ class Terminal:
         return "\n".join(line.rstrip() for line in self.screen.display)
 
     def wait_for(self, *words: str, seconds: float = 30) -> None:
-        """Until all words stand on the screen."""
+        """Wait until all words are on the screen."""
         deadline = time.monotonic() + seconds
         while not all(word in self.text for word in words):
             assert time.monotonic() < deadline, f"{words} did not come:\n{self.text}"
@@ -123,7 +123,7 @@ class Terminal:
                 time.sleep(0.05)
 
     def exit_code(self, seconds: float = 15) -> int | None:
-        """How the command ended; None where it goes on."""
+        """The command's exit code; None if it is still running."""
         deadline = time.monotonic() + seconds
         while self.process.poll() is None and time.monotonic() < deadline:
             self.read(0.05)  # whatever ends must be able to say its last words

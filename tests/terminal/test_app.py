@@ -1,9 +1,10 @@
-"""The app as its users meet it: in a terminal, by keyboard."""
+"""The app as users see it: in a terminal, driven by keyboard."""
 
 from __future__ import annotations
 
 import csv
 import itertools
+import re
 import signal
 from pathlib import Path
 
@@ -18,7 +19,7 @@ BRAILLE = range(0x2801, 0x2900)
 
 
 def curves(terminal: Terminal) -> tuple[bool, bool]:
-    """Whether dots of a curve stand in the left and in the right chart."""
+    """Whether the left and the right chart show dots of a curve."""
     left = right = False
     for line in terminal.text.splitlines():
         frame = [i for i, character in enumerate(line) if character == "│"]
@@ -207,7 +208,11 @@ def test_a_dropped_link_ends_the_app_and_not_the_run(hang_up: signal.Signals) ->
         terminal.wait_for("running", "steps/s")
         terminal.process.send_signal(hang_up)
         assert terminal.exit_code() == 128 + hang_up
-        assert terminal.raw.rstrip().endswith(b"\x1b[?1049l") or b"\x1b[?1049l" in terminal.raw[-200:]
+        assert wait_until(lambda: not terminal.read(0.05)), "the terminal is closed: everything has come"
+    whole_screen, after = bytes(terminal.raw).split(b"\x1b[?1049l")
+    assert b"\x1b[?1049h" in whole_screen
+    assert re.sub(rb"\x1b\[\?\d+[hl]", b"", after).strip() == b"", "nothing is drawn on the user's own screen"
+    assert b"\x1b[?25h" in after, "the cursor is back"
     run = find_run("last")
     assert wait_until(lambda: run.observe().status == "finished")
     assert run.count_steps("without_zero_grad") == 5000

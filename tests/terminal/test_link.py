@@ -17,7 +17,7 @@ STALLED_SECONDS = 4.0
 
 @pytest.fixture
 def endless() -> Iterator[Started]:
-    """A run under way that does not end by itself."""
+    """A run in progress that does not end by itself."""
     run = Started(epochs=1_000_000)
     run.wait_for_steps()
     yield run
@@ -26,7 +26,7 @@ def endless() -> Iterator[Started]:
 
 
 def stall(terminal: Terminal) -> None:
-    """Read nothing for a while; what is drawn for the keys meanwhile fills every buffer on the way."""
+    """Read nothing for a while, so that what the keys draw fills every buffer on the way."""
     end = time.monotonic() + STALLED_SECONDS
     while time.monotonic() < end:
         if select.select([], [terminal.descriptor], [], 0.02)[1]:

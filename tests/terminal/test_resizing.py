@@ -1,4 +1,4 @@
-"""A terminal that is resized at random while a run goes on."""
+"""A terminal that is resized at random during a run."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ Scenario = Callable[[Pilot[int], RunScreen], Awaitable[None]]
 
 
 def drive(scenario: Scenario, size: tuple[int, int] = (120, 40), *, notifications: bool = False) -> None:
-    """Open the app, let it find the devices (made up: a real search imports torch), play the scenario."""
+    """Open the app, let it find made-up devices (a real search imports torch), play the scenario."""
 
     async def play() -> None:
         app = GradtuiApp(starter=Cold())
@@ -40,9 +40,9 @@ def drive(scenario: Scenario, size: tuple[int, int] = (120, 40), *, notification
 
 
 async def until(pilot: Pilot[int], condition: Callable[[], object], seconds: float = 30) -> None:
-    """Let the app work until the condition holds."""
+    """Run the app until the condition holds."""
     for _ in range(int(seconds / 0.02)):
         if condition():
             return
         await pilot.pause(0.02)
-    raise AssertionError("what was waited for did not come")
+    raise AssertionError("the condition never held")

@@ -50,7 +50,7 @@ def test_another_curve_begins_anew() -> None:
 @pytest.mark.parametrize("frame", [LINEAR, LOG])
 @pytest.mark.parametrize("seed", range(10))
 def test_a_curve_is_where_plotext_draws_it(frame: Frame, seed: int) -> None:
-    """Its own lines, from point to point, on a canvas that is nothing but the canvas; steep lines may differ by a dot."""
+    """Lines from point to point, without axes; steep ones may differ by a dot."""
     space, points = Canvas(frame), [(x, y) for x, y in curve(seed) if math.isfinite(frame.axis.place(y))]
     figure = plotext._figure._figure_class()
     figure.theme("clear")
@@ -67,7 +67,7 @@ def test_a_curve_is_where_plotext_draws_it(frame: Frame, seed: int) -> None:
 
 
 def dots_apart(some: Sequence[str], others: Sequence[str]) -> int:
-    """How many dots stand in one of two drawings only."""
+    """Number of dots that are in only one of two drawings."""
     bits = str.maketrans(" ", "\u2800")
     pairs = zip("".join(some).translate(bits), "".join(others).translate(bits), strict=True)
     return sum((ord(one) ^ ord(other)).bit_count() for one, other in pairs)
@@ -89,7 +89,7 @@ def test_labels_of_any_width_leave_the_canvas_whole(low: float, high: float, wid
 
 def test_a_canvas_is_as_large_as_its_frame(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "20")
-    monkeypatch.setenv("LINES", "10")  # what plotext takes for the size of the terminal
+    monkeypatch.setenv("LINES", "10")  # plotext takes this for the terminal size
     space = Canvas(Frame(300, 100))
     assert (space.columns, space.rows) == (293, 98)
     assert len(space.left) == 98
@@ -106,7 +106,7 @@ def test_what_lies_beyond_the_canvas_is_not_drawn() -> None:
 
 @pytest.mark.parametrize("far", [1e300, -1e300, 50.0])
 def test_what_lies_far_beyond_the_canvas_costs_no_more(far: float) -> None:
-    """As the average of a curve does that exploded before the part that is zoomed in on."""
+    """Such as the average of a curve that exploded before the zoomed part."""
     frame = Frame(40, 20, 1, 3, axis=linear_axis(0.0, 1.0, None))
     dots = Curve(Canvas(frame)).dots([(1, far), (2, 0.5), (3, far), (1e300, far)])
     assert sum(1 for _ in canvas._line(dots)) < 10_000

@@ -15,7 +15,7 @@ Progress = Callable[[int, int | None], None]
 
 
 async def ask_for_files(pilot: Pilot[int], screen: RunScreen, where: Path) -> None:
-    """Choose cifar10 from files that are not there, with the download switch on, and start."""
+    """Choose cifar10, whose files are missing, switch the download on, and start."""
     screen.query_one("#row-experiment Select", Select).value = "cifar10"
     await pilot.pause()
     screen.query_one("#row-data_dir Input").value = str(where)  # type: ignore[attr-defined]

@@ -12,7 +12,7 @@ def field(screen: RunScreen, name: str) -> Input:
 
 
 def shown(screen: RunScreen) -> list[str]:
-    """The settings that have a row on the screen, from top to bottom."""
+    """The settings with a row on screen, top to bottom."""
     return [row.setting.name for row in screen.query(SettingRow) if row.display]
 
 

@@ -1,4 +1,4 @@
-"""What one process has read is the same in the other, long arrays too; what ends too early is not taken."""
+"""What one process hands over arrives unchanged, long arrays included; a truncated stream is refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
 import asyncio
+import csv
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -30,7 +31,7 @@ async def open_history(pilot: Pilot[int], rows: int) -> HistoryScreen:
 
 
 def shown(history: HistoryScreen) -> list[str]:
-    """The lines of the list in sight, under its head."""
+    """The visible lines of the list, below its heading."""
     return [history._list.render_line(y).text.strip() for y in range(1, 1 + min(len(history._list.runs), history._list.page))]
 
 
@@ -164,6 +165,19 @@ def test_two_runs_are_compared_on_the_same_axes() -> None:
     drive(scenario)
 
 
+def test_a_compare_screen_that_is_closed_while_it_draws_is_left_alone() -> None:
+    one, other = made_up_run(), made_up_run()
+
+    async def scenario(pilot: Pilot[int], screen: RunScreen) -> None:
+        compare = CompareScreen(one, other)
+        await pilot.app.push_screen(compare)
+        await compare.query_one("#lower").remove()  # as when it closes
+        compare.redraw()
+        await compare.draw_gently()
+
+    drive(scenario)
+
+
 def test_deleting_asks_and_removes_one_run_and_nothing_else(tmp_path: Path) -> None:
     kept = made_up_run()
     doomed = made_up_run()
@@ -185,13 +199,36 @@ def test_deleting_asks_and_removes_one_run_and_nothing_else(tmp_path: Path) -> N
     drive(scenario)
 
 
-def test_a_run_is_exported_from_the_list() -> None:
+def test_a_run_is_exported_from_the_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = made_up_run(steps=7)
     made_up_run()
+    monkeypatch.chdir(tmp_path)
 
     async def scenario(pilot: Pilot[int], screen: RunScreen) -> None:
-        await open_history(pilot, rows=1)
-        await pilot.press("f8")
+        await open_history(pilot, rows=2)
+        await pilot.press("down", "f8")
         await until(pilot, lambda: isinstance(pilot.app.screen, ExportDialog))
+        await pilot.press("enter")
+        outcome = pilot.app.screen.query_one("#outcome", Static)
+        await until(pilot, lambda: "Wrote 14 rows" in str(outcome.render()))
+
+    drive(scenario)
+    with open(f"{run.id}.csv") as file:
+        rows = [*csv.DictReader(file)]
+    assert [(row["run"], row["step"]) for row in rows] == [(run.id, str(step)) for step in range(1, 8)] * 2
+
+
+def test_page_keys_move_by_a_page() -> None:
+    for _ in range(60):
+        made_up_run(steps=1)
+
+    async def scenario(pilot: Pilot[int], screen: RunScreen) -> None:
+        history = await open_history(pilot, rows=60)
+        page = history._list.page
+        await pilot.press("pagedown")
+        assert history._list._cursor == page
+        await pilot.press("down", "pageup")
+        assert history._list._cursor == 1
 
     drive(scenario)
 

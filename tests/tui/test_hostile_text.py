@@ -1,4 +1,4 @@
-"""Hostile text on every screen: nothing of it is drawn as it is, and markup is text like any other."""
+"""Hostile text on every screen: it is drawn escaped, and markup is drawn as text."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -26,7 +27,7 @@ from gradtui.tui.screens import (
     sweep_screen,
 )
 from gradtui.tui.screens.run_screen import RunScreen
-from tests.tui.pilot import drive
+from tests.tui.pilot import drive, until
 
 TUI = Path(gradtui.tui.__file__).parent
 README = Path(__file__).parents[2] / "README.md"
@@ -46,7 +47,7 @@ OWNERS: list[type[KeyBound]] = [
 """Everything that has keys."""
 
 EDITING = ("question_mark", "left", "right", "pageup", "pagedown")
-"""Keys that a text field, or the form around it, takes for itself; so it does single characters."""
+"""Keys that a text field or the form handles itself, besides single characters."""
 
 NAMES_A_KEY = re.compile(r"\b(F\d{1,2}|Esc|Escape|PgUp|PgDn|Enter|Tab|[Cc]trl\+\w)\b|\([a-z]\)|\b[Pp]ress [a-z]\b|\^[a-z]\b")
 
@@ -157,3 +158,40 @@ def test_the_readme_lists_exactly_the_keys() -> None:
     expected = [f"| {readme_names(key)} | {key.help} |" for key in keys.ALL if key.help]
     _, table = README.read_text().split("| key | does |\n|---|---|\n")
     assert table.partition("\n\n")[0].split("\n") == expected, "\n".join(["The README's table should be:", *expected])
+
+
+def test_the_palette_runs_the_commands_of_the_screen_and_of_the_app(monkeypatch: pytest.MonkeyPatch) -> None:
+    pressed: list[str] = []
+
+    async def scenario(pilot: Pilot[int], screen: RunScreen) -> None:
+        recorded(RunScreen, pressed, monkeypatch)
+        recorded(app.GradtuiApp, pressed, monkeypatch)
+        for command in pilot.app.get_system_commands(screen):
+            ran = command.callback()
+            if inspect.isawaitable(ran):
+                await ran
+
+    drive(scenario)
+    assert pressed == [key.keys[0] for key in keys.ALL if key.word]
+
+
+def test_ctrl_c_says_which_key_quits() -> None:
+    async def scenario(pilot: Pilot[int], screen: RunScreen) -> None:
+        screen.set_focus(None)
+        await pilot.press("ctrl+c")
+        await until(pilot, lambda: [toast.message for toast in pilot.app._notifications] == ["Press q to quit"])
+
+    drive(scenario, notifications=True)
+
+
+def test_the_palette_goes_back_from_another_screen() -> None:
+    async def scenario(pilot: Pilot[int], screen: RunScreen) -> None:
+        await pilot.press("f10")
+        await until(pilot, lambda: isinstance(pilot.app.screen, history_screen.HistoryScreen))
+        await pilot.press("ctrl+p", *"back")
+        await until(pilot, lambda: isinstance(pilot.app.screen, app.Palette))
+        await until(pilot, lambda: pilot.app.screen.query_one("CommandList").option_count == 1)  # type: ignore[attr-defined]
+        await pilot.press("enter")
+        await until(pilot, lambda: pilot.app.screen is screen)
+
+    drive(scenario)

@@ -1,4 +1,4 @@
-"""A long run is read in processes of their own, and gives the same as reading it here."""
+"""A long run is read in separate processes, with the same result as reading it in the app."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_a_glance_stands_there_until_it_is_read(home: object, monkeypatch: pytes
         charts = [*screen.query(LossChart)]
         await until(pilot, lambda: all(chart._picture and chart._picture.points for chart in charts))
         assert "reading 3,000 steps" in text_of(screen, "#status")
-        await until(pilot, lambda: "when all steps have been read" in text_of(screen, "Panel"))  # drawn after the charts
+        await until(pilot, lambda: "once all steps have been read" in text_of(screen, "Panel"))  # drawn after the charts
         assert all(chart._picture.latest == screen.runs[0].curves[name].series[QUANTITIES[0]].ys[-1]
                    for chart, name in zip(charts, screen.runs[0].curves, strict=True) if chart._picture)  # fmt: skip
         await pilot.press("y")

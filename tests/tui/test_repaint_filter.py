@@ -1,4 +1,4 @@
-"""What goes over the wire when a part of the screen changes."""
+"""What is sent to the terminal when part of the screen changes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LINES: list[Mapping[int, Strip | None]] = [
 
 
 def sent(*spans: tuple[int, int, int]) -> Sent:
-    """What is sent for these spans (line, first column, column after the last): line, column, text; in the order of sending."""
+    """What is sent for these spans (line, first column, column after the last), in order: line, column, text."""
     update = cropped(ChopsUpdate(LINES, list(spans), [[6, 9, 13]] * len(LINES)))
     assert isinstance(update, ChopsUpdate)
     sequences = re.sub(r"\x1b\[[\d;]*m", "", update.render_segments(Console(file=io.StringIO())))  # without colours
@@ -40,7 +40,7 @@ def sent(*spans: tuple[int, int, int]) -> Sent:
         ([(1, 4, 11)], [(1, 4, "EF"), (1, 6, "GHI"), (1, 9, "JK")]),
         ([(1, 6, 7)], [(1, 6, "G")]),
         ([(0, 2, 4), (1, 12, 13)], [(0, 2, "cd"), (1, 12, "M")]),
-        ([(0, 5, 10)], [(0, 5, "f"), (0, 9, "j")]),  # of what lies under another widget nothing is known
+        ([(0, 5, 10)], [(0, 5, "f"), (0, 9, "j")]),  # what lies under another widget is unknown
     ],
 )
 def test_only_the_columns_that_changed_are_sent(spans: list[tuple[int, int, int]], expected: Sent) -> None:

@@ -1,4 +1,4 @@
-"""Sizes that follow each other closely."""
+"""Terminal sizes that follow each other quickly."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_a_size_that_the_terminal_no_longer_has_does_not_come_back(opened: str, 
         monkeypatch.setattr(Screen, "_screen_resized", counted)
         for size in (Size(45, 51), now):
             top.post_message(events.Resize(size, size))
-            top.post_message(events.Show())  # of two sizes in a row only the last is looked at
+            top.post_message(events.Show())  # only the last of consecutive sizes is handled
         for _ in range(10):
             await pilot.pause()
         assert len(laid_out) < ENOUGH

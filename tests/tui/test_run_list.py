@@ -1,4 +1,4 @@
-"""The list of saved runs: its cursor, what is in sight, what is drawn anew."""
+"""The list of saved runs: its cursor, what is visible, what is redrawn."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WORDS = "not JSON, and so damaged that nothing of it can be read, but what is wr
 
 
 def runs(count: int) -> list[Summary]:
-    """Damaged ones: of those a list needs no more than the name."""
+    """Damaged runs: the list needs only their names."""
     return [Summary(RunFolder(Path(f"run-{number:03}")), None, WORDS) for number in range(count)]
 
 
@@ -46,7 +46,7 @@ def drive(scenario: Callable[[Pilot[None], RunList], Awaitable[None]], *, width:
 
 
 def in_sight(shown: RunList) -> list[str]:
-    """The names of the runs in sight."""
+    """The names of the visible runs."""
     lines = [shown.render_line(y).text.split() for y in range(1, shown.size.height)]
     return [line[0] for line in lines if line]
 

@@ -1,4 +1,4 @@
-"""Runs that are deleted elsewhere and homes that go away: a line on the screen, and the app goes on."""
+"""Runs deleted elsewhere and a home folder that goes away: the app says so in a line and keeps running."""
 
 from __future__ import annotations
 

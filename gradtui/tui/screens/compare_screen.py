@@ -19,6 +19,8 @@ from gradtui.tui.screens.chart_screen import ChartScreen
 from gradtui.tui.widgets.chart_pair import ChartPair
 from gradtui.tui.widgets.styled_lines import Line, Lines
 
+PLACES = ("upper", "lower")
+
 
 class RunHead(Lines):
     """Names the run below and says how it ended."""
@@ -49,7 +51,7 @@ class CompareScreen(ChartScreen):
         return self._runs
 
     def compose(self) -> ComposeResult:
-        for place in ("upper", "lower"):
+        for place in PLACES:
             with Vertical(id=place):
                 yield RunHead()
                 yield ChartPair()
@@ -79,7 +81,8 @@ class CompareScreen(ChartScreen):
     def drawing(self) -> Iterator[None]:
         if not self.is_mounted or self.waits_for_link():
             return
-        for run, head, pair in zip(self._runs, self.query(RunHead), self.query(ChartPair), strict=True):
+        for run, place in zip(self._runs, PLACES, strict=True):
+            head, pair = self.query_one(f"#{place} RunHead", RunHead), self.query_one(f"#{place} ChartPair", ChartPair)
             results = run.results()
             said = [
                 f"{row.label} {row.left} / {row.right}"

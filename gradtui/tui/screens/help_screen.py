@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from gradtui.tui import keys
-from gradtui.tui.key_bindings import KeyBound
+from gradtui.tui.key_bindings import Key, KeyBound
 from gradtui.tui.library_internals import ResizeGuard
 
 WHAT_IT_MEANS = """\
@@ -16,8 +21,8 @@ Both sides train the same model on the same batches from the same weights. They 
 clears its gradients with optimizer.zero_grad() before every backward(), the right side never does, so each of its
 steps applies the sum of all gradients so far.
 
-A loss that is nan or infinite leaves a gap; × marks where that began. Times compare only where one side computes at
-a time (schedule turns) and after 1,000 steps. Runs are kept: gradtui list shows them."""
+A loss that is nan or infinite leaves a gap; × marks where that began. Times are compared only if the sides take turns
+(schedule turns), and only after 1,000 steps. Runs are kept: gradtui list shows them."""
 
 
 class HelpScreen(KeyBound, ResizeGuard, ModalScreen[None]):
@@ -29,7 +34,14 @@ class HelpScreen(KeyBound, ResizeGuard, ModalScreen[None]):
     def compose(self) -> ComposeResult:
         with VerticalScroll(classes="dialog") as dialog:
             dialog.border_title = "Keys"
-            width = max(len(key.shown_keys()) for key in keys.ALL)
-            lines = [f"{key.shown_keys():<{width}}  {key.help}" for key in keys.ALL if key.help]
-            yield Static("\n".join(lines) + "\n\n" + WHAT_IT_MEANS, markup=False)
+            yield Static(_table(keys.ALL))
+            yield Static(f"\n{WHAT_IT_MEANS}", markup=False)
             dialog.border_subtitle = f"{keys.CLOSE_HELP.shown} closes"
+
+
+def _table(keys: Sequence[Key[Any]]) -> Table:
+    table = Table.grid(padding=(0, 2, 0, 0))
+    for key in keys:
+        if key.help:
+            table.add_row(Text(key.shown_keys(), no_wrap=True), Text(key.help))
+    return table

@@ -32,14 +32,14 @@ REFRESH_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
-class Choice:
+class RunChoice:
     """What to do with a run: ``open`` it, or load its settings into the form (``again``)."""
 
     what: str
     folder: RunFolder
 
 
-class HistoryScreen(KeyBound, ResizeGuard, Screen[Choice]):
+class HistoryScreen(KeyBound, ResizeGuard, Screen[RunChoice]):
     """Returns the user's choice, or None."""
 
     CSS_PATH = "history.tcss"
@@ -155,7 +155,7 @@ class HistoryScreen(KeyBound, ResizeGuard, Screen[Choice]):
 
     def choose(self, what: str) -> None:
         if summary := self._whole():
-            self.dismiss(Choice(what, summary.folder))
+            self.dismiss(RunChoice(what, summary.folder))
 
     def mark_or_compare(self) -> None:
         """Mark a run on the first press; compare it with another on the second."""

@@ -31,7 +31,7 @@ from gradtui.tui.widgets.setup_form import SetupForm
 from gradtui.tui.widgets.status_line import StatusLine, progress
 
 if TYPE_CHECKING:  # screens are imported on demand
-    from gradtui.tui.screens.history_screen import Choice
+    from gradtui.tui.screens.history_screen import RunChoice
 
 READY_SECONDS = 1.0
 """Delay between the end of a run and warming up the next, so that the end is drawn first."""
@@ -229,7 +229,7 @@ class RunScreen(ChartScreen):
 
         self.app.push_screen(HistoryScreen(), self._leave_history)
 
-    def _leave_history(self, choice: Choice | None) -> None:
+    def _leave_history(self, choice: RunChoice | None) -> None:
         """Act on the choice made on the history screen."""
         if choice is None:
             return

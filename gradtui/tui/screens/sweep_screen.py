@@ -29,9 +29,9 @@ from gradtui.tui.widgets.styled_lines import Line, Lines
 from gradtui.tui.widgets.text_field import TextField
 
 FIELDS = (
-    ("optimizers", "Optimizers", "all", "names with commas between, or all"),
-    ("lrs", "Learning rates", "1e-3,1e-2,1e-1", "with commas between"),
-    ("seeds", "Seeds", "3", "how many, from the form's seed on"),
+    ("optimizers", "Optimizers", "all", "comma-separated, or all"),
+    ("lrs", "Learning rates", "1e-3,1e-2,1e-1", "comma-separated"),
+    ("seeds", "Seeds", "3", "how many, starting at the form's seed"),
 )
 
 
@@ -148,7 +148,7 @@ class SweepScreen(KeyBound, ResizeGuard, Screen[None]):
         if state.status in ("stopped", "lost"):
             self._say(f"The sweep is {state.status}. {keys.START_SWEEP.shown} continues it.")
         elif state.failed:
-            self._say(f"{state.failed:,} runs failed; gradtui sweep --resume {state.id} repeats them.", bad=True)
+            self._say(f"{state.failed:,} failed; gradtui sweep --resume {state.id} repeats what failed.", bad=True)
 
     def _say(self, words: str, *, bad: bool = False) -> None:
         said = self.query_one("#said", Static)

@@ -71,7 +71,7 @@ def _dot(share: float, dots: int) -> int:
 
 
 class Curve:
-    """A growing braille curve on a canvas. Settled parts are drawn once, so a frame costs only what is new."""
+    """A growing braille curve on a canvas. Parts that no longer change are drawn once, so a frame costs only what is new."""
 
     OPEN = 2
     """Number of points, and of dots, at a curve's end that may still move."""
@@ -88,10 +88,10 @@ class Curve:
         if list(points[: len(self._placed)]) != self._placed:
             self._placed, self._placed_dots = [], []
         dots = list(self._placed_dots)
-        settled = max(len(self._placed), len(points) - self.OPEN)
+        final = max(len(self._placed), len(points) - self.OPEN)
         for at in range(len(self._placed), len(points)):
-            if at == settled:
-                self._placed, self._placed_dots = list(points[:settled]), list(dots)
+            if at == final:
+                self._placed, self._placed_dots = list(points[:final]), list(dots)
             dot = self._canvas.dot(points[at])
             if not dots or dots[-1] != dot:
                 dots.append(dot)
@@ -101,11 +101,11 @@ class Curve:
         """The rows of the canvas, top first, with the curve through these dots."""
         if list(dots[: len(self._done)]) != self._done:
             self._done, self._done_cells = [], self._blank()
-        settled = max(len(self._done), len(dots) - self.OPEN)
-        self._add(self._done_cells, dots[max(0, len(self._done) - 1) : settled])
-        self._done = list(dots[:settled])
+        final = max(len(self._done), len(dots) - self.OPEN)
+        self._add(self._done_cells, dots[max(0, len(self._done) - 1) : final])
+        self._done = list(dots[:final])
         cells = [bytearray(row) for row in self._done_cells]
-        self._add(cells, dots[max(0, settled - 1) :])
+        self._add(cells, dots[max(0, final - 1) :])
         return [row.decode("latin-1").translate(BRAILLE) for row in cells]
 
     def _blank(self) -> list[bytearray]:

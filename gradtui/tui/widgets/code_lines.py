@@ -14,8 +14,8 @@ from gradtui.tui.widgets.styled_lines import Line
 
 ABOUT_SCRIPTS = (
     "Your script, unchanged.",
-    "WITH: what a step has applied is cleared before a backward() adds to it, where the script does not clear it itself.",
-    "WITHOUT: zero_grad() of its optimizers and modules does nothing.",
+    "WITH: gradients that a step has applied are cleared before the next backward(), unless the script clears them.",
+    "WITHOUT: zero_grad() on its optimizers and modules does nothing.",
 )
 LONGEST_SOURCE = 1 << 18
 TAB = 4

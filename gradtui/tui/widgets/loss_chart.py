@@ -50,7 +50,7 @@ class LossChart(Lines):
     COMPONENT_CLASSES = {f"loss-chart--{role}" for role in ("curve", "dimmed", "frame", "value", "failure")}
     DEFAULT_CSS = """
     LossChart {
-        width: 1fr; height: 1fr; border: round $panel-lighten-2; border-title-color: $text; padding: 0 0;
+        width: 1fr; height: 1fr; border: round $foreground 25%; border-title-color: $text; padding: 0 0;
         .loss-chart--frame { color: $text-muted; }
         .loss-chart--dimmed { color: $text-disabled; }
         .loss-chart--value { text-style: bold; }

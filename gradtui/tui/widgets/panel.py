@@ -95,7 +95,7 @@ class Panel(Lines):
 
     def announce(self, settings: RunSettings | None, offer: Offer | None) -> None:
         """Show, before there is a run, the code of the next one or which run can be opened."""
-        lines: list[Line] = [[(f" The {self.view.lower()} of the run will stand here.", "note")]]
+        lines: list[Line] = [[(f" The {self.view.lower()} of the run will appear here.", "note")]]
         if self.view == "Code":
             lines = code_lines(settings, self._width)
         elif offer is not None:
@@ -112,7 +112,7 @@ class Panel(Lines):
         results = run.results()
         lines: Sequence[Line]
         if run.only_glanced and self.view in ("Results", "Claims"):
-            lines = [[(f" The {self.view.lower()} will stand here when all steps have been read.", "note")]]
+            lines = [[(f" The {self.view.lower()} will appear here once all steps have been read.", "note")]]
         elif self.view == "Code":
             lines = code_lines(results.state.settings, self._width)
         elif self.view == "Claims":
@@ -156,7 +156,8 @@ def claim_lines(results: RunResults, width: int) -> list[Line]:
     lines: list[Line] = []
     for claim in results.claims:
         lines += _claim(claim, width)
-    return [*lines, *([(f" {line}", "note")] for line in article_lines(results.claims))]
+    articles = [part for line in article_lines(results.claims) for part in textwrap.wrap(line, width - 1)]
+    return [*lines, *([(f" {part}", "note")] for part in articles)]
 
 
 def _claim(claim: Claim, width: int) -> list[Line]:
