@@ -89,7 +89,7 @@ class Report:
         for place, one in enumerate(_grouped(facts, found)):
             lines += [*_optimizer_lines(one), ""] if place < OPTIMIZERS_TOLD else []
         lines += [line for finding in self.findings if finding.optimizer is None for line in (*_general(finding), "")]
-        lines += [f"  not watched: {note}" for note in facts.not_watched]
+        lines += [f"  not watched: {printable(note)}" for note in facts.not_watched]
         lines += self._rank_lines()
         text = "\n".join(_harmless(line) for line in lines).rstrip("\n") + "\n"
         return _colored(text) if color else text.translate(_NO_MARKS)
