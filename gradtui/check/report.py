@@ -148,7 +148,7 @@ def _notes(all_facts: Sequence[Facts]) -> list[tuple[str, str]]:
 
 
 def _grouped(facts: Facts, found: list[Finding]) -> list[tuple[int, OptimizerFacts, list[Finding]]]:
-    """The optimizers with their findings. Lookalikes are grouped: their number, and the first of them."""
+    """Groups of optimizers that look alike: how many, the first one, and its findings."""
     alike: dict[object, tuple[int, OptimizerFacts, list[Finding]]] = {}
     for place, one in enumerate(facts.optimizers):
         mine = [finding for finding in found if finding.optimizer == place]

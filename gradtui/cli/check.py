@@ -1,4 +1,4 @@
-"""``gradtui check``: watch a user's own script. Its words are parsed in gradtui.check, as the script's own follow them."""
+"""``gradtui check``: watch a user's own script. gradtui.check parses its words, because the script's own follow them."""
 
 from __future__ import annotations
 

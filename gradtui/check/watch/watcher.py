@@ -24,7 +24,7 @@ from gradtui.check.torch.backwards import Backwards
 from gradtui.check.torch.loss_values import LossesOnDevice
 from gradtui.check.torch.optimizer_steps import OpenSteps, closure_of
 from gradtui.check.torch.parameters import Parameters, optimizers
-from gradtui.check.watch.fast_path import Glide
+from gradtui.check.watch.fast_path import FastPath
 from gradtui.check.watch.guard import EnoughSteps, guarded, is_the_programs
 from gradtui.check.watch.optimizer_log import OptimizerLog
 from gradtui.check.watch.optimizer_watch import OptimizerWatch
@@ -49,8 +49,8 @@ class Watcher:
         self._next_look = 1
         self._handles: list[RemovableHandle] = []
         self._end_swaps: Callable[[], None] = lambda: None
-        self._glides: dict[int, Glide] = {}
-        """Glides of the optimizers whose loops glide, by the optimizer's id."""
+        self._fast_paths: dict[int, FastPath] = {}
+        """The fast paths of the optimizers that have one, by the optimizer's id."""
         self._backwards = Backwards()
         self._losses = LossesOnDevice()
         self._parameters = Parameters(self._backwards)
@@ -71,7 +71,7 @@ class Watcher:
             handle.remove()
         self._handles.clear()
         self._end_swaps()
-        self._glides.clear()
+        self._fast_paths.clear()
         for watch in self._all:
             watch.stop()
 
@@ -87,7 +87,7 @@ class Watcher:
         watch = self._watches.get(key)
         if watch is None:
             return
-        self._glides.pop(key, None)
+        self._fast_paths.pop(key, None)
         self._open.end(watch)
         watch.lost, self.lost = self.lost, ""
         watch.give_up()
@@ -96,19 +96,19 @@ class Watcher:
 
     def _step_hook(self) -> Callable[[Optimizer, tuple[Any, ...], dict[str, Any]], None]:
         """The hook that torch calls at each step. Most steps of a fast loop need only its first lines."""
-        glide_of, before_step = self._glides.get, self._before_step
+        fast_path_of, before_step = self._fast_paths.get, self._before_step
 
         def begin_step(optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
             try:
-                glide = glide_of(id(optimizer))
-                if glide is not None:
-                    kept, gradient = glide.kept, glide.parameter.grad
+                fast_path = fast_path_of(id(optimizer))
+                if fast_path is not None:
+                    kept, gradient = fast_path.kept, fast_path.parameter.grad
                     if (
                         gradient is not kept[-1]
                         and gradient is not None
-                        and gradient._version == glide.version  # noqa: SLF001 (version_of() would be too slow here)
-                        and len(kept) < glide.limit
-                        and len(optimizer.param_groups) == glide.groups
+                        and gradient._version == fast_path.version  # noqa: SLF001 (version_of() would be too slow here)
+                        and len(kept) < fast_path.limit
+                        and len(optimizer.param_groups) == fast_path.groups
                     ):
                         kept.append(gradient)
                         return
@@ -131,16 +131,16 @@ class Watcher:
             self._nest(watch, optimizer)
         light = watch.light
         closure = closure_of(args, kwargs) is not None
-        if light is not None and not closure and (light.glides if light.gliding else light.passes)(optimizer):
+        if light is not None and not closure and (light.passes_fast if light.sampling else light.passes)(optimizer):
             if watch.post_hook is not None and self._limit is None:
                 watch.post_hook.remove()
                 watch.post_hook = None
             if light.unattended and self._limit is None and not watch.nested:
-                self._glides[id(optimizer)] = light.glide
+                self._fast_paths[id(optimizer)] = light.fast_path
             else:
-                self._glides.pop(id(optimizer), None)
+                self._fast_paths.pop(id(optimizer), None)
         else:
-            self._glides.pop(id(optimizer), None)
+            self._fast_paths.pop(id(optimizer), None)
             self._begin_close_step(watch, optimizer, frame_here(3), closure)
         if watch.log.steps >= self._next_look:
             self._next_look *= 2
@@ -183,7 +183,7 @@ class Watcher:
     @guarded
     def _forget(self, key: int) -> None:
         """Release the parameters of an optimizer that is gone. What was seen of it stays."""
-        self._glides.pop(key, None)
+        self._fast_paths.pop(key, None)
         self._watches.pop(key).release()
 
     def _nest(self, inner: OptimizerWatch, optimizer: Optimizer) -> None:
