@@ -4,7 +4,7 @@
   the run ends in a report;
 - ``watch``: what happens to every gradient, seen through hooks. ``watcher`` finds the optimizers, ``optimizer_watch`` follows
   one of them (``watched_parameters``: with which parameters), ``gradient_history`` follows one gradient closely
-  (``hooked_gradient``: its hooks), ``sharded_history`` that of a DTensor; ``light_watch``, ``gliding_watch``, ``fast_path`` and
+  (``hooked_gradient``: its hooks), ``sharded_history`` that of a DTensor; ``light_watch``, ``sampled_watch``, ``fast_path`` and
   ``sentinel`` watch loops that clear, at almost no cost; ``guard`` keeps their errors out of the script;
 - ``torch``: ``backwards``, ``loss_values``, ``clearing_lines``, ``parameters`` and ``optimizer_steps`` tell which backward(),
   which loss, which clearing line, whose parameter, which closure; ``source_lines`` which line of the user's code is running;

@@ -1,4 +1,4 @@
-"""The possible results of a look at a gradient."""
+"""What inspecting a gradient can show."""
 
 from __future__ import annotations
 

@@ -97,7 +97,7 @@ class Report:
         for place, one in enumerate(_grouped(facts, found)):
             lines += [*_optimizer_lines(one), ""] if place < OPTIMIZERS_TOLD else []
         lines += [line for finding in self.findings if finding.optimizer is None for line in (*_general(finding), "")]
-        lines += [f"  not watched: {note}" for note in facts.not_watched]
+        lines += [f"  not watched: {printable(note)}" for note in facts.not_watched]
         lines += [f"  note: {_remark(note)}" for note in self.notes if note.kind not in (NOT_WATCHED, NOTHING)]
         lines += self._rank_lines()
         text = "\n".join(_harmless(line) for line in lines).rstrip("\n") + "\n"
@@ -161,7 +161,7 @@ def _notes(all_facts: Sequence[Facts]) -> list[Note]:
 
 
 def _grouped(facts: Facts, found: list[Finding]) -> list[tuple[int, OptimizerFacts, list[Finding]]]:
-    """The optimizers with their findings. Lookalikes are grouped: their number, and the first of them."""
+    """Groups of optimizers that look alike: how many, the first one, and its findings."""
     alike: dict[object, tuple[int, OptimizerFacts, list[Finding]]] = {}
     for place, one in enumerate(facts.optimizers):
         mine = [finding for finding in found if finding.optimizer == place]

@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _command(given: list[str]) -> int:
     """Run any command except check, whose script may print anything."""
     try:
-        if given[:1] == ["compare"]:  # as with check
+        if given[:1] == ["compare"]:  # as with check, what follows the script belongs to the script
             code = compare.run(given[1:])
         else:
             options = parser().parse_args(given)

@@ -20,7 +20,7 @@ ABOUT = "Run a training script twice, unchanged, as the two sides of a run: with
 
 
 def prepare(commands: Commands) -> None:
-    """Add the command to the list of ``gradtui --help``. Its words are parsed here, as the script's own follow them."""
+    """Add the command to the list of ``gradtui --help``; ``run`` parses its words, because the script's own follow them."""
     commands.add_parser("compare", help="run a training script twice, with and without its zero_grad() calls")
 
 

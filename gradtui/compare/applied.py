@@ -63,7 +63,7 @@ class Mark:
         return gradient if parameter is not None and gradient is not None and parameter.grad is gradient else None
 
     @property
-    def left_as_it_is(self) -> bool:
+    def untouched_since(self) -> bool:
         """Whether backward() reaches the parameter but has not since the step, and the gradient was not modified either."""
         gradient = self.applied
         return self._fed and gradient is not None and _version_of(gradient) == self._version
@@ -172,7 +172,7 @@ class Clears(AppliedGradients):
             return  # a second step on the same gradients is intentional
         for parameter in parameters_of(optimizer):
             mark = self._marks.get(id(parameter))
-            if mark is not None and mark.left_as_it_is and parameter.grad is not None and not _is_zero(parameter.grad):
+            if mark is not None and mark.untouched_since and parameter.grad is not None and not _is_zero(parameter.grad):
                 parameter.grad = None
 
 

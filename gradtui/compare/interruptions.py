@@ -22,6 +22,6 @@ def from_a_signal(error: BaseException) -> bool:
 
 
 def _code_of(handler: object) -> object:
-    """The code that runs as ``handler`` is called; None if it is no Python code."""
+    """The code that runs when ``handler`` is called; None if it is not Python code."""
     called = vars(type(handler)).get("__call__")
     return getattr(handler, "__code__", None) or getattr(called, "__code__", None)

@@ -100,7 +100,7 @@ class Scalars:
             self._told.add(note)
             self._note(note)
             if len(self._told) == MOST_TOLD:
-                self._note("gradtui.log() got more that could not be recorded; it is not told one by one")
+                self._note("gradtui.log() got more values that could not be recorded; they are not listed")
 
 
 def _passes(error: BaseException) -> bool:

@@ -63,7 +63,7 @@ class Side:
     def prepare(self) -> None:
         """Set up everything that must be in place before the script's first line."""
         os.register_at_fork(after_in_child=self._leave_to_parent)
-        replace_input(lambda: self.notes.add("the script asked for input and got end of file: nobody can type into a run"))
+        replace_input(lambda: self.notes.add("the script asked for input and got end of file: a run takes no input"))
         signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore SIGINT; a stop needs it
         scalars = Scalars(self._folder, self._variant, lambda: self._rows.count if self._rows else 0, self.notes.add)
         gradtui._listener = scalars.log  # noqa: SLF001 (it exists for this class)

@@ -1,4 +1,4 @@
-"""Notices the exits that python reports to nobody: os._exit(), and exec, which replaces the program.
+"""Notices exits that python does not report: os._exit(), and exec, which replaces the program.
 
 An exit through C alone (a library calls ``exit()``, a fatal signal) goes unnoticed. Processes that the script forks are not
 affected.

@@ -162,7 +162,7 @@ def exit_code(error: BaseException) -> int:
     """The exit code that python would end with; the error is shown."""
     if isinstance(error, SystemExit):
         if error.code is None or isinstance(error.code, int):
-            number = 0 if error.code is None else int.__index__(error.code)  # a subclass may override what it likes
+            number = 0 if error.code is None else int.__index__(error.code)  # a subclass may override anything
             return number & 0xFF if -(2**63) <= number < 2**63 else 0xFF
         with contextlib.suppress(Exception):  # str() runs the script's code; standard error may be closed
             print(error.code, file=sys.stderr)

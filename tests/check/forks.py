@@ -78,7 +78,7 @@ class Forks:
 
 
 def _watch_only(way: str) -> None:
-    """Make it the only way of watching, whatever a step takes: closely; lightly, but never gliding; or gliding.
+    """Make it the only way of watching, whatever a step takes: closely; lightly, but never sampling; or sampling.
 
     With ``python`` the words are a script and its arguments, and nobody watches.
     """
@@ -86,7 +86,7 @@ def _watch_only(way: str) -> None:
         optimizer_watch.CLOSE_STEPS = sys.maxsize
     elif way == "lightly":
         light_watch.SHARE = math.inf
-    elif way == "gliding":
+    elif way == "sampling":
         light_watch.SHARE = 0.0
 
 

@@ -14,7 +14,7 @@ BROKEN = [param for param in RIGHT if clears(source(str(param.values[0])))]
 LATE = [name for name in names() if clears(source(name)) and "within a step" not in source(name)]
 LONG = 150
 CLEARINGS = 57
-"""So many steps, and so many of them cleared, for all ways of watching: closely, lightly, gliding, and back."""
+"""Enough steps, and enough of them cleared, for all ways of watching: closely, lightly, by samples, and back."""
 
 
 def test_the_corpus_is_large_enough() -> None:
@@ -40,7 +40,7 @@ def test_script_that_clears_nothing_is_stale(forks: Forks, name: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("way", ["lightly", "gliding"])
+@pytest.mark.parametrize("way", ["lightly", "sampling"])
 @pytest.mark.parametrize("name", names())
 def test_right_script_is_clean_over_many_steps(forks: Forks, name: str, way: str) -> None:
     run = forks.check(source(name, steps=LONG), way=way)
@@ -52,7 +52,7 @@ def test_right_script_is_clean_over_many_steps(forks: Forks, name: str, way: str
 @pytest.mark.parametrize("name", LATE)
 def test_script_that_stops_clearing_is_stale_from_there(forks: Forks, name: str) -> None:
     text = broken_after(source(name, steps=LONG), CLEARINGS)
-    closely, *others = (forks.check(text, way=way) for way in ("closely", "lightly", "gliding"))
+    closely, *others = (forks.check(text, way=way) for way in ("closely", "lightly", "sampling"))
     assert closely.code == 1
     _assert_stale(name, closely.report, first=None)
     for other in others:
@@ -88,7 +88,7 @@ def _assert_stale(name: str, report: dict[str, Any], first: int | None) -> None:
 
 
 def _counts(report: dict[str, Any]) -> list[tuple[object, ...]]:
-    """The numbers of backward() calls a step came after, without how many steps: those are estimates where a loop glides."""
+    """The numbers of backward() calls per step, without how many steps had each: an estimate where a loop is only sampled."""
     keys = ("steps", "stale_steps", "first_stale_step", "stale_parameters")
     numbers = [(*(each[key] for key in keys), sorted(each["backwards_per_step"])) for each in report["optimizers"]]
     return [(report["verdict"],), *numbers]

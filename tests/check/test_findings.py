@@ -154,7 +154,7 @@ def test_line_that_clears_is_told(forks: Forks, clearing: str) -> None:
     assert forks.check(HEAD + loop).report["optimizers"][0]["cleared_at"] == ["script.py:11"]
 
 
-@pytest.mark.parametrize("way", ["closely", "lightly", "gliding"])
+@pytest.mark.parametrize("way", ["closely", "lightly", "sampling"])
 def test_one_step_without_backward_among_many_is_told(forks: Forks, way: str) -> None:
     """The gradient is still there, and nothing has been added to it."""
     loop = LOOP.replace("range(8)", "range(100)") + "    if step == 70:\n        optimizer.step()\n"
@@ -163,7 +163,7 @@ def test_one_step_without_backward_among_many_is_told(forks: Forks, way: str) ->
     assert (report["optimizers"][0]["stale_steps"], report["optimizers"][0]["first_stale_step"]) == (1, 72)
 
 
-@pytest.mark.parametrize("way", ["closely", "lightly", "gliding"])
+@pytest.mark.parametrize("way", ["closely", "lightly", "sampling"])
 def test_one_step_without_clearing_among_many_is_told(forks: Forks, way: str) -> None:
     loop = LOOP.replace("range(8)", "range(100)").replace("    optimizer.zero", "    if step != 70:\n        optimizer.zero")
     (finding,) = forks.check(HEAD + loop, way=way).report["findings"]

@@ -230,13 +230,13 @@ SABOTAGE = {
     "watch.optimizer_watch.OptimizerWatch._go_light": 12,
     "watch.gradient_history.GradientHistory._cleared": 12,
     "watch.light_watch.LightWatch.passes": 12,
-    "watch.light_watch.LightWatch.glides": 100,
+    "watch.light_watch.LightWatch.passes_fast": 100,
     "watch.light_watch.LightWatch._pauses": 100,
     "watch.light_watch.LightWatch.end": 100,
     "watch.sentinel.Sentinel._look": 100,
     "torch.parameters.Parameters._named": 12,
     "torch.parameters.Unclaimed.__init__": 12,
-    "watch.fast_path.Glide.since_not_finite": 100,
+    "watch.fast_path.FastPath.since_not_finite": 100,
 }
 
 
@@ -245,7 +245,7 @@ def test_error_of_the_watcher_ends_the_watching_and_not_the_script(forks: Forks,
     module, owner, method = name.rsplit(".", 2)
     head = "import importlib, torch\ndef broken(*args, **kwargs):\n    raise ZeroDivisionError('of the watcher')\n"
     head += f"setattr(importlib.import_module('gradtui.check.{module}').{owner}, '{method}', broken)\n"
-    way = "gliding" if SABOTAGE[name] == 100 else "lightly"
+    way = "sampling" if SABOTAGE[name] == 100 else "lightly"
     run = forks.check(head + RIGHT.replace("STEPS", str(SABOTAGE[name])), way=way)
     _goes_on(run)
     assert run.err == ""

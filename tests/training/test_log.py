@@ -172,7 +172,7 @@ def test_names_without_end_leave_a_few_notes_and_little_memory(run: Run) -> None
         run.scalars.log({f"name{i}-{j}": j for j in range(1000)})
     assert len(run.rows) == 20_000
     assert len(run.told) == MOST_TOLD + 1
-    assert run.told[-1] == "gradtui.log() got more that could not be recorded; it is not told one by one"
+    assert run.told[-1] == "gradtui.log() got more values that could not be recorded; they are not listed"
     assert max(map(len, run.told)) < 150
 
 

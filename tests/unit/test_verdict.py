@@ -193,6 +193,10 @@ def test_stale_parameters_are_told_as_all_as_groups_or_by_name(stale: list[int],
     assert stale_parameters(optimizer(stale_parameters=stale)) == told
 
 
+def test_a_group_without_parameters_is_not_stale() -> None:
+    assert stale_parameters(optimizer(group_sizes=[0, 2, 2], stale_parameters=[2, 3])) == "2 of 4 parameters: group 2"
+
+
 def test_an_only_parameter_is_told_as_such() -> None:
     assert stale_parameters(optimizer(parameters=["a"], group_sizes=[1], stale_parameters=[0])) == "its only parameter"
 
@@ -224,6 +228,7 @@ def test_clearing_before_the_step_names_the_line_that_clears(place: Any) -> None
         ([], []),
         ([1], []),  # there is no step before the first
         ([5], []),
+        ([1, 5], []),
         ([5, 20], []),  # the last one flushes a window that was complete
         ([5, 10], [NO_BACKWARD]),
         (list(range(1, 21)), [NO_BACKWARD]),

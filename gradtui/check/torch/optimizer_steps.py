@@ -25,7 +25,10 @@ def share_a_tensor(ones: Iterable[Tensor], others: Iterable[Tensor]) -> bool:
 
 def closure_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Closure | None:
     """The closure among the arguments of a step hook, of which the first is the optimizer; None if there is none."""
-    return next(filter(callable, (*args[1:2], kwargs.get("closure"))), None)
+    if len(args) > 1 and callable(args[1]):
+        return args[1]  # type: ignore[no-any-return]
+    closure = kwargs.get("closure") if kwargs else None
+    return closure if callable(closure) else None
 
 
 def with_closure(args: tuple[Any, ...], kwargs: dict[str, Any], closure: Closure) -> tuple[tuple[Any, ...], dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""The fast path of a gliding loop: one look at one parameter's gradient per step, and nothing inside backward().
+"""The fast path of a loop that is only sampled: one look at one parameter's gradient per step, and nothing inside backward().
 
 That parameter's gradients are kept unchanged for some steps, to tell a new one from the one before, and to date a loss that
 turns out not to be finite.
@@ -19,7 +19,7 @@ HUGE = 1e6
 """A gradient this large may mean that the loss has overflowed: squares overflow long before their derivatives."""
 
 
-class Glide:
+class FastPath:
     """A step may be skipped when the gradient of ``parameter`` has this ``version`` and is not the last one in ``kept``,
     while ``kept`` is below its ``limit``, the optimizer has this many parameter ``groups``, and what has happened since the
     last step, the ``trail``, is as ``usual``."""

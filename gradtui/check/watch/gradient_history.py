@@ -3,7 +3,7 @@
 After a step, ``.grad`` is a tensor with a version, and everything in it has been applied. Then one of these happens:
 
 - ``.grad`` becomes None or another tensor: it was cleared;
-- a backward() is about to add to it (a tensor hook reports that) and its version is unchanged: nobody cleared it;
+- a backward() is about to add to it (a tensor hook reports that) and its version is unchanged: it was not cleared;
 - a backward() is about to add to it and its version has changed: something wrote to it. Only in this case are its values read:
   zeros mean that it was cleared; anything else was clipping or scaling, and the applied gradient is still in there.
 

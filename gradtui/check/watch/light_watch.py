@@ -4,9 +4,8 @@ A gradient that is not the tensor that the last step applied contains nothing st
 the one that the previous step applied, through weak references. A sentinel on one parameter looks at the loss of every
 backward() and raises the alarm inside the first one that finds an applied gradient still in place.
 
-If a step takes less than a few milliseconds, even that overhead is noticeable. Such a loop glides: for ``LOSSES`` steps only
-the sentinel watches, and after that the sentinel only samples the loss. Each sample also checks the other parameters: a
-gradient that is not cleared has a higher version than a fresh one, and the version grows with each step.
+If a step takes less than a few milliseconds, even that overhead is noticeable. Such a loop is only sampled
+(gradtui.check.watch.sampled_watch).
 """
 
 from __future__ import annotations
@@ -22,14 +21,14 @@ from gradtui.check.source_lines import Place
 from gradtui.check.torch.loss_values import Loss, is_finite
 from gradtui.check.torch.optimizer_steps import parameters_of
 from gradtui.check.watch.fast_path import LARGEST
-from gradtui.check.watch.gliding_watch import FIRST_SAMPLE, LOSSES, GlidingWatch
 from gradtui.check.watch.gradient_history import GradientHistory
 from gradtui.check.watch.optimizer_log import OptimizerLog
+from gradtui.check.watch.sampled_watch import FIRST_SAMPLE, LOSSES, SampledWatch
 from gradtui.check.watch.sentinel import Follow, Sentinel
 from gradtui.check.watch.tensors import PLAIN, same, version_of
 
 SHARE = 0.01
-"""A loop glides if checking every gradient and every loss would take a larger share of a step than this."""
+"""A loop is only sampled if checking every gradient and every loss would take a larger share of a step than this."""
 _STEP_SECONDS, _PARAMETER_SECONDS = 12e-6, 2.5e-6
 """Approximate cost of those checks, in seconds: per step, and per parameter."""
 GROUPS_CHECKED = 64
@@ -38,7 +37,7 @@ GROUPS_CHECKED = 64
 _gradient_of: Callable[[Tensor], Tensor] = attrgetter("grad")
 
 
-class LightWatch(GlidingWatch):
+class LightWatch(SampledWatch):
     """Watches one optimizer lightly. ``live``: the parameters that get gradients, with their histories; ``applied``: the
     gradient of each that the last step applied; ``dormant``: the parameters that get no gradient; ``seconds``: duration of a
     step; ``exchanged``: the script replaces the gradients that backward() leaves with other tensors; ``backwards``: number
@@ -58,12 +57,12 @@ class LightWatch(GlidingWatch):
         super().__init__(live, applied, dormant, optimizer, log, backwards)
         cost = _STEP_SECONDS + _PARAMETER_SECONDS * len(live)
         sets_to_none = all(history.began_at_none for _, history in live)
-        kept = self.glide.parameter
+        kept = self.fast_path.parameter
         small = kept.is_cpu and kept.numel() <= LARGEST and type(kept) in PLAIN
-        dense = type(self.glide.kept[0]) is Tensor and not self.glide.kept[0].is_sparse
-        self.gliding = sets_to_none and not exchanged and cost > SHARE * seconds and small and dense
+        dense = type(self.fast_path.kept[0]) is Tensor and not self.fast_path.kept[0].is_sparse
+        self.sampling = sets_to_none and not exchanged and cost > SHARE * seconds and small and dense
         self._begin_stretch(LOSSES)
-        if not self.gliding:
+        if not self.sampling:
             self._sentinel.applied = applied[self._stand]
 
     @property
@@ -85,9 +84,9 @@ class LightWatch(GlidingWatch):
         if sentinel.stands:
             if len(trail.since_clearing()) == sum(code < 0 for code in trail):  # it counts since the last step
                 trail.learn(sentinel.count)
-        elif self.gliding and self.glide.parameter.grad is not None:
+        elif self.sampling and self.fast_path.parameter.grad is not None:
             # Each contribution after the first adds one to the version; what else writes to the gradient does so as usual.
-            extra = version_of(self.glide.parameter.grad) - self.glide.version
+            extra = version_of(self.fast_path.parameter.grad) - self.fast_path.version
             trail.learn(trail.usual_backwards() + extra)
 
     def passes(self, optimizer: Optimizer) -> bool:
@@ -113,11 +112,11 @@ class LightWatch(GlidingWatch):
         sentinel.count = 0
         if self._until:
             self._until -= 1
-            if not self._until:  # enough steps have been checked: glide again
+            if not self._until:  # enough steps have been checked: sample again
                 self._versions, self._suspected = self._versions_now(), [0] * len(self._live)
-                self.glide = self._new_glide()
+                self.fast_path = self._new_fast_path()
                 self._begin_stretch(FIRST_SAMPLE)
-                sentinel.applied, self.gliding = None, True
+                sentinel.applied, self.sampling = None, True
         return True
 
     def _in_place(self) -> list[bool]:
@@ -136,11 +135,11 @@ class LightWatch(GlidingWatch):
         self._live[self._stand][1].unhook()
         if sentinel.alarmed:
             return 0
-        gradient = self.glide.parameter.grad
-        if self.gliding and not counted:
-            if gradient is None or self._is_new or (self._is_new is None and self.glide.renew(gradient)):
+        gradient = self.fast_path.parameter.grad
+        if self.sampling and not counted:
+            if gradient is None or self._is_new or (self._is_new is None and self.fast_path.renew(gradient)):
                 return 0 if gradient is None else self._backwards(version_of(gradient))
-            if version_of(gradient) != self.glide.version:
+            if version_of(gradient) != self.fast_path.version:
                 return self._leave_in_place()
             sentinel.count = 0
         if not sentinel.count and self._stands_on_applied():
@@ -148,7 +147,7 @@ class LightWatch(GlidingWatch):
             for parameter, history in self._live:
                 if parameter.grad is not None:
                     history.resume(weakref.ref(parameter.grad), version_of(parameter.grad))
-        elif self.gliding:
+        elif self.sampling:
             # The gradients were cleared: a tensor that is back was put back, as DistributedDataParallel does.
             for parameter, history in self._live:
                 if parameter.grad is not None:
@@ -178,13 +177,13 @@ class LightWatch(GlidingWatch):
     def end(self) -> None:
         """Log what is not logged yet, because close watching takes over or the script has ended."""
         self.count()
-        since = self.glide.since_not_finite() if self.gliding else 0
+        since = self.fast_path.since_not_finite() if self.sampling else 0
         if since:
             self._log.note_not_finite(range(self._log.steps - since + 1, self._log.steps + 1))
 
     def _stands_on_applied(self) -> bool:
         gradient = self._parameters[self._stand].grad
-        return gradient is not None and (self.gliding or self._applied[self._stand]() is gradient)
+        return gradient is not None and (self.sampling or self._applied[self._stand]() is gradient)
 
     @property
     def alarmed_by(self) -> GradientHistory | None:
@@ -216,7 +215,7 @@ class LightWatch(GlidingWatch):
         """Switch to close watching inside a backward() that found an applied gradient and has not added to any other."""
         self.count()
         for place, (parameter, history) in enumerate(self._live):
-            if not self.gliding:
+            if not self.sampling:
                 history.resume(self._applied[place])
             elif parameter.grad is not None:
                 history.resume(weakref.ref(parameter.grad))
@@ -228,8 +227,8 @@ class LightWatch(GlidingWatch):
     def note_loss(self, loss: Loss, place: Place | None) -> None:
         """Log a loss that may not be finite, and how many losses before it were not looked at."""
         self.count()
-        if self.gliding and self._sampled and loss.value is not None and not is_finite(loss.value):
-            since, unsure = self.glide.since_not_finite(), self.glide.unsure()
+        if self.sampling and self._sampled and loss.value is not None and not is_finite(loss.value):
+            since, unsure = self.fast_path.since_not_finite(), self.fast_path.unsure()
             if not self._log.odd_losses:
                 self._log.odd_losses.unseen = unsure
             self._log.note_not_finite(range(self._log.steps - since + 1, self._log.steps + 1))

@@ -24,7 +24,7 @@ from gradtui.check.torch.loss_values import LossesOnDevice
 from gradtui.check.torch.optimizer_steps import OpenSteps, closure_of, parameters_of
 from gradtui.check.torch.parameters import Parameters, optimizers
 from gradtui.check.watch.event_sources import EventSources
-from gradtui.check.watch.fast_path import Glide
+from gradtui.check.watch.fast_path import FastPath
 from gradtui.check.watch.gathered import facts_of, most_frequent, never_stepped
 from gradtui.check.watch.guard import EnoughSteps, guarded, is_the_programs
 from gradtui.check.watch.ledger import Ledger
@@ -51,8 +51,8 @@ class Watcher:
         self._next_look = 1
         self._handles: list[RemovableHandle] = []
         self._end_swaps: Callable[[], None] = lambda: None
-        self._glides: dict[int, Glide] = {}
-        """Glides of the optimizers whose loops glide, by the optimizer's id."""
+        self._fast_paths: dict[int, FastPath] = {}
+        """The fast paths of the optimizers that have one, by the optimizer's id."""
         self._ledger = Ledger(lambda: self._parameters.modules)
         self._sources = EventSources(self._ledger)
         self._backwards = Backwards(lambda: (self._ledger.count, self._ledger.current))
@@ -77,7 +77,7 @@ class Watcher:
         self._handles.clear()
         self._end_swaps()
         self._sources.stop()
-        self._glides.clear()
+        self._fast_paths.clear()
         for watch in self._all:
             watch.stop()
 
@@ -93,7 +93,7 @@ class Watcher:
         watch = self._watches.get(key)
         if watch is None:
             return
-        self._glides.pop(key, None)
+        self._fast_paths.pop(key, None)
         self._open.end(watch)
         watch.lost, self.lost = self.lost, ""
         watch.give_up()
@@ -102,20 +102,20 @@ class Watcher:
 
     def _step_hook(self) -> Callable[[Optimizer, tuple[Any, ...], dict[str, Any]], None]:
         """The hook that torch calls at each step. Most steps of a fast loop need only its first lines."""
-        glide_of, before_step, ledger = self._glides.get, self._before_step, self._ledger
+        fast_path_of, before_step, ledger = self._fast_paths.get, self._before_step, self._ledger
 
         def begin_step(optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
             try:
-                glide = glide_of(id(optimizer))
-                if glide is not None:
-                    kept, gradient, trail = glide.kept, glide.parameter.grad, glide.trail
+                fast_path = fast_path_of(id(optimizer))
+                if fast_path is not None:
+                    kept, gradient, trail = fast_path.kept, fast_path.parameter.grad, fast_path.trail
                     if (
                         gradient is not kept[-1]
                         and gradient is not None
-                        and gradient._version == glide.version  # noqa: SLF001 (version_of() would be too slow here)
-                        and len(kept) < glide.limit
-                        and len(optimizer.param_groups) == glide.groups
-                        and trail == glide.usual
+                        and gradient._version == fast_path.version  # noqa: SLF001 (version_of() would be too slow here)
+                        and len(kept) < fast_path.limit
+                        and len(optimizer.param_groups) == fast_path.groups
+                        and trail == fast_path.usual
                     ):
                         kept.append(gradient)
                         trail.clear()
@@ -144,17 +144,17 @@ class Watcher:
         if light is not None:
             light.learn_reach()
         closure = closure_of(args, kwargs) is not None
-        if light is not None and not closure and (light.glides if light.gliding else light.passes)(optimizer):
+        if light is not None and not closure and (light.passes_fast if light.sampling else light.passes)(optimizer):
             if watch.post_hook is not None and self._limit is None:
                 watch.post_hook.remove()
                 watch.post_hook = None
             self._ledger.steps(watch.log.trail, watch.log.steps)
             if light.unattended and self._limit is None and not watch.nested:
-                self._glides[id(optimizer)] = light.glide
+                self._fast_paths[id(optimizer)] = light.fast_path
             else:
-                self._glides.pop(id(optimizer), None)
+                self._fast_paths.pop(id(optimizer), None)
         else:
-            self._glides.pop(id(optimizer), None)
+            self._fast_paths.pop(id(optimizer), None)
             self._begin_close_step(watch, optimizer, frame_here(3), closure)
         if watch.log.steps >= self._next_look:
             self._next_look *= 2
@@ -211,7 +211,7 @@ class Watcher:
     @guarded
     def _forget(self, key: int) -> None:
         """Release the parameters of an optimizer that is gone. What was seen of it stays."""
-        self._glides.pop(key, None)
+        self._fast_paths.pop(key, None)
         watch = self._watches.pop(key)
         watch.scheduler_steps = self._ledger.scheduler_steps.get(key, 0)
         self._ledger.forget(watch.log.trail, key)

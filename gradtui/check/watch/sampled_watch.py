@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from gradtui.check.torch.optimizer_steps import parameters_of
-from gradtui.check.watch.fast_path import Glide
+from gradtui.check.watch.fast_path import FastPath
 from gradtui.check.watch.gradient_history import GradientHistory
 from gradtui.check.watch.optimizer_log import OptimizerLog
 from gradtui.check.watch.sentinel import Sentinel
@@ -28,8 +28,8 @@ GROWN = 1000.0
 """A loss this many times the first one is diverging: every loss is looked at again."""
 
 
-class GlidingWatch:
-    """Watches the steps that glide. ``live``: the parameters that get gradients, with their histories; ``applied``: the
+class SampledWatch:
+    """Watches one optimizer by samples. ``live``: the parameters that get gradients, with their histories; ``applied``: the
     gradient of each that the last step applied; ``dormant``: the parameters that get no gradient; ``backwards``: number of
     backward() calls for the last step."""
 
@@ -42,8 +42,8 @@ class GlidingWatch:
         log: OptimizerLog,
         backwards: int,
     ) -> None:
-        self.gliding = False
-        """Whether to call :meth:`glides` at each step instead of looking at every gradient."""
+        self.sampling = False
+        """Whether to call :meth:`passes_fast` at each step instead of looking at every gradient."""
         self._live, self._applied, self._dormant, self._log = live, applied, dormant, log
         self._parameters = [parameter for parameter, _ in live]
         self._all, self._groups = parameters_of(optimizer), len(optimizer.param_groups)
@@ -58,15 +58,15 @@ class GlidingWatch:
         """For each parameter, how many steps its gradient may have stayed in place without being checked."""
         self._first_loss: float | None = None
         self._until = 0
-        """Number of steps still to check one by one before the loop glides again."""
+        """Number of steps still to check one by one before the loop is only sampled again."""
         # Keep the gradients of the smallest parameter; it, too, must be one that every backward() reaches.
         most = max(history.total for _, history in live)
         sizes = [(parameter.numel(), place) for place, (parameter, history) in enumerate(live) if history.total == most]
         self._kept = min(sizes)[1]
-        self.glide = self._new_glide()
+        self.fast_path = self._new_fast_path()
         self._sampled = False
         self._counted = 0
-        """Number of the glide's steps that have been added to the log."""
+        """Number of steps on the fast path that have been added to the log."""
         self._is_new: bool | None = None
         """Whether the current step's gradient is a new tensor; None if not checked yet."""
 
@@ -80,25 +80,25 @@ class GlidingWatch:
 
     @property
     def unattended(self) -> bool:
-        """Whether the next steps may bypass this watch, as long as they match the glide."""
-        return self.gliding and not self._dormant and not self._sentinel.stands
+        """Whether the next steps may bypass this watch, as long as they stay on the fast path."""
+        return self.sampling and not self._dormant and not self._sentinel.stands
 
-    def glides(self, optimizer: Optimizer) -> bool:
+    def passes_fast(self, optimizer: Optimizer) -> bool:
         """Whether the kept gradient is new and no dormant parameter has a gradient; if so, count the step."""
-        sentinel, log, glide = self._sentinel, self._log, self.glide
+        sentinel, log, fast_path = self._sentinel, self._log, self.fast_path
         self.count()
-        gradient = glide.parameter.grad
+        gradient = fast_path.parameter.grad
         if gradient is None or sentinel.alarmed or sentinel.lost or len(optimizer.param_groups) != self._groups:
             return False
         if (self._dormant and self._any_woke()) or (sentinel.stands and not sentinel.count):
             return False
-        self._is_new = glide.renew(gradient)
+        self._is_new = fast_path.renew(gradient)
         if not self._is_new:
             return False
         self._counted += 1
         version = version_of(gradient)
         backwards = self._backwards(version)
-        if not (self._pauses(optimizer) if version == glide.version else self._look_closer()):
+        if not (self._pauses(optimizer) if version == fast_path.version else self._look_closer()):
             return False
         log.steps += 1
         log.backwards_per_step[backwards] += 1
@@ -108,10 +108,10 @@ class GlidingWatch:
 
     def count(self) -> None:
         """Add the steps that bypassed this watch to the log."""
-        steps = self.glide.steps - self._counted
-        if self.gliding and steps:
+        steps = self.fast_path.steps - self._counted
+        if self.sampling and steps:
             self._log.steps += steps
-            self._log.trail.add(tuple(self.glide.usual), steps, self._log.steps)
+            self._log.trail.add(tuple(self.fast_path.usual), steps, self._log.steps)
             self._log.backwards_per_step[self._usual] += steps  # an estimate: their backward() calls were not counted
             self._counted += steps
 
@@ -124,16 +124,16 @@ class GlidingWatch:
         """Number of backward() calls that made the kept gradient, which has this version."""
         if self._sentinel.stands:
             return self._sentinel.count + self._passed_by
-        if self._usual == self.glide.version + 1:  # only backward() writes to it: each call after the first adds one version
+        if self._usual == self.fast_path.version + 1:  # only backward() writes to it; each call after the first adds 1
             return version + 1
         return self._usual
 
     def _pauses(self, optimizer: Optimizer) -> bool:
-        """Whether gliding can continue. Checked at the last step of a stretch, whose loss the sentinel has seen."""
-        sentinel, glide = self._sentinel, self.glide
-        if glide.steps < self._interval - 1:
+        """Whether sampling can continue. Checked at the last step of a stretch, whose loss the sentinel has seen."""
+        sentinel, fast_path = self._sentinel, self.fast_path
+        if fast_path.steps < self._interval - 1:
             return True
-        if glide.steps == self._interval - 1:
+        if fast_path.steps == self._interval - 1:
             sentinel.stand()
             return True
         if not same(parameters_of(optimizer), self._all):
@@ -151,8 +151,8 @@ class GlidingWatch:
 
     def _begin_stretch(self, steps: int) -> None:
         self._interval = min(steps, LAST_SAMPLE)
-        self.glide.begin_stretch()
-        self.glide.limit = self._interval - 1  # the last two steps of a stretch must go through glides()
+        self.fast_path.begin_stretch()
+        self.fast_path.limit = self._interval - 1  # the last two steps of a stretch must go through passes_fast()
         self._counted = 0
 
     def _look_closer(self) -> bool:
@@ -164,15 +164,15 @@ class GlidingWatch:
         counts = self._steps_in_place()
         if not counts[self._kept]:  # the kept gradient is new: if it looks old, the loop itself has changed
             self._suspected = counts
-        self.gliding, self._until = False, LOSSES
+        self.sampling, self._until = False, LOSSES
         self._applied, self._sentinel.applied = applied, applied[self._stand]
         self._sentinel.stand()
         return True
 
-    def _new_glide(self) -> Glide:
+    def _new_fast_path(self) -> FastPath:
         parameter = self._parameters[self._kept]
         assert parameter.grad is not None  # it has just been applied
-        return Glide(parameter, parameter.grad, version_of(parameter.grad), self._groups, self._log.trail)
+        return FastPath(parameter, parameter.grad, version_of(parameter.grad), self._groups, self._log.trail)
 
     def _versions_now(self) -> list[int]:
         return [-1 if parameter.grad is None else version_of(parameter.grad) for parameter in self._parameters]
