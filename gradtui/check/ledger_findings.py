@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from gradtui.check.facts import Facts, OptimizerFacts
 from gradtui.check.source_lines import Place
-from gradtui.check.windows import SHARED_STEP, Account, Clearing, Deposit, Window, account
+from gradtui.check.windows import SHARED_STEP, WRITTEN, Account, Clearing, Deposit, Window, account
 
 REPEATED = 2
 """What happens once may be a special case of the script's; from this many times on it is the loop."""
@@ -43,6 +43,8 @@ class Ledgers:
 
     @classmethod
     def of(cls, one: OptimizerFacts) -> Ledgers:
+        if any(event.kind == WRITTEN for window in one.windows for event in window.events):
+            return cls(one, [])  # its script writes gradients by hand, which is seen in some steps only
         both = [(window, account(window.events)) for window in one.windows]
         return cls(one, [(window, each) for window, each in both if each.certain])
 
@@ -77,6 +79,25 @@ class Ledgers:
         return f"{self.one.variable}.zero_grad()" if self.one.variable else "zero_grad()"
 
 
+@dataclass(frozen=True)
+class Feeding:
+    """Where the gradients of most steps come from. ``first``: the line of the first backward() after the last step of another
+    optimizer; ``own``: the number of those; ``foreign``: gradients from before that step are there as well."""
+
+    first: Place | None = None
+    own: int = 0
+    foreign: bool = False
+
+    @classmethod
+    def of(cls, one: OptimizerFacts) -> Feeding:
+        window = max(one.windows, key=lambda window: window.count, default=None)
+        applied = account(window.events).applied if window is not None else []
+        own = [deposit for deposit in applied if not deposit.steps]
+        if not own:  # one loss, and an optimizer for each part of the model
+            return cls(applied[0].event.place if applied else None, len(applied))
+        return cls(own[0].event.place, len(own), len(own) < len(applied))
+
+
 # Gradients thrown away
 
 
@@ -88,7 +109,7 @@ def thrown_away(place: int, facts: Facts) -> Iterator[Told]:
     applied = own.applied()
     lost: list[tuple[Window, Clearing, list[Deposit]]] = []
     for window, clearing in own.thrown():
-        deposits = [each for each in clearing.deposits if applied[each.event.site] and not _used_elsewhere(each, facts)]
+        deposits = [each for each in clearing.deposits if applied[each.event.site] and not used_elsewhere(each, facts)]
         if deposits and len(deposits) == len(clearing.deposits):
             lost.append((window, clearing, deposits))
     if sum(window.count for window, *_ in lost) < REPEATED:
@@ -98,10 +119,7 @@ def thrown_away(place: int, facts: Facts) -> Iterator[Told]:
     kept = sum(applied[site] for site in sites)
     share, of = THROWN_SHARE
     majority = count * of >= (count + kept) * share and not all(clearing.clipped for _, clearing, _ in lost)
-    usual = own.usual
-    size = len(usual[1].applied) if usual is not None else max((len(each.applied) for _, each in own.certain), default=0)
-    partial = all(len(clearing.deposits) < size for _, clearing, _ in lost)
-    if not (majority or partial):
+    if not (majority or _steps_lack(own)):
         return
     where = Counter({clearing.place: 0 for _, clearing, _ in lost})
     for window, clearing, deposits in lost:
@@ -117,6 +135,19 @@ def thrown_away(place: int, facts: Facts) -> Iterator[Told]:
     )
 
 
+def _steps_lack(own: Ledgers) -> bool:
+    """Whether the steps before which gradients were cleared unused lack just these: each of them, or where others do not.
+
+    A loop that drops what is left over at the end of an epoch loses something too, but its steps all add up as many.
+    """
+    dropping = [each for _, each in own.certain if each.thrown]
+    others = [each for _, each in own.certain if not each.thrown and each.applied]
+    largest = max((len(each.applied) for each in dropping), default=0)
+    if others and own.usual is not None and not own.usual[1].thrown:
+        return largest < len(own.usual[1].applied)
+    return all(len(clearing.deposits) < len(each.applied) for each in dropping for clearing in each.thrown)
+
+
 def _fix_thrown(line: Place | None, regular: set[Place | None], step: Place | None, own: Ledgers) -> str:
     after = f"right after {step}" if step else "right after step()"
     if line is None:
@@ -126,7 +157,7 @@ def _fix_thrown(line: Place | None, regular: set[Place | None], step: Place | No
     return f"move {own.call} from {line} to {after}, so that it runs once per step, not once per backward()"
 
 
-def _used_elsewhere(deposit: Deposit, facts: Facts) -> bool:
+def used_elsewhere(deposit: Deposit, facts: Facts) -> bool:
     """Whether another optimizer has applied what this backward() made."""
     site = deposit.event.site
     for other in deposit.event.also:

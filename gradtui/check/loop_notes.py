@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gradtui.check.facts import Facts, OptimizerFacts
-from gradtui.check.ledger_findings import Ledgers
+from gradtui.check.ledger_findings import Ledgers, used_elsewhere
 from gradtui.check.source_lines import Place
-from gradtui.check.windows import account
+from gradtui.check.windows import Clearing, account
 
 SIZES = "windows of different sizes"
 UNUSED = "gradients never applied"
+DROPPED = "gradients dropped"
 SCHEDULER = "scheduler steps"
 MADE_ANEW = "optimizer made anew"
 EVALUATING = "trained in eval mode"
@@ -56,7 +57,15 @@ def _of_optimizer(place: int, one: OptimizerFacts, facts: Facts) -> Iterator[Not
     if len(counts) > 1:
         listed = ", ".join(f"{count:,} of {size}" for size, count in counts.most_common())
         yield Note(SIZES, f"{name} has steps that add up different numbers of backward() calls: {listed}", step)
-    pending = len(account(one.last_window).applied)
+    known = own.applied()
+    left = [each for each in account(one.last_window).applied if known[each.event.site] and not used_elsewhere(each, facts)]
+    pending = len(left)
+    if dropped := sum(
+        window.count * len(clearing.deposits) for window, clearing in own.thrown() if not _foreign(clearing, known)
+    ):
+        calls = f"{dropped:,} of {dropped + sum(known.values()):,} backward() calls"
+        where = own.thrown()[0][1].place
+        yield Note(DROPPED, f"{name} dropped the gradients of {calls}: they were cleared before a step", where)
     if pending and not facts.ended_early and not facts.script_code:
         calls = f"{pending} backward() calls" if pending > 1 else "backward()"
         yield Note(UNUSED, f"{name} never applied the gradients of the last {calls}", step)
@@ -66,6 +75,11 @@ def _of_optimizer(place: int, one: OptimizerFacts, facts: Facts) -> Iterator[Not
     events = [event for window, _ in own.certain for event in window.events if event.site]
     if events and all(event.evaluating for event in events):
         yield Note(EVALUATING, f"all modules were in eval mode whenever {name} was trained", events[0].place)
+
+
+def _foreign(clearing: Clearing, known: Counter[int]) -> bool:
+    """Whether what was cleared was meant for another optimizer."""
+    return any(not known[each.event.site] or each.event.also for each in clearing.deposits)
 
 
 def _made_anew(facts: Facts) -> Iterator[Note]:

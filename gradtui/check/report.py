@@ -176,7 +176,8 @@ def _optimizer_lines(group: tuple[int, OptimizerFacts, list[Finding]]) -> Iterat
     times = f" x {count}" if count > 1 else ""
     kinds = ", ".join(dict.fromkeys(finding.kind for finding in mine)) or (NOT_WATCHED if one.not_watched else CLEAN)
     mark = "\x03" if mine else ("\x01" if one.not_watched else "\x02")
-    yield f"  \x01{printable(one.class_name)}{times}\x00  {_count(one.steps, 'step')}, {_backwards(one)}: {mark}{kinds}\x00"
+    name = f"{one.class_name} {one.variable}".rstrip() if count == 1 else one.class_name
+    yield f"  \x01{printable(name)}{times}\x00  {_count(one.steps, 'step')}, {_backwards(one)}: {mark}{kinds}\x00"
     for finding in mine:
         yield f"    {_sentence(finding.message)}"
     if one.not_watched:

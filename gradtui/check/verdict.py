@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gradtui.check.facts import Facts, OptimizerFacts
-from gradtui.check.ledger_findings import clipping, mixed_losses, shared, thrown_away
+from gradtui.check.ledger_findings import Feeding, clipping, mixed_losses, shared, thrown_away
 from gradtui.check.source_lines import Place
 
 CLEAN = "clean"
@@ -156,7 +156,7 @@ def _by_ledger(place: int, one: OptimizerFacts, facts: Facts) -> Iterator[Findin
     for kind, question in questions:
         for told in question(place, facts):
             yield Finding(kind, told.message, told.where, told.fix, place)
-    if one.frozen_changed:
+    if one.frozen_changed and not one.stale_steps:
         names = some(one.frozen_changed)
         yield Finding(
             FROZEN,
@@ -232,17 +232,25 @@ def stale_parameters(one: OptimizerFacts) -> str:
 
 
 def _stale_fix(one: OptimizerFacts) -> str:
-    step_line, backward = _first(one.stepped_at), _first(one.backward_at)
+    step_line = _first(one.stepped_at)
     if one.unchanged_steps == one.stale_steps:
         return "call backward() before each step(), and clear the gradients after each step()"
-    name = _name(step_line)
+    name = one.variable or _name(step_line)
     call = f"{name}.zero_grad()" if name else "zero_grad()"
     if one.piled_steps and one.first_stale == 1:
         return f"call {call} first thing in the closure"
-    if one.cleared_at and len(one.stale_parameters) < len(one.parameters):
+    partly = one.cleared_at and len(one.stale_parameters) < len(one.parameters)
+    if partly and call not in one.cleared_at[0].source:
         return f"what {one.cleared_at[0]} clears leaves these out: call {call} there"
-    before = f", before the backward() of {backward}" if backward else " before backward()"
-    return f"call {call} once per step{before}, or right after {step_line or 'the step'}"
+    feeding = Feeding.of(one)
+    backward = feeding.first or _first(one.backward_at)
+    before = f"before the backward() of {backward}" if backward else "before backward()"
+    after = f"right after {step_line or 'the step'}"
+    if feeding.foreign:  # what another loss leaves behind after the step must go too
+        return f"call {call} once per step, {before}"
+    if feeding.own > 1:
+        return f"call {call} once per step, {after}, not for each backward()"
+    return f"call {call} once per step, {before}, or {after}"
 
 
 def _name(place: Place | None) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from gradtui.check.facts import Facts
+from gradtui.check.loop_notes import Note
 from gradtui.check.report import OPTIMIZERS_TOLD, UNWATCHED, WIDTH, Report
 from gradtui.check.source_lines import Place
 from tests.unit.test_verdict import facts, optimizer, place
@@ -293,5 +294,5 @@ def test_ranks_that_were_not_heard_from() -> None:
     assert text(seen, missing=(2, 3)).splitlines()[-1] == "  not heard from: rank 2, rank 3"
     here = Report([seen], [1], missing_here=True)
     assert (here.verdict, here.exit_code) == ("not watched", UNWATCHED)
-    assert here.notes == [("not watched", "rank 1 was not heard from")]
+    assert here.notes == [Note("not watched", "rank 1 was not heard from")]
     assert document(seen, missing=(1,))["ranks_not_heard_from"] == [1]

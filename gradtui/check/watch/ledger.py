@@ -93,7 +93,8 @@ class Ledger:
         self._modules = modules
         self._codes: dict[object, int] = {}
         self._code_objects: list[object] = []  # kept, because their ids are in _codes
-        self._recent: deque[int] = deque(maxlen=RECENT)
+        self._recent: deque[tuple[int, weakref.ref[Optimizer | nn.Module] | None]] = deque(maxlen=RECENT)
+        """What happened while there was an optimizer that had not stepped yet; and for a clearing, whose zero_grad() it was."""
         self._numbers = itertools.count(1)
         self._parameters: dict[int, set[int]] = {}
         """The ids of the parameters of the optimizers that were met last, by the optimizer's number."""
@@ -106,12 +107,15 @@ class Ledger:
         parameters = {id(parameter) for parameter in parameters_of(optimizer)}
         trail = Trail(next(self._numbers), parameters, self._clearings)
         trail.optimizer = weakref.ref(optimizer)
-        for code in self._recent:
+        for code, subject in self._recent:
+            cleared = subject() if subject is not None else None
             if self._is_shared_step(code, trail):
                 trail.clear()
-            else:
+            elif subject is None or (cleared is not None and trail.cover(cleared) == 2):
                 trail.append(code)
         self.made.pop(id(optimizer), None)
+        if not self.made:
+            self._recent.clear()
         self._parameters = {**dict([*self._parameters.items()][-MOST_MADE:]), trail.number: parameters}
         if len(self.trails) >= MOST_TRAILS:
             self.give_up()
@@ -152,6 +156,11 @@ class Ledger:
                     code = self._code((kind, trail.number), Meaning(kind, stepped=trail.number))
                     trail.others.append((other, code))
 
+    def _remember(self, code: int, subject: Optimizer | nn.Module | None = None) -> None:
+        """Keep an event for the optimizers that have not stepped yet."""
+        if self.made:
+            self._recent.append((code, weakref.ref(subject) if subject is not None else None))
+
     def _is_shared_step(self, code: int, trail: Trail) -> bool:
         stepped = self.meanings[code].stepped
         return not trail.parameters.isdisjoint(self._parameters.get(stepped, ()))
@@ -179,7 +188,7 @@ class Ledger:
         if code is None:
             code = self._new_backward(key, frame)
         self.current = code
-        self._recent.append(code)
+        self._remember(code)
         for trail in self.trails:
             trail.append(code)
         if not self.count % LONGEST:
@@ -224,7 +233,7 @@ class Ledger:
         whole = self._codes.get((windows.CLEAR, line))
         if whole is None:
             whole = self._code((windows.CLEAR, line), Meaning(windows.CLEAR, places_up(frame)[0]), frame)
-        self._recent.append(whole)
+        self._remember(whole, subject)
         for trail in self.trails:
             covers = trail.covers.get(id(subject))
             if covers is None:
@@ -257,7 +266,7 @@ class Ledger:
         served = [trail for trail in concerned if trail.fresh] or concerned
         kind = windows.CLIP if any(parameter.grad is not None for parameter in parameters) else windows.CLIP_NOTHING
         code = self._code((kind, id(frame.f_code), frame.f_lasti), Meaning(kind, places_up(frame)[0]), frame)
-        self._recent.append(code)
+        self._remember(code)
         for trail in served:
             trail.append(code)
 
@@ -269,13 +278,14 @@ class Ledger:
         """A GradScaler was to step this optimizer. If it has not, the gradients were not finite."""
         scaler, skip = self._codes[(windows.SCALER,)], self._code((windows.SKIP,), Meaning(windows.SKIP))
         trail = next((trail for trail in self.trails if trail.optimizer() is optimizer), None)
-        if (self._recent[-1] if trail is None else (trail or [0])[-1]) == scaler:
+        last = self._recent[-1][0] if trail is None and self._recent else (trail or [0])[-1]
+        if last == scaler:
             self._record_for(optimizer, skip)
             if trail is not None:
                 trail.cleared_at = self.count
 
     def _record_for(self, optimizer: Optimizer, code: int) -> None:
-        self._recent.append(code)
+        self._remember(code)
         for trail in self.trails:
             if trail.optimizer() is optimizer:
                 trail.append(code)
@@ -288,7 +298,8 @@ class Ledger:
             self._drop(trail)
         for other, code in trail.others:
             other.append(code)
-        self._recent.append(self._code((windows.STEP, trail.number), Meaning(windows.STEP, stepped=trail.number)))
+        if self.made:
+            self._remember(self._code((windows.STEP, trail.number), Meaning(windows.STEP, stepped=trail.number)))
 
     def kinds_since_backward(self, trail: Trail) -> set[str]:
         """The kinds of events of this window since the last backward() that is over."""
