@@ -244,13 +244,13 @@ def _stale_fix(one: OptimizerFacts) -> str:
         return f"what {one.cleared_at[0]} clears leaves these out: call {call} there"
     feeding = Feeding.of(one)
     backward = feeding.first or _first(one.backward_at)
-    before = f"before the backward() of {backward}" if backward else "before backward()"
+    before = f", before the backward() of {backward}" if backward else " before backward()"
     after = f"right after {step_line or 'the step'}"
     if feeding.foreign:  # what another loss leaves behind after the step must go too
-        return f"call {call} once per step, {before}"
+        return f"call {call} once per step{before}"
     if feeding.own > 1:
         return f"call {call} once per step, {after}, not for each backward()"
-    return f"call {call} once per step, {before}, or {after}"
+    return f"call {call} once per step{before}, or {after}"
 
 
 def _name(place: Place | None) -> str:

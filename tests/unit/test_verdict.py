@@ -155,8 +155,10 @@ def test_a_scalers_step_does_not_name_the_optimizer(place: Any) -> None:
 
 
 def test_a_clearing_that_leaves_parameters_out_is_named(place: Any) -> None:
-    some_stale = optimizer(stale_steps=5, stale_parameters=[0], cleared_at=[place(2)], stepped_at=[place(4)])
-    assert only(some_stale).fix == "what train.py:2 clears leaves these out: call optimizer.zero_grad() there"
+    some_stale = optimizer(stale_steps=5, stale_parameters=[0], cleared_at=[place(1)], stepped_at=[place(4)])
+    assert only(some_stale).fix == "what train.py:1 clears leaves these out: call optimizer.zero_grad() there"
+    itself = replace(some_stale, cleared_at=[place(2)])  # which is that call already
+    assert only(itself).fix.startswith("call optimizer.zero_grad() once per step")
     all_stale = replace(some_stale, stale_parameters=[0, 1, 2, 3])
     assert only(all_stale).fix.startswith("call optimizer.zero_grad() once per step")
 

@@ -30,6 +30,8 @@ from gradtui.check.watch.tensors import tensor_hook, version_of
 from gradtui.check.watch.values import any_nonzero, derived, is_about, nonzero, total
 from gradtui.check.windows import WRITES
 
+LARGEST_KEPT = 1 << 20
+"""Do not keep the values of a parameter with more elements."""
 ZEROS_BELIEVED = 3
 """After this many in-place clearings in a row that left zeros, only every ``ZEROS_LOOKED_AT``-th is checked, because a check
 waits for the device."""
@@ -84,6 +86,7 @@ class GradientHistory(HookedGradient):
         self._clearing: Place | None = None
         self._weights_version = 0
         """The parameter's version at the last contribution."""
+        self._values: Tensor | None = None
         self._proving = False
         self._nonzero: Tensor | None = None
 
@@ -146,6 +149,23 @@ class GradientHistory(HookedGradient):
         elif self.written_version is not None and self._version_of(gradient) != self.written_version:
             self.log.written(cleared=not any_nonzero(gradient))
 
+    @guarded
+    def keep_values(self, parameter: Tensor) -> None:
+        """Keep the parameter's values, unless it is large."""
+        self._values = parameter.detach().clone() if parameter.numel() <= LARGEST_KEPT else None
+
+    @guarded
+    def values_changed(self, parameter: Tensor) -> bool:
+        """Whether the parameter's values are not those that were kept."""
+        before, self._values = self._values, None
+        return before is not None and bool((parameter.detach() != before).any())
+
+    @guarded
+    def is_not_finite(self, parameter: Tensor) -> bool:
+        """Whether the gradient holds nan or an infinity."""
+        return parameter.grad is not None and not bool(total(parameter.grad).isfinite())
+
+    @guarded
     def changed_since_backward(self, parameter: Tensor) -> bool:
         """Whether the script has changed the parameter itself since the last contribution."""
         return self._before is not None and self.contributions > 0 and version_of(parameter) != self._weights_version

@@ -311,6 +311,14 @@ class Ledger:
             kinds.add(self.meanings[code].kind)
         return kinds
 
+    def wraps(self, outer: Trail, inner: Trail) -> None:
+        """The inner optimizer steps inside the outer one's step: both are one."""
+        for one, other in ((outer, inner), (inner, outer)):
+            code = next((code for each, code in one.others if each is other), None)
+            if code is not None:
+                one.others = [(each, code) for each, code in one.others if each is not other]
+                other[:] = [each for each in other if each != code]
+
     def written(self, trail: Trail, *, cleared: bool) -> None:
         """The script has cleared the gradients without zero_grad(), or written something else to them."""
         code = HAND_CLEARED if cleared else WRITTEN

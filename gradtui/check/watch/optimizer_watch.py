@@ -21,7 +21,6 @@ from gradtui.check.watch.guard import guarded
 from gradtui.check.watch.light_watch import LightWatch
 from gradtui.check.watch.optimizer_log import OptimizerLog
 from gradtui.check.watch.sharded_history import ShardedHistory
-from gradtui.check.watch.values import total
 from gradtui.check.watch.watched_parameters import WatchedParameters
 from gradtui.check.windows import CLEAR, CLEAR_PART, WRITES
 
@@ -34,8 +33,6 @@ WRAPPED_SHARE = 9, 10
 skip a step, say, because its gradients are not finite."""
 FROZEN_LOOKS = 3
 """Compare the values of frozen parameters before and after this many steps."""
-FROZEN_LARGEST = 1 << 20
-"""Do not keep the values of a parameter with more elements."""
 LOOKED_AT = 64
 """Inspect externally modified gradients every ``LOOKED_AT`` steps."""
 
@@ -58,7 +55,7 @@ class OptimizerWatch(WatchedParameters):
         self.frozen_changed: set[str] = set()
         """The names of parameters that a step has changed although they do not require a gradient."""
         log.trail.gives_up_on_purpose = self._gives_up_on_purpose
-        self._frozen: list[tuple[GradientHistory, Tensor, Tensor]] = []
+        self._frozen: list[tuple[GradientHistory, Tensor]] = []
         self._frozen_looks = 0
         self._unproven_wipes = 0
         self._suspected: dict[GradientHistory, int] = {}
@@ -108,6 +105,7 @@ class OptimizerWatch(WatchedParameters):
         """
         self.log.lost_at, self.log.closed, self.log.step_frame = self.log.steps, True, None
         self.log.interval.clear()
+        self.log.trail.give_up()
         for history in self.histories:
             history.lost = history.lost or self.log.lost
         self.light = None
@@ -285,12 +283,7 @@ class OptimizerWatch(WatchedParameters):
     def _gives_up_on_purpose(self) -> bool:
         """Whether unused gradients are cleared for a reason: they are not finite, or the script has applied them itself."""
         for history, parameter in zip(self.histories, self._parameters, strict=True):
-            gradient = parameter.grad
-            if gradient is None:
-                continue
-            if history.changed_since_backward(parameter):
-                return True
-            if not bool(total(gradient).isfinite()):
+            if parameter.grad is not None and (history.changed_since_backward(parameter) or history.is_not_finite(parameter)):
                 return True
         return False
 
@@ -301,14 +294,13 @@ class OptimizerWatch(WatchedParameters):
         if self._frozen_looks >= FROZEN_LOOKS:
             return
         for history, parameter in zip(self.histories, self._parameters, strict=True):
-            if not parameter.requires_grad and parameter.grad is not None and parameter.numel() <= FROZEN_LARGEST:
-                self._frozen.append((history, parameter, parameter.detach().clone()))
+            if not parameter.requires_grad and parameter.grad is not None:
+                history.keep_values(parameter)
+                self._frozen.append((history, parameter))
 
     def _look_at_frozen(self) -> None:
         self._frozen_looks += bool(self._frozen)
-        for history, parameter, before in self._frozen:
-            if bool((parameter.detach() != before).any()):
-                self.frozen_changed.add(history.name)
+        self.frozen_changed |= {history.name for history, parameter in self._frozen if history.values_changed(parameter)}
         self._frozen.clear()
 
     def _is_empty(self) -> bool:

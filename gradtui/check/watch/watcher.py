@@ -224,6 +224,7 @@ class Watcher:
         outer = self._open.all[-1]
         if outer.shares_parameters(optimizer):
             inner.nested = True
+            self._ledger.wraps(outer.log.trail, inner.log.trail)
             outer.wrapping_at.add(outer.log.steps)
 
     # What was seen
