@@ -117,8 +117,8 @@ def test_watching_changes_none_of_the_articles_losses(forks: Forks) -> None:
 def test_report_on_the_second_article_in_words(forks: Forks) -> None:
     report = forks.run(["train.py"], {"train.py": WITH_AND_WITHOUT}).out.partition("gradtui check: ")[2]
     assert report.startswith("stale gradients  (40 optimizer steps)")
-    assert "SGD  20 steps, 1 backward() each: clean" in report
-    assert "SGD  20 steps, 1 backward() each: stale gradients" in report
+    assert "SGD optimizer_with_zero_grad  20 steps, 1 backward() each: clean" in report
+    assert "SGD optimizer_without_zero_grad  20 steps, 1 backward() each: stale gradients" in report
     assert "Step 2 and 18 more applied gradients that an earlier step had already applied (all 2 parameters)." in report
     assert "fix        call optimizer_without_zero_grad.zero_grad() once per step" in report
 

@@ -22,7 +22,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from gradtui.check import windows
 from gradtui.check.source_lines import frame_here
 from gradtui.check.watch.guard import is_the_programs
-from gradtui.check.watch.ledger import Ledger
+from gradtui.check.watch.ledger import LOOKED_AT, Ledger
 
 _TENSOR_BACKWARD = Tensor.backward.__code__
 
@@ -58,7 +58,7 @@ class EventSources:
             if vars(owner).get(name) is ours:
                 setattr(owner, name, original)
         self._replaced.clear()
-        self.lost = self.lost or "stopped"
+        self._ledger.off = True  # for whoever has kept one of ours
 
     def _replace(self, owner: Any, name: str, make: Callable[[Any], Any]) -> None:
         original = vars(owner)[name]
@@ -76,15 +76,25 @@ class EventSources:
     # What replaces each function. Each is as short as it can be: it runs at every step.
 
     def _backward(self, original: Callable[..., None]) -> Callable[..., None]:
+        ledger, sites = self._ledger, self._ledger.sites
+
         def backward(*args: Any, **kwargs: Any) -> None:
-            ledger = self._ledger
-            if ledger.in_backward or self.lost:
+            if ledger.in_backward or ledger.off:
                 return original(*args, **kwargs)
             try:
-                frame = frame_here(1)
-                if frame.f_code is _TENSOR_BACKWARD and frame.f_back is not None:
+                frame: Any = frame_here(1)
+                if frame.f_code is _TENSOR_BACKWARD:
                     frame = frame.f_back
-                ledger.backward(frame, args[0] if args else None)
+                up = frame.f_back
+                code = sites.get((id(frame.f_code), frame.f_lasti, id(up.f_code), up.f_lasti)) if up is not None else None
+                if code is None or not ledger.count % LOOKED_AT:
+                    code = ledger.look_at(frame, args[0] if args else None)
+                ledger.count += 1
+                ledger.current = code
+                for trail in ledger.trails:
+                    trail.append(code)
+                if ledger.made:
+                    ledger.remember(code)
             except BaseException as error:  # noqa: BLE001 (passed on, if it is the script's)
                 self._failed(error)
             ledger.in_backward = True
@@ -96,10 +106,24 @@ class EventSources:
         return backward
 
     def _zero_grad(self, original: Callable[..., None]) -> Callable[..., None]:
+        ledger, lines = self._ledger, self._ledger.lines
+
         def zero_grad(subject: Any, *args: Any, **kwargs: Any) -> None:
-            if not self.lost:
+            if not ledger.off:
                 try:
-                    self._ledger.clears(subject, frame_here(1))
+                    frame = frame_here(1)
+                    code = lines.get((id(frame.f_code), frame.f_lasti))
+                    if code is None:
+                        code = ledger.new_clearing(frame)
+                    key = id(subject)
+                    for trail in ledger.trails:
+                        if trail.covers.get(key) == 2 and not trail:  # the usual case: a step has applied the gradients
+                            trail.append(code)
+                            trail.cleared_at = ledger.count
+                        else:
+                            ledger.clears(trail, subject, code)
+                    if ledger.made:
+                        ledger.remember(code, subject)
                 except BaseException as error:  # noqa: BLE001
                     self._failed(error)
             return original(subject, *args, **kwargs)
@@ -107,8 +131,10 @@ class EventSources:
         return zero_grad
 
     def _clip(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        ledger = self._ledger
+
         def clip(parameters: Any, limit: Any, *args: Any, **kwargs: Any) -> Any:
-            if not self.lost:
+            if not ledger.off:
                 try:
                     if isinstance(parameters, Iterator):
                         parameters = list(parameters)
@@ -127,21 +153,25 @@ class EventSources:
             self._ledger.clips([each for each in clipped if isinstance(each, Tensor)], frame)
 
     def _unscale(self, original: Callable[..., None]) -> Callable[..., None]:
+        ledger = self._ledger
+
         def unscale(scaler: Any, optimizer: Any, *args: Any, **kwargs: Any) -> None:
-            if not self.lost and scaler.is_enabled():
+            if not ledger.off and scaler.is_enabled():
                 self._report(optimizer, windows.UNSCALE)
             return original(scaler, optimizer, *args, **kwargs)
 
         return unscale
 
     def _scaler_step(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        ledger = self._ledger
+
         def step(scaler: Any, optimizer: Any, *args: Any, **kwargs: Any) -> Any:
-            if self.lost or not scaler.is_enabled():
+            if ledger.off or not scaler.is_enabled():
                 return original(scaler, optimizer, *args, **kwargs)
             self._report(optimizer, windows.SCALER)
             result = original(scaler, optimizer, *args, **kwargs)
             try:
-                self._ledger.has_scaled(optimizer)
+                ledger.has_scaled(optimizer)
             except BaseException as error:  # noqa: BLE001
                 self._failed(error)
             return result
@@ -155,21 +185,25 @@ class EventSources:
             self._failed(error)
 
     def _add_param_group(self, original: Callable[..., None]) -> Callable[..., None]:
+        ledger = self._ledger
+
         def add_param_group(optimizer: Any, *args: Any, **kwargs: Any) -> None:
             original(optimizer, *args, **kwargs)
-            if not self.lost:
+            if not ledger.off:
                 try:
-                    self._ledger.makes(optimizer, frame_here(1))
+                    ledger.makes(optimizer, frame_here(1))
                 except BaseException as error:  # noqa: BLE001
                     self._failed(error)
 
         return add_param_group
 
     def _scheduler_step(self, original: Callable[..., None]) -> Callable[..., None]:
+        ledger = self._ledger
+
         def step(scheduler: Any, *args: Any, **kwargs: Any) -> None:
-            if not self.lost:
+            if not ledger.off:
                 try:
-                    self._ledger.scheduler_steps[id(scheduler.optimizer)] += 1
+                    ledger.scheduler_steps[id(scheduler.optimizer)] += 1
                 except BaseException as error:  # noqa: BLE001
                     self._failed(error)
             return original(scheduler, *args, **kwargs)

@@ -30,8 +30,10 @@ MOST_TRAILS = 16
 """With more optimizers than this at once, nothing is recorded."""
 MOST_CODES = 20_000
 """Nor with more different events."""
-LEVELS = 3
+LEVELS = 2
 """How many frames tell two backward() calls apart: a helper that calls backward() serves several losses."""
+LOOKED_AT = 64
+"""Look at every backward() of a new site, and at each of this many: the rest is only counted."""
 LOOKS = 16
 """How often to look at the gradients that a line clears unused; after that, the last answer is believed."""
 MOST_MADE = 256
@@ -76,6 +78,8 @@ class Ledger:
         self.current = 0
         """The code of the last backward()."""
         self.in_backward = False
+        self.off = False
+        """Nothing more is recorded."""
         self.leaf_losses: Counter[Place | None] = Counter()
         """Losses that no parameter leads to, by the line of their backward()."""
         self.empty_clips: Counter[Place | None] = Counter()
@@ -91,6 +95,10 @@ class Ledger:
         self._clearings = {HAND_CLEARED}
         """The codes of the events that clear all gradients of an optimizer, or give them up."""
         self._modules = modules
+        self.sites: dict[tuple[int, int, int, int], int] = {}
+        """The codes of the backward() calls, by the two innermost lines that lead to each."""
+        self.lines: dict[tuple[int, int], int] = {}
+        """The codes of the zero_grad() calls, by line."""
         self._codes: dict[object, int] = {}
         self._code_objects: list[object] = []  # kept, because their ids are in _codes
         self._recent: deque[tuple[int, weakref.ref[Optimizer | nn.Module] | None]] = deque(maxlen=RECENT)
@@ -98,7 +106,6 @@ class Ledger:
         self._numbers = itertools.count(1)
         self._parameters: dict[int, set[int]] = {}
         """The ids of the parameters of the optimizers that were met last, by the optimizer's number."""
-        self._full = False
 
     # Optimizers
 
@@ -119,7 +126,7 @@ class Ledger:
         self._parameters = {**dict([*self._parameters.items()][-MOST_MADE:]), trail.number: parameters}
         if len(self.trails) >= MOST_TRAILS:
             self.give_up()
-        if self._full:
+        if self.off:
             trail.give_up()
         else:
             self.trails.append(trail)
@@ -156,7 +163,7 @@ class Ledger:
                     code = self._code((kind, trail.number), Meaning(kind, stepped=trail.number))
                     trail.others.append((other, code))
 
-    def _remember(self, code: int, subject: Optimizer | nn.Module | None = None) -> None:
+    def remember(self, code: int, subject: Optimizer | nn.Module | None = None) -> None:
         """Keep an event for the optimizers that have not stepped yet."""
         if self.made:
             self._recent.append((code, weakref.ref(subject) if subject is not None else None))
@@ -167,47 +174,30 @@ class Ledger:
 
     def give_up(self) -> None:
         """Record nothing more: there is too much of it, or an error."""
-        self._full = True
+        self.off = True
         for trail in self.trails:
             trail.give_up()
         self.trails = []
 
     # Events
 
-    def backward(self, frame: FrameType, loss: object) -> None:
-        """A backward() begins, called by ``frame``."""
-        self.count += 1
+    def look_at(self, frame: FrameType, loss: object) -> int:
+        """Look at a backward() that is called by ``frame``: one of a new site, or one of many. Return its code."""
         up = frame.f_back
-        if up is None:
-            key: object = (id(frame.f_code), frame.f_lasti)
-        elif (further := up.f_back) is None:
-            key = id(frame.f_code), frame.f_lasti, id(up.f_code), up.f_lasti
-        else:
-            key = id(frame.f_code), frame.f_lasti, id(up.f_code), up.f_lasti, id(further.f_code), further.f_lasti
-        code = self._codes.get(key)
+        key = (id(frame.f_code), frame.f_lasti, id(up.f_code), up.f_lasti) if up is not None else (0, 0, 0, frame.f_lasti)
+        code = self.sites.get(key)
         if code is None:
-            code = self._new_backward(key, frame)
-        self.current = code
-        self._remember(code)
-        for trail in self.trails:
-            trail.append(code)
-        if not self.count % LONGEST:
-            self._shorten()
+            modes = [module.training for module in self._modules()]
+            place, outer = places_up(frame)
+            meaning = Meaning(windows.BACKWARD, place, outer, evaluating=bool(modes) and not any(modes))
+            code = self.sites[key] = self._code(key, meaning, frame)
         if type(loss) is Tensor and loss.grad_fn is None:
             self.leaf_losses[self.meanings[code].place] += 1
-
-    def _shorten(self) -> None:
-        """Drop what an optimizer that has not stepped for long would keep."""
         for trail in self.trails:
-            if len(trail) > LONGEST:
+            if len(trail) > LONGEST:  # the optimizer has not stepped for long
                 trail.clear()
                 trail.append(WRITTEN)  # what its gradients hold is no longer known
-
-    def _new_backward(self, key: object, frame: FrameType) -> int:
-        modes = [module.training for module in self._modules()]
-        place, outer = places_up(frame)
-        meaning = Meaning(windows.BACKWARD, place, outer, evaluating=bool(modes) and not any(modes))
-        return self._code(key, meaning, frame)
+        return code
 
     def _code(self, key: object, meaning: Meaning, frame: FrameType | None = None) -> int:
         """The code for this key; a new one gets this meaning, and is negative for a backward()."""
@@ -227,22 +217,23 @@ class Ledger:
                 self.give_up()
         return code
 
-    def clears(self, subject: Optimizer | nn.Module, frame: FrameType) -> None:
-        """The zero_grad() of an optimizer or a module begins, called by ``frame``."""
+    def new_clearing(self, frame: FrameType) -> int:
+        """The code of a zero_grad() that is called by ``frame``."""
         line = id(frame.f_code), frame.f_lasti
-        whole = self._codes.get((windows.CLEAR, line))
-        if whole is None:
-            whole = self._code((windows.CLEAR, line), Meaning(windows.CLEAR, places_up(frame)[0]), frame)
-        self._remember(whole, subject)
-        for trail in self.trails:
-            covers = trail.covers.get(id(subject))
-            if covers is None:
-                covers = trail.cover(subject)
-            if covers == 2:
-                trail.append(self._purpose(whole, trail) if trail.fresh else whole)
-                trail.cleared_at = self.count
-            elif covers == 1:
-                trail.append(self._code((windows.CLEAR_PART, line), Meaning(windows.CLEAR_PART, self.meanings[whole].place)))
+        code = self.lines[line] = self._code((windows.CLEAR, line), Meaning(windows.CLEAR, places_up(frame)[0]), frame)
+        return code
+
+    def clears(self, trail: Trail, subject: Optimizer | nn.Module, code: int) -> None:
+        """The zero_grad() of an optimizer or a module begins, at the line with this code."""
+        covers = trail.covers.get(id(subject))
+        if covers is None:
+            covers = trail.cover(subject)
+        if covers == 2:
+            trail.append(self._purpose(code, trail) if trail.fresh else code)
+            trail.cleared_at = self.count
+        elif covers == 1:
+            place = self.meanings[code].place
+            trail.append(self._code((windows.CLEAR_PART, code), Meaning(windows.CLEAR_PART, place)))
 
     def _purpose(self, code: int, trail: Trail) -> int:
         """The code of a line that clears unused gradients: its own, or that of a skip, where it does so on purpose."""
@@ -266,7 +257,7 @@ class Ledger:
         served = [trail for trail in concerned if trail.fresh] or concerned
         kind = windows.CLIP if any(parameter.grad is not None for parameter in parameters) else windows.CLIP_NOTHING
         code = self._code((kind, id(frame.f_code), frame.f_lasti), Meaning(kind, places_up(frame)[0]), frame)
-        self._remember(code)
+        self.remember(code)
         for trail in served:
             trail.append(code)
 
@@ -285,7 +276,7 @@ class Ledger:
                 trail.cleared_at = self.count
 
     def _record_for(self, optimizer: Optimizer, code: int) -> None:
-        self._remember(code)
+        self.remember(code)
         for trail in self.trails:
             if trail.optimizer() is optimizer:
                 trail.append(code)
@@ -299,7 +290,7 @@ class Ledger:
         for other, code in trail.others:
             other.append(code)
         if self.made:
-            self._remember(self._code((windows.STEP, trail.number), Meaning(windows.STEP, stepped=trail.number)))
+            self.remember(self._code((windows.STEP, trail.number), Meaning(windows.STEP, stepped=trail.number)))
 
     def kinds_since_backward(self, trail: Trail) -> set[str]:
         """The kinds of events of this window since the last backward() that is over."""

@@ -41,7 +41,8 @@ class Trail(list[int]):
         self.first: dict[tuple[int, ...], int] = {}
         self.last: dict[tuple[int, ...], int] = {}
         self.usual: list[int] = []
-        """The most frequent window."""
+        """The window to expect: the last one that came twice in a row."""
+        self._before: tuple[int, ...] = ()
         self.cleared_at = 0
         """Number of backward() calls of the process when the gradients were last applied or cleared."""
         self.given_up = False
@@ -83,7 +84,11 @@ class Trail(list[int]):
     def close_window(self, step: int) -> None:
         """Make a window of the events so far, which this step ends."""
         if not self.given_up and len(self) <= LONGEST:
-            self.add(tuple(self), 1, step)
+            window = tuple(self)
+            self.add(window, 1, step)
+            if window == self._before:
+                self.usual = [*window]
+            self._before = window
         self.clear()
 
     def add(self, window: tuple[int, ...], count: int, step: int) -> None:
@@ -95,8 +100,6 @@ class Trail(list[int]):
             self.first[window] = step - count + 1
         self.last[window] = step
         self.windows[window] += count
-        if self.windows[window] > self.windows[tuple(self.usual)]:
-            self.usual = [*window]
 
     def learn(self, contributions: int) -> None:
         """Learn which of the unknown backward() calls reach, as this many have added to a gradient since it was cleared."""

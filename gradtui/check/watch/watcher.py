@@ -149,6 +149,7 @@ class Watcher:
                 watch.post_hook.remove()
                 watch.post_hook = None
             self._ledger.steps(watch.log.trail, watch.log.steps)
+            light.fast_path.usual = watch.log.trail.usual
             if light.unattended and self._limit is None and not watch.nested:
                 self._fast_paths[id(optimizer)] = light.fast_path
             else:
