@@ -43,13 +43,25 @@ class Place(NamedTuple):
             return ""
 
     def __str__(self) -> str:
-        """``file:line``, relative to the working directory if the file is below it."""
+        """``file:line``, relative to the working directory if the file is below it; ``In[3]:line`` in a notebook."""
+        cell = _cell(self.file)
+        if cell:
+            return f"{cell}:{self.line}"
         try:
             here = os.getcwd() + os.sep
         except OSError:  # the script has removed it
             return f"{self.file}:{self.line}"
         file = self.file.removeprefix(here) if self.file.startswith(here) else self.file
         return f"{file}:{self.line}"
+
+
+def _cell(file: str) -> str:
+    """What IPython calls the cell that it has compiled under this name; empty if it has not."""
+    ipython: Any = sys.modules.get("IPython.core.getipython")
+    shell: Any = ipython.get_ipython() if ipython is not None else None
+    with suppress(AttributeError, TypeError, IndexError):  # there is no shell, or it is not IPython's
+        return str(shell.compile.format_code_name(file)[1])
+    return ""
 
 
 def locals_of(frame: FrameType) -> dict[str, Any]:

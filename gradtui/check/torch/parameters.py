@@ -44,7 +44,7 @@ class Unclaimed:
         if len(self.backwards) < NOTED and not self.lost and backward_frame(frame_here(2)) is not None:
             self.backwards.append(self._told_by.current(frame_here(2)))
 
-    def remove(self, parameter: Tensor) -> None:
+    def remove(self, parameter: Tensor | None) -> None:
         remove_hook(self._handle, parameter)
 
 
@@ -74,10 +74,22 @@ class Parameters:
         # No weak references to the parameters themselves: torch.utils.swap_tensors refuses a tensor that has one.
         self._unclaimed: weakref.WeakValueDictionary[int, Unclaimed] = weakref.WeakValueDictionary()
         self._claimed: dict[int, weakref.ref[Tensor]] = {}
+        self.earlier: set[int] = set()
+        """The ids of parameters whose gradients are older than the watch: no reason to call them orphans."""
         self.lost = ""
 
     def give_up(self, *arguments: object) -> None:
         """Leave some names unknown, or some parameters without an optimizer unreported."""
+
+    def stop(self) -> None:
+        """Remove the hooks from the parameters that no optimizer has stepped."""
+        for module in list(self._modules):
+            for parameter in module.parameters(recurse=False):
+                unclaimed = self._unclaimed.pop(id(parameter), None)
+                if unclaimed is not None:
+                    unclaimed.remove(parameter)
+        for unclaimed in list(self._unclaimed.values()):  # of parameters that have left their modules
+            unclaimed.remove(None)
 
     def holders(self) -> list[object]:
         """What has weak references to tensors among its values."""
@@ -163,7 +175,9 @@ class Parameters:
         if known is not None and known.parameter() is parameter:
             return False
         unclaimed = self._unclaimed.get(id(parameter))
-        return parameter.grad is not None or (unclaimed is not None and bool(unclaimed.backwards))
+        if unclaimed is not None and unclaimed.backwards:
+            return True
+        return parameter.grad is not None and id(parameter) not in self.earlier
 
 
 def _unwrapped(module: nn.Module) -> nn.Module:

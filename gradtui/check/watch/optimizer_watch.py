@@ -15,6 +15,7 @@ from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
 from gradtui.check.judgements import Applied
+from gradtui.check.torch.backwards import in_backward, running_frames
 from gradtui.check.torch.optimizer_steps import parameters_of, share_a_tensor
 from gradtui.check.torch.parameters import Parameters, variables
 from gradtui.check.watch.gradient_history import GradientHistory
@@ -22,7 +23,7 @@ from gradtui.check.watch.guard import guarded
 from gradtui.check.watch.light_watch import LightWatch
 from gradtui.check.watch.optimizer_log import OptimizerLog
 from gradtui.check.watch.sharded_history import ShardedHistory, history_of
-from gradtui.check.watch.tensors import same
+from gradtui.check.watch.tensors import drop_empty_hooks, same
 
 CLOSE_STEPS = 3
 """After this many steps in a row with only new gradients, watch lightly. The number doubles with each alarm."""
@@ -73,6 +74,12 @@ class OptimizerWatch:
         if self.light is not None:
             self.light.end()
         self.light = None
+
+    def leave_nothing(self) -> None:
+        """Remove the hooks for good, with what they cost after they are removed."""
+        self.stop()
+        for parameter in () if any(map(in_backward, running_frames())) else self._all:
+            drop_empty_hooks(parameter)
 
     def stop(self) -> None:
         """Remove the hooks."""

@@ -24,6 +24,7 @@ from gradtui.check.torch.backwards import Backwards
 from gradtui.check.torch.loss_values import LossesOnDevice
 from gradtui.check.torch.optimizer_steps import OpenSteps, closure_of
 from gradtui.check.torch.parameters import Parameters, optimizers
+from gradtui.check.watch.existing import meet_models
 from gradtui.check.watch.fast_path import Glide
 from gradtui.check.watch.guard import EnoughSteps, guarded, is_the_programs
 from gradtui.check.watch.optimizer_log import OptimizerLog
@@ -46,6 +47,8 @@ class Watcher:
         self._next_look = 1
         self._handles: list[RemovableHandle] = []
         self._end_swaps: Callable[[], None] = lambda: None
+        self._withdraw: Callable[[], None] = lambda: None
+        self._finalizers: list[weakref.finalize[[int], Optimizer]] = []
         self._glides: dict[int, Glide] = {}
         """Glides of the optimizers whose loops glide, by the optimizer's id."""
         self._backwards = Backwards()
@@ -54,7 +57,7 @@ class Watcher:
 
     def start(self) -> None:
         """Set torch's global hooks."""
-        after_import("torch._dynamo.trace_rules", _stay_out_of_graphs)
+        self._withdraw = after_import("torch._dynamo.trace_rules", _stay_out_of_graphs)
         self._handles += [
             register_module_module_registration_hook(self._parameters.on_module),
             register_module_parameter_registration_hook(self._parameters.on_parameter),
@@ -62,15 +65,24 @@ class Watcher:
         ]
         self._end_swaps = let_tensors_swap(self._holders)
 
+    def meet_existing(self) -> None:
+        """Get to know what was made before start(), in the middle of a session."""
+        meet_models(self._parameters)
+
     def stop(self) -> None:
-        """Stop watching."""
+        """Stop watching, and leave nothing behind."""
+        self._withdraw()
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
         self._end_swaps()
         self._glides.clear()
         for watch in self._all:
-            watch.stop()
+            watch.leave_nothing()
+        self._parameters.stop()
+        for finalizer in self._finalizers:
+            finalizer.detach()
+        self._finalizers.clear()
 
     def _holders(self) -> Iterator[object]:
         """What has weak references to tensors among its values."""
@@ -173,7 +185,9 @@ class Watcher:
     def _meet(self, optimizer: Optimizer) -> OptimizerWatch:
         watch = OptimizerWatch(optimizer, OptimizerLog(self._backwards, self._losses), self._parameters)
         self._watches[id(optimizer)] = watch
-        weakref.finalize(optimizer, self._forget, id(optimizer)).atexit = False
+        finalizer = weakref.finalize(optimizer, self._forget, id(optimizer))
+        finalizer.atexit = False
+        self._finalizers.append(finalizer)
         self._all.append(watch)
         return watch
 
