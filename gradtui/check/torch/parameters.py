@@ -190,11 +190,14 @@ def _unwrapped(module: nn.Module) -> nn.Module:
 
 
 def variables(frame: FrameType | None, kind: type[object]) -> dict[int, str]:
-    """Map the id of each object of this kind to the variable that holds it in ``frame`` or its callers; the innermost wins."""
+    """Map the id of each object of this kind to the variable that holds it in ``frame`` or its callers; the innermost wins.
+
+    Of two in one frame, one that does not begin with an underscore: a notebook's ``_`` holds the value that was last shown.
+    """
     found: dict[int, str] = {}
     while frame is not None:
         for names in (locals_of(frame), frame.f_globals):
-            for name, value in list(names.items()):
+            for name, value in sorted(names.items(), key=lambda item: item[0].startswith("_")):
                 # type(), not isinstance(): asking a proxy for its __class__ may run any code.
                 if issubclass(type(value), kind) and id(value) not in found:
                     found[id(value)] = name
