@@ -1,4 +1,7 @@
-"""gradtui: see, with numbers that hold, what ``optimizer.zero_grad()`` does."""
+"""gradtui: see, with numbers that hold, what ``optimizer.zero_grad()`` does.
+
+PYTEST_DONT_REWRITE: otherwise pytest warns where gradtui is imported before it, as under ``gradtui check -m pytest``.
+"""
 
 from __future__ import annotations
 

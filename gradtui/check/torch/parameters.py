@@ -197,7 +197,7 @@ def variables(frame: FrameType | None, kind: type[object]) -> dict[int, str]:
     found: dict[int, str] = {}
     while frame is not None:
         for names in (locals_of(frame), frame.f_globals):
-            for name, value in sorted(names.items(), key=lambda item: item[0].startswith("_")):
+            for name, value in sorted(names.items(), key=lambda item: str(item[0]).startswith("_")):
                 # type(), not isinstance(): asking a proxy for its __class__ may run any code.
                 if issubclass(type(value), kind) and id(value) not in found:
                     found[id(value)] = name
