@@ -51,6 +51,9 @@ class Shell(InteractiveShell):
     def enable_gui(self, gui: str | None = None) -> None:
         """There is no event loop of a window system."""
 
+    def _atexit_once(self) -> None:
+        """Leave the notebook's variables alone at exit: the report comes later, and names them."""
+
     def ask_exit(self) -> None:
         """End the script when a cell calls exit() or quit()."""
         raise SystemExit

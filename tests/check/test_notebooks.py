@@ -77,6 +77,13 @@ def test_notebook_without_code_cells(forks: Forks) -> None:
     assert (run.code, run.report["verdict"], run.err) == (3, "no steps", "")
 
 
+@pytest.mark.parametrize("files", [EVERYTHING, NO_IPYTHON])
+def test_notebook_that_only_defines(forks: Forks, files: dict[str, str]) -> None:
+    run = check(forks, notebook(MODEL, "def train():\n    ..."), files)
+    assert (run.code, run.report["verdict"], run.err) == (3, "no steps", "")
+    assert run.report["notes"][0]["message"] == "step() of SGD was never called in this process"
+
+
 def test_executed_notebook_is_known_by_what_it_holds(forks: Forks) -> None:
     output = {"name": "stdout", "output_type": "stream", "text": ["hello"]}
     text = notebook(cell(MODEL, execution_count=1, outputs=[output]), cell(STALE, execution_count=2))
