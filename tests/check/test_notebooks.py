@@ -243,6 +243,15 @@ def test_only_magics_are_skipped(source: str, python: str) -> None:
     assert skip_magics(source)[0] == python
 
 
+ASYNC = "async def train():\n" + "".join(f"    {line}\n" for line in LOOP.splitlines()) + "await train()"
+
+
+@pytest.mark.parametrize("loop", [LOOP, f"%%time\n{LOOP}", f"%%capture\n{LOOP}", ASYNC, f"%%capture\n%%time\n{LOOP}"])
+def test_steps_ends_a_notebook_too(forks: Forks, loop: str) -> None:
+    run = forks.run(["--steps", "4", "--json", "lab.ipynb"], {"lab.ipynb": notebook(MODEL, loop, "1 / 0")})
+    assert (run.code, run.report["steps"], run.report["ended_early"], run.err) == (0, 4, True, "")
+
+
 # A real one
 
 
