@@ -311,17 +311,14 @@ assert (one.verdict, other.verdict) == ("clean", "stale gradients")
 
 def test_no_profile_hook_stays_in_another_thread(forks: Forks) -> None:
     source = """
-def in_place(steps):
-    for _ in range(steps):
-        model(torch.ones(2, 3)).sum().backward()
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=False)
-        profiled.append(sys.getprofile() is not None)
 def work():
-    in_place(2)
+    for _ in range(2):
+        optimizer.zero_grad(set_to_none=False)
+        model(torch.ones(2, 3)).pow(2).sum().backward()
+        optimizer.step()
+    profiled.append(sys.getprofile() is not None)
     trained.set()
     ended.wait(30)
-    in_place(1)
     profiled.append(sys.getprofile() is not None)
 trained, ended, profiled = threading.Event(), threading.Event(), []
 thread = threading.Thread(target=work)
@@ -330,9 +327,24 @@ with gradtui.watch(quiet=True) as w:
     trained.wait(30)
 ended.set()
 thread.join()
-assert not profiled[-1], profiled
+assert profiled == [True, False], profiled
 """
     run(forks, source)
+
+
+NO_FINDER = """
+import sys, torch, gradtui
+assert "torch._dynamo.trace_rules" not in sys.modules
+before = list(sys.meta_path)
+with gradtui.watch(quiet=True):
+    assert sys.meta_path != before
+assert sys.meta_path == before
+"""
+
+
+def test_no_import_hook_stays_behind() -> None:
+    done = subprocess.run([sys.executable, "-c", NO_FINDER], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("loop", [LOOPS[name] for name in ("clean", "short", "stale", "no step")])
