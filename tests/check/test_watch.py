@@ -197,6 +197,31 @@ assert verdicts == ["clean"] * 3
     run(forks, source)
 
 
+def test_watch_ends_while_another_thread_is_inside_one_of_its_hooks(forks: Forks) -> None:
+    source = """
+import time
+from gradtui.check.torch.parameters import Parameters
+from gradtui.check.watch.guard import guarded
+def slow(self, module, name, submodule):
+    inside.set()
+    time.sleep(0.3)
+def work():
+    try:
+        nn.Sequential(nn.Linear(1, 1))
+    except RuntimeError as error:
+        errors.append(error)
+Parameters.on_module = guarded(slow)
+inside, errors = threading.Event(), []
+thread = threading.Thread(target=work)
+with gradtui.watch(quiet=True):
+    thread.start()
+    inside.wait(30)
+thread.join()
+assert not errors, errors
+"""
+    run(forks, source)
+
+
 # Errors
 
 

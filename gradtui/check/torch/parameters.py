@@ -6,7 +6,6 @@ backward() calls reach it: this covers the first step, and parameters whose grad
 
 from __future__ import annotations
 
-import gc
 import weakref
 from collections.abc import Iterator
 from types import FrameType
@@ -18,6 +17,7 @@ from torch.utils.hooks import RemovableHandle
 
 from gradtui.check.source_lines import frame_here, locals_of
 from gradtui.check.torch.backwards import Backward, Backwards, backward_frame
+from gradtui.check.torch.living import living
 from gradtui.check.watch.guard import guarded
 from gradtui.check.watch.tensors import remove_hook, tensor_hook, version_of
 from gradtui.check.watch.values import total
@@ -214,4 +214,4 @@ def _held_by_an_optimizer() -> set[int]:
 
 def optimizers() -> list[Optimizer]:
     """All existing optimizers. Slow: it looks at every object."""
-    return [each for each in gc.get_objects() if issubclass(type(each), Optimizer)]
+    return living(Optimizer)

@@ -5,16 +5,15 @@ Existing optimizers need no introduction: they are met at their next step, and j
 
 from __future__ import annotations
 
-import gc
-
 from torch import nn
 
+from gradtui.check.torch.living import living
 from gradtui.check.torch.parameters import Parameters
 
 
 def meet_models(parameters: Parameters) -> None:
     """Get to know all existing models. Slow: it looks at every object once."""
-    for module in [each for each in gc.get_objects() if issubclass(type(each), nn.Module)]:
+    for module in living(nn.Module):
         parameters.on_module(module, "", None)
         for name, parameter in list(vars(module).get("_parameters", {}).items()):
             parameters.on_parameter(module, name, parameter)

@@ -24,6 +24,7 @@ from gradtui.check.torch.backwards import Backwards
 from gradtui.check.torch.loss_values import LossesOnDevice
 from gradtui.check.torch.optimizer_steps import OpenSteps, closure_of
 from gradtui.check.torch.parameters import Parameters, optimizers
+from gradtui.check.watch.at_rest import wait_for_hooks
 from gradtui.check.watch.existing import meet_models
 from gradtui.check.watch.fast_path import Glide
 from gradtui.check.watch.guard import EnoughSteps, guarded, is_the_programs
@@ -57,6 +58,7 @@ class Watcher:
 
     def start(self) -> None:
         """Set torch's global hooks."""
+        wait_for_hooks()
         self._withdraw = after_import("torch._dynamo.trace_rules", _stay_out_of_graphs)
         self._handles += [
             register_module_module_registration_hook(self._parameters.on_module),
@@ -72,6 +74,7 @@ class Watcher:
     def stop(self) -> None:
         """Stop watching, and leave nothing behind."""
         self._withdraw()
+        wait_for_hooks()
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
