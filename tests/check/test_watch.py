@@ -214,6 +214,7 @@ Parameters.on_module = guarded(slow)
 inside, errors = threading.Event(), []
 thread = threading.Thread(target=work)
 with gradtui.watch(quiet=True):
+    nn.modules.module.register_module_module_registration_hook(lambda *_: None)  # torch goes on to this one
     thread.start()
     inside.wait(30)
 thread.join()
