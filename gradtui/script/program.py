@@ -11,7 +11,6 @@ import contextlib
 import importlib.util
 import os
 import pkgutil
-import subprocess
 import sys
 import threading
 from dataclasses import dataclass, field
@@ -68,6 +67,8 @@ def run(program: Program) -> Ending:
 
 def _show_as_started(program: Program) -> None:
     """Set sys.orig_argv as python would: a script may use it to restart itself."""
+    import subprocess  # not for --help
+
     flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # noqa: SLF001 (no public name)
     words = ["-m", program.target] if program.is_module else [program.target]
     sys.orig_argv = [*sys.orig_argv[:1], *flags, *words, *program.arguments]
