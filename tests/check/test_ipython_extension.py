@@ -62,6 +62,17 @@ def test_other_cell_magics_and_await_work_below_it(forks: Forks) -> None:
     assert "stale gradients  (10 optimizer steps)" in timed
 
 
+def test_lines_of_timed_code_are_the_cells(forks: Forks) -> None:
+    step = "x = 1\n%time model(torch.ones(1, 2)).sum().backward()\n%time optimizer.step()"
+    *_, cell, lines = run(
+        forks, [LOAD, MODEL + "\n%gradcheck on", f"%%time\n{STALE}", "%gradcheck report", step, "%gradcheck off"]
+    )[3::2]
+    assert "step       In[3]:4  optimizer.step()\n" in cell
+    assert "call optimizer.zero_grad() once per step, before the backward() of In[3]:3" in cell
+    assert "backward   In[5]:2" in lines
+    assert "step       In[5]:3" in lines
+
+
 def test_the_value_of_a_watched_cell_is_shown(forks: Forks) -> None:
     assert run(forks, [LOAD, "%%gradcheck\n1 + 1"])[1].startswith("Out[2]: 2\n\ngradtui check: no steps")
 
