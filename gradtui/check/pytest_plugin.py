@@ -37,6 +37,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 # The fixture
 
+_watch = pytest.StashKey["Watch"]()
 _failed = pytest.StashKey[bool]()
 
 
@@ -49,6 +50,7 @@ def gradcheck(request: pytest.FixtureRequest) -> Generator[Watch, None, None]:
     from gradtui.check.api import Watch
 
     with Watch(quiet=True) as watch:
+        request.node.stash[_watch] = watch
         yield watch
     if not (watch.asserted or request.node.stash.get(_failed, False)):
         try:
@@ -60,7 +62,7 @@ def gradcheck(request: pytest.FixtureRequest) -> Generator[Watch, None, None]:
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, None]:
     outcome = yield
-    watch = getattr(item, "funcargs", {}).get("gradcheck") if call.when == "call" else None
+    watch = item.stash.get(_watch, None) if call.when == "call" else None
     if watch is not None:
         report = outcome.get_result()
         item.stash[_failed] = not report.passed
