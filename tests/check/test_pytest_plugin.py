@@ -114,7 +114,7 @@ def test_the_fixture_fails_a_test_that_trains_wrongly(forks: Forks) -> None:
 def test_a_suites_own_fixture_of_that_name_goes_first(forks: Forks) -> None:
     own = "import pytest\n@pytest.fixture\ndef gradcheck(): return 3\ndef test_own(gradcheck): assert gradcheck == 4\n"
     done = run(forks, own)
-    assert "E       assert 3 == 4" in done.out
+    assert "assert 3 == 4" in done.out
     assert "1 failed" in done.out.splitlines()[-1]
 
 
