@@ -1,8 +1,15 @@
-"""gradtui: see, with numbers that hold, what ``optimizer.zero_grad()`` does."""
+"""gradtui: see, with numbers that hold, what ``optimizer.zero_grad()`` does.
+
+PYTEST_DONT_REWRITE: otherwise pytest warns where gradtui is imported before it, as under ``gradtui check -m pytest``.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+
+TYPE_CHECKING = False  # typing's own would be imported for nothing else
+if TYPE_CHECKING:
+    from gradtui.check.api import Watch
 
 __version__ = "0.1.0"
 
@@ -17,3 +24,28 @@ def log(*mappings: Mapping[str, object], **scalars: object) -> None:
     """
     if _listener is not None:
         _listener(*mappings, scalars)
+
+
+def watch(*, quiet: bool = False) -> Watch:
+    """Watch what trains inside a ``with``, and print what ``gradtui check`` would report of it, unless ``quiet``.
+
+    ``with gradtui.watch() as w: train()``; afterwards ask ``w.verdict``, ``w.findings``, ``w.notes``, ``w.report()``, or let
+    ``w.assert_clean(ignore=[...])`` raise an AssertionError.
+    """
+    from gradtui.check.api import Watch
+
+    return Watch(quiet)
+
+
+def load_ipython_extension(shell: object) -> None:
+    """``%load_ext gradtui``: adds ``%%gradcheck`` and ``%gradcheck on|off|report``."""
+    from gradtui.check.ipython_extension import load
+
+    load(shell)
+
+
+def unload_ipython_extension(shell: object) -> None:
+    """``%unload_ext gradtui``."""
+    from gradtui.check.ipython_extension import unload
+
+    unload(shell)

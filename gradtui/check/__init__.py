@@ -2,6 +2,8 @@
 
 - ``command``: the command; ``arguments`` reads its options, ``gradtui.script`` runs the script, ``watched_run`` makes sure that
   the run ends in a report;
+- ``api``: ``gradtui.watch()``, the same for a block of code; ``ipython_extension`` (``%%gradcheck``) and ``pytest_plugin`` (the
+  fixture ``gradcheck``) are made of it;
 - ``watch``: what happens to every gradient, seen through hooks. ``watcher`` finds the optimizers, ``optimizer_watch`` follows
   one of them (``watched_parameters``: with which parameters), ``gradient_history`` follows one gradient closely
   (``hooked_gradient``: its hooks), ``sharded_history`` that of a DTensor; ``light_watch``, ``sampled_watch``, ``fast_path`` and

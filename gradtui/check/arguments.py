@@ -39,7 +39,8 @@ def help() -> str:
     """What ``gradtui check --help`` prints."""
     return help_text(
         "gradtui check",
-        "Run a training script as python would, and say whether its optimizers apply gradients that they have already applied.",
+        "Run a training script as python would, or a notebook (.ipynb) as Jupyter would, and say whether its optimizers apply "
+        "gradients that they have already applied.",
         OPTIONS,
         "Exit code: 0 clean, 1 a finding, 2 wrong usage, 3 if no optimizer stepped or something could not be watched; "
         "a script that fails keeps its own.",

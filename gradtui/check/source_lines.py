@@ -17,7 +17,9 @@ frame_here = sys._getframe  # noqa: SLF001 (its public twin, inspect.currentfram
 
 _OURS_AND_THE_FRAMES = 3
 """References to a frame's dict of locals: our variable, an argument, and the frame's own."""
-_YOURS, _LIBRARY, _HIDDEN = range(3)
+_YOURS, _LIBRARY, _HIDDEN, _MAGIC = range(4)
+_MAGICS = ("<timed exec>", "<timed eval>", "<magic-timeit>")
+"""What IPython's %time and %timeit compile their code under: a part of a cell, which is found further out."""
 _HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep  # all of gradtui
 _PATHS = sysconfig.get_paths()
 _LIBRARIES = tuple({_PATHS[name] + os.sep for name in ("purelib", "platlib")})
@@ -38,18 +40,43 @@ class Place(NamedTuple):
             with suppress(OSError):  # no file: its loader or linecache itself may still know the source
                 if not stat.S_ISREG(os.stat(self.file).st_mode):
                     return ""  # reading a pipe would block, reading a device may never end
-            return linecache.getline(self.file, self.line).strip()
+            return (linecache.getline(self.file, self.line) or _typed(self.file, self.line)).strip()
         except ValueError:  # not a valid file name
             return ""
 
     def __str__(self) -> str:
-        """``file:line``, relative to the working directory if the file is below it."""
+        """``file:line``, relative to the working directory if the file is below it; ``In[3]:line`` in a notebook."""
+        cell = _cell(self.file)
+        if cell:
+            return f"{cell}:{self.line}"
         try:
             here = os.getcwd() + os.sep
         except OSError:  # the script has removed it
             return f"{self.file}:{self.line}"
         file = self.file.removeprefix(here) if self.file.startswith(here) else self.file
         return f"{file}:{self.line}"
+
+
+def _shell() -> Any:
+    """IPython's shell; None if none runs."""
+    ipython: Any = sys.modules.get("IPython.core.getipython")
+    return ipython.get_ipython() if ipython is not None else None
+
+
+def _cell(file: str) -> str:
+    """What IPython calls the cell that it has compiled under this name; empty if it has not."""
+    with suppress(AttributeError, TypeError, IndexError):  # there is no shell, or it is not IPython's
+        return str(_shell().compile.format_code_name(file)[1])
+    return ""
+
+
+def _typed(file: str, line: int) -> str:
+    """A line of a cell below a magic, as it was typed: python knows such a cell as one line, which calls the magic."""
+    cell = _cell(file)
+    with suppress(AttributeError, TypeError, IndexError, ValueError):
+        typed: str = _shell().history_manager.input_hist_raw[int(cell[len("In[") : -1])]
+        return typed.splitlines()[line - 1]
+    return ""
 
 
 def locals_of(frame: FrameType) -> dict[str, Any]:
@@ -81,14 +108,16 @@ def users_place(frame: FrameType | None) -> Place | None:
 
     If all code belongs to installed packages, the innermost line of theirs.
     """
-    library = None
+    library = magic = None
     while frame is not None:
         file = frame.f_code.co_filename
         kind = _kinds.get(file)
         if kind is None:
             kind = _kinds[file] = _kind(frame.f_code)
         if kind == _YOURS:
-            return Place(file, frame.f_lineno)
+            return Place(file, frame.f_lineno if magic is None else _line_in_cell(file, frame.f_lineno, magic))
+        if kind == _MAGIC and magic is None:
+            magic = frame.f_lineno
         if kind == _LIBRARY and library is None:
             library = Place(file, frame.f_lineno)
         frame = frame.f_back
@@ -109,8 +138,15 @@ def places_up(frame: FrameType | None) -> tuple[Place | None, Place | None]:
     return inner, outer
 
 
+def _line_in_cell(file: str, line: int, inside: int) -> int:
+    """The cell's line that is line ``inside`` of what a magic runs, called from ``line``."""
+    return line + inside if "run_cell_magic(" in linecache.getline(file, line) else line
+
+
 def _kind(code: CodeType) -> int:
     file = code.co_filename
+    if file in _MAGICS:
+        return _MAGIC
     if file.startswith((_HERE, "<frozen")) or is_torchs(code):
         return _HIDDEN
     if file.startswith(_LIBRARIES) or f"{os.sep}site-packages{os.sep}" in file or f"{os.sep}dist-packages{os.sep}" in file:

@@ -16,7 +16,10 @@ from gradtui.settings import SETTINGS, RunSettings
 NAMED_BY_COMPARE = ("experiment", "script", "module", "arguments", "directory")
 """The settings that the words of the command and the working directory give."""
 EXPERIMENT = {"experiment": "script"}
-ABOUT = "Run a training script twice, unchanged, as the two sides of a run: with and without its zero_grad() calls."
+ABOUT = (
+    "Run a training script or a notebook (.ipynb) twice, unchanged, as the two sides of a run: with and without its "
+    "zero_grad() calls."
+)
 
 
 def prepare(commands: Commands) -> None:

@@ -15,28 +15,33 @@ from importlib.util import find_spec
 from types import ModuleType
 
 
-def after_torch(call: Callable[[], None]) -> None:
-    """Call ``call`` once torch is imported; now, if it already is."""
-    after_import("torch", call)
+def after_torch(call: Callable[[], None]) -> Callable[[], None]:
+    """Call ``call`` once torch is imported; now, if it already is. Return the function that withdraws the request."""
+    return after_import("torch", call)
 
 
-def after_import(name: str, call: Callable[[], None]) -> None:
-    """Call ``call`` once the module of this name is imported; now, if it already is."""
+def after_import(name: str, call: Callable[[], None]) -> Callable[[], None]:
+    """Call ``call`` once the module of this name is imported; now, if it already is. Return as after_torch() does."""
     if name in sys.modules:
         call()
-    else:
-        sys.meta_path.insert(0, _Finder(name, call))
+        return lambda: None
+    finder = _Finder(name, call)
+    sys.meta_path.insert(0, finder)
+    return finder.withdraw
 
 
 class _Finder(MetaPathFinder):
     def __init__(self, name: str, call: Callable[[], None]) -> None:
         self._name, self._call = name, call
 
+    def withdraw(self) -> None:
+        with contextlib.suppress(ValueError):  # something has replaced the list
+            sys.meta_path.remove(self)
+
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
         if name != self._name:
             return None
-        with contextlib.suppress(ValueError):  # something has replaced the list
-            sys.meta_path.remove(self)
+        self.withdraw()
         spec = find_spec(name)
         if spec is not None and spec.loader is not None:
             spec.loader = _ThenCall(spec.loader, self._call)

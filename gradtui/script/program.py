@@ -1,4 +1,7 @@
-"""Runs the user's script as python would: its arguments, its folder first on the path, ``__main__``, its exit."""
+"""Runs the user's script as python would: its arguments, its folder first on the path, ``__main__``, its exit.
+
+A notebook is run by gradtui.script.notebook.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,6 @@ import contextlib
 import importlib.util
 import os
 import pkgutil
-import subprocess
 import sys
 import threading
 from dataclasses import dataclass, field
@@ -16,6 +18,8 @@ from importlib.machinery import ModuleSpec, SourceFileLoader
 from types import CodeType, ModuleType, TracebackType
 
 from gradtui.reasons import reason_of
+from gradtui.script import notebook
+from gradtui.script.notebook import NotANotebook, Notebook
 
 INTERRUPTED = 130
 _HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep  # all of gradtui
@@ -28,7 +32,7 @@ class WrongUsage(ValueError):
 
 @dataclass(frozen=True)
 class Program:
-    """What to run: ``target``, a script's path or a module's name, and its ``arguments``."""
+    """What to run: ``target``, the path of a script or notebook or a module's name, and its ``arguments``."""
 
     target: str = ""
     is_module: bool = False
@@ -50,7 +54,10 @@ def run(program: Program) -> Ending:
     try:
         code, module = _module(program) if program.is_module else _script(program)
         sys.modules["__main__"] = module
-        exec(code, module.__dict__)
+        if isinstance(code, Notebook):
+            notebook.run(code, module)
+        else:
+            exec(code, module.__dict__)
     except WrongUsage:
         raise
     except BaseException as error:  # noqa: BLE001 (show whatever ends a script, as python does)
@@ -60,6 +67,8 @@ def run(program: Program) -> Ending:
 
 def _show_as_started(program: Program) -> None:
     """Set sys.orig_argv as python would: a script may use it to restart itself."""
+    import subprocess  # not for --help
+
     flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # noqa: SLF001 (no public name)
     words = ["-m", program.target] if program.is_module else [program.target]
     sys.orig_argv = [*sys.orig_argv[:1], *flags, *words, *program.arguments]
@@ -93,7 +102,7 @@ def _main_module(code_file: str | None, spec: ModuleSpec | None) -> ModuleType:
     return module
 
 
-def _script(program: Program) -> tuple[CodeType, ModuleType]:
+def _script(program: Program) -> tuple[CodeType | Notebook, ModuleType]:
     path = os.path.abspath(program.target)
     sys.argv = [program.target, *program.arguments]
     importer = pkgutil.get_importer(path) if os.path.exists(path) else None
@@ -108,9 +117,21 @@ def _script(program: Program) -> tuple[CodeType, ModuleType]:
         why = "there is no such file" if isinstance(error, FileNotFoundError) else os.strerror(error.errno or 0).lower()
         raise WrongUsage(f"SCRIPT: got {program.target!a}; {why}; it takes the path of a Python script") from None
     _set_first_path(os.path.dirname(os.path.realpath(path)))
+    if notebook.is_notebook(path, source):
+        return _notebook(program, path, source)
     module = _main_module(path, None)
     module.__loader__ = SourceFileLoader("__main__", path)
     return compile(source, path, "exec", dont_inherit=True), module
+
+
+def _notebook(program: Program, path: str, source: bytes) -> tuple[Notebook, ModuleType]:
+    try:
+        parsed = notebook.parse(path, source)
+    except NotANotebook as error:
+        raise WrongUsage(f"SCRIPT: got {program.target!a}; {error}; it takes a Jupyter notebook in Python") from None
+    module = _main_module(None, None)
+    del module.__file__  # as in Jupyter
+    return parsed, module
 
 
 def _module(program: Program) -> tuple[CodeType, ModuleType]:

@@ -29,7 +29,7 @@ def backward_frame(frame: FrameType | None) -> FrameType | None:
     """
     found = _climb(frame, _BACKWARD, _GRAD)
     if found is None:
-        for other in sys._current_frames().values():  # noqa: SLF001 (documented, despite its name)
+        for other in running_frames():
             found = _climb(other, _BACKWARD, _GRAD)
             if found is not None:
                 break
@@ -40,6 +40,11 @@ def _climb(frame: FrameType | None, *codes: CodeType) -> FrameType | None:
     while frame is not None and frame.f_code not in codes:
         frame = frame.f_back
     return frame
+
+
+def running_frames() -> list[FrameType]:
+    """The innermost frame of each thread."""
+    return list(sys._current_frames().values())  # noqa: SLF001 (documented, despite its name)
 
 
 def in_backward(frame: FrameType | None) -> bool:

@@ -53,9 +53,13 @@ class LineFinder:
         """Stop searching."""
         if self._gradient is not None:
             self._gradient = None
-            # Compare __self__: each access to self._called makes a new object.
-            if getattr(sys.getprofile(), "__self__", None) is self:
-                sys.setprofile(None)
+            self._unset()
+
+    def _unset(self) -> None:
+        """Unset the profile hook of this thread, if it is ours."""
+        # Compare __self__: each access to self._called makes a new object.
+        if getattr(sys.getprofile(), "__self__", None) is self:
+            sys.setprofile(None)
 
     def give_up(self, *arguments: object) -> None:
         """Leave the line unknown."""
@@ -63,6 +67,8 @@ class LineFinder:
 
     @guarded
     def _called(self, frame: FrameType, event: str, argument: object) -> None:
+        if self._gradient is None:  # another thread has stopped the search
+            self._unset()
         written = event == "c_return"
         set_to_none = event == "return" and frame.f_code.co_name == CLEARING
         if not (written or set_to_none) or self._gradient is None or self._parameter is None:

@@ -6,7 +6,6 @@ backward() calls reach it: this covers the first step, and parameters whose grad
 
 from __future__ import annotations
 
-import gc
 import weakref
 from collections.abc import Iterator
 from types import FrameType
@@ -18,6 +17,7 @@ from torch.utils.hooks import RemovableHandle
 
 from gradtui.check.source_lines import frame_here, is_users, locals_of
 from gradtui.check.torch.backwards import Backward, Backwards, backward_frame
+from gradtui.check.torch.living import living
 from gradtui.check.watch.guard import guarded
 from gradtui.check.watch.tensors import remove_hook, tensor_hook, version_of
 from gradtui.check.watch.values import total
@@ -44,7 +44,7 @@ class Unclaimed:
         if len(self.backwards) < NOTED and not self.lost and backward_frame(frame_here(2)) is not None:
             self.backwards.append(self._told_by.current(frame_here(2)))
 
-    def remove(self, parameter: Tensor) -> None:
+    def remove(self, parameter: Tensor | None) -> None:
         remove_hook(self._handle, parameter)
 
 
@@ -74,10 +74,22 @@ class Parameters:
         # No weak references to the parameters themselves: torch.utils.swap_tensors refuses a tensor that has one.
         self._unclaimed: weakref.WeakValueDictionary[int, Unclaimed] = weakref.WeakValueDictionary()
         self._claimed: dict[int, weakref.ref[Tensor]] = {}
+        self.earlier: set[int] = set()
+        """The ids of parameters whose gradients are older than the watch: no reason to call them orphans."""
         self.lost = ""
 
     def give_up(self, *arguments: object) -> None:
         """Leave some names unknown, or some parameters without an optimizer unreported."""
+
+    def stop(self) -> None:
+        """Remove the hooks from the parameters that no optimizer has stepped."""
+        for module in list(self._modules):
+            for parameter in module.parameters(recurse=False):
+                unclaimed = self._unclaimed.pop(id(parameter), None)
+                if unclaimed is not None:
+                    unclaimed.remove(parameter)
+        for unclaimed in list(self._unclaimed.values()):  # of parameters that have left their modules
+            unclaimed.remove(None)
 
     def holders(self) -> list[object]:
         """What has weak references to tensors among its values."""
@@ -174,7 +186,9 @@ class Parameters:
         if known is not None and known.parameter() is parameter:
             return False
         unclaimed = self._unclaimed.get(id(parameter))
-        return parameter.grad is not None or (unclaimed is not None and bool(unclaimed.backwards))
+        if unclaimed is not None and unclaimed.backwards:
+            return True
+        return parameter.grad is not None and id(parameter) not in self.earlier
 
 
 def _unwrapped(module: nn.Module) -> nn.Module:
@@ -187,11 +201,14 @@ def _unwrapped(module: nn.Module) -> nn.Module:
 
 
 def variables(frame: FrameType | None, kind: type[object]) -> dict[int, str]:
-    """Map the id of each object of this kind to the variable that holds it in ``frame`` or its callers; the innermost wins."""
+    """Map the id of each object of this kind to the variable that holds it in ``frame`` or its callers; the innermost wins.
+
+    Of two in one frame, one that does not begin with an underscore: a notebook's ``_`` holds the value that was last shown.
+    """
     found: dict[int, str] = {}
     while frame is not None:
         for names in (locals_of(frame), frame.f_globals):
-            for name, value in list(names.items()):
+            for name, value in sorted(names.items(), key=lambda item: str(item[0]).startswith("_")):
                 # type(), not isinstance(): asking a proxy for its __class__ may run any code.
                 if issubclass(type(value), kind) and id(value) not in found:
                     found[id(value)] = name
@@ -216,4 +233,4 @@ def _held_by_an_optimizer() -> set[int]:
 
 def optimizers() -> list[Optimizer]:
     """All existing optimizers. Slow: it looks at every object."""
-    return [each for each in gc.get_objects() if issubclass(type(each), Optimizer)]
+    return living(Optimizer)

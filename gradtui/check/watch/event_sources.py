@@ -58,7 +58,7 @@ class EventSources:
             if vars(owner).get(name) is ours:
                 setattr(owner, name, original)
         self._replaced.clear()
-        self._ledger.off = True  # for whoever has kept one of ours
+        self._ledger.stop()  # for whoever has kept one of ours
 
     def _replace(self, owner: Any, name: str, make: Callable[[Any], Any]) -> None:
         original = vars(owner)[name]

@@ -172,6 +172,12 @@ class Ledger:
         stepped = self.meanings[code].stepped
         return not trail.parameters.isdisjoint(self._parameters.get(stepped, ()))
 
+    def stop(self) -> None:
+        """Record nothing more, and hold on to nothing; the trails keep what they have."""
+        self.off = True
+        self.trails = []
+        self._recent.clear()
+
     def give_up(self) -> None:
         """Record nothing more: there is too much of it, or an error."""
         self.off = True

@@ -15,12 +15,14 @@ from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
 from gradtui.check.judgements import Applied
+from gradtui.check.torch.backwards import in_backward, running_frames
 from gradtui.check.torch.parameters import Parameters, variable_of
 from gradtui.check.watch.gradient_history import GradientHistory
 from gradtui.check.watch.guard import guarded
 from gradtui.check.watch.light_watch import LightWatch
 from gradtui.check.watch.optimizer_log import OptimizerLog
 from gradtui.check.watch.sharded_history import ShardedHistory
+from gradtui.check.watch.tensors import drop_empty_hooks
 from gradtui.check.watch.watched_parameters import WatchedParameters
 from gradtui.check.windows import CLEAR, CLEAR_PART, WRITES
 
@@ -86,6 +88,12 @@ class OptimizerWatch(WatchedParameters):
         if self.light is not None:
             self.light.end()
         self.light = None
+
+    def leave_nothing(self) -> None:
+        """Remove the hooks for good, with what they cost after they are removed."""
+        self.stop()
+        for parameter in () if any(map(in_backward, running_frames())) else self._all:
+            drop_empty_hooks(parameter)
 
     def stop(self) -> None:
         """Remove the hooks."""

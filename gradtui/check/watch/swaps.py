@@ -18,13 +18,33 @@ Holder = Any
 """An object or a container with weak references to tensors among its values."""
 
 
+_all_holders: list[Callable[[], Iterable[Holder]]] = []
+"""Of all watches; several may overlap, and end in any order."""
+_end_last: list[Restore] = []
+
+
 def let_tensors_swap(holders: Callable[[], Iterable[Holder]]) -> Restore:
     """Drop the weak references of ``holders`` while torch swaps their tensors. Return the function that ends this."""
+    if not _all_holders:
+        _end_last.append(_replace_swap_tensors())
+    _all_holders.append(holders)
+
+    def end() -> None:
+        if holders in _all_holders:
+            _all_holders.remove(holders)
+            if not _all_holders:
+                _end_last.pop()()
+
+    return end
+
+
+def _replace_swap_tensors() -> Restore:
     original: Callable[[Tensor, Tensor], None] = torch.utils.swap_tensors
 
     @functools.wraps(original)
     def swap_tensors(t1: Tensor, t2: Tensor) -> None:
-        restore = [again for each in (t1, t2) if weakref.getweakrefs(each) for again in _dropped(each, holders())]
+        held = [holder for holders in _all_holders for holder in holders()]
+        restore = [again for each in (t1, t2) if weakref.getweakrefs(each) for again in _dropped(each, held)]
         try:
             original(t1, t2)
         finally:

@@ -32,6 +32,15 @@ def remove_hook(handle: RemovableHandle, tensor: Tensor | None) -> None:
         tensor._backward_hooks = None  # noqa: SLF001
 
 
+def drop_empty_hooks(tensor: Tensor) -> None:
+    """Drop the empty dict that a removed post_accumulate_grad_hook has left, for torch would keep calling into it from C++.
+
+    Not while a backward() runs: torch may be iterating over it.
+    """
+    if not tensor._post_accumulate_grad_hooks:  # noqa: SLF001 (no public name)
+        tensor._post_accumulate_grad_hooks = None  # type: ignore[assignment]  # noqa: SLF001
+
+
 def same(ones: list[Tensor], others: list[Tensor]) -> bool:
     """Whether both lists hold the same tensor objects. (== would compare values.)"""
     return len(ones) == len(others) and all(one is other for one, other in zip(ones, others, strict=True))

@@ -23,7 +23,9 @@ from gradtui.check.torch.backwards import Backwards
 from gradtui.check.torch.loss_values import LossesOnDevice
 from gradtui.check.torch.optimizer_steps import OpenSteps, closure_of, parameters_of
 from gradtui.check.torch.parameters import Parameters, optimizers
+from gradtui.check.watch.at_rest import wait_for_hooks
 from gradtui.check.watch.event_sources import EventSources
+from gradtui.check.watch.existing import meet_models
 from gradtui.check.watch.fast_path import FastPath
 from gradtui.check.watch.gathered import facts_of, most_frequent, never_stepped
 from gradtui.check.watch.guard import EnoughSteps, guarded, is_the_programs
@@ -51,6 +53,8 @@ class Watcher:
         self._next_look = 1
         self._handles: list[RemovableHandle] = []
         self._end_swaps: Callable[[], None] = lambda: None
+        self._withdraw: Callable[[], None] = lambda: None
+        self._finalizers: list[weakref.finalize[[int], Optimizer]] = []
         self._fast_paths: dict[int, FastPath] = {}
         """The fast paths of the optimizers that have one, by the optimizer's id."""
         self._ledger = Ledger(lambda: self._parameters.modules)
@@ -61,7 +65,8 @@ class Watcher:
 
     def start(self) -> None:
         """Set torch's global hooks."""
-        after_import("torch._dynamo.trace_rules", _stay_out_of_graphs)
+        wait_for_hooks()
+        self._withdraw = after_import("torch._dynamo.trace_rules", _stay_out_of_graphs)
         self._handles += [
             register_module_module_registration_hook(self._parameters.on_module),
             register_module_parameter_registration_hook(self._parameters.on_parameter),
@@ -70,8 +75,14 @@ class Watcher:
         self._end_swaps = let_tensors_swap(self._holders)
         self._sources.start()
 
+    def meet_existing(self) -> None:
+        """Get to know what was made before start(), in the middle of a session."""
+        meet_models(self._parameters)
+
     def stop(self) -> None:
-        """Stop watching."""
+        """Stop watching, and leave nothing behind."""
+        self._withdraw()
+        wait_for_hooks()
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
@@ -79,7 +90,11 @@ class Watcher:
         self._sources.stop()
         self._fast_paths.clear()
         for watch in self._all:
-            watch.stop()
+            watch.leave_nothing()
+        self._parameters.stop()
+        for finalizer in self._finalizers:
+            finalizer.detach()
+        self._finalizers.clear()
 
     def _holders(self) -> Iterator[object]:
         """What has weak references to tensors among its values."""
@@ -199,7 +214,9 @@ class Watcher:
         if watch.predecessor is not None:
             watch.earlier = watch.predecessor.histories
         self._watches[id(optimizer)] = watch
-        weakref.finalize(optimizer, self._forget, id(optimizer)).atexit = False
+        finalizer = weakref.finalize(optimizer, self._forget, id(optimizer))
+        finalizer.atexit = False
+        self._finalizers.append(finalizer)
         self._all.append(watch)
         return watch
 

@@ -21,7 +21,9 @@ from gradtui.runs.liveness import held
 from gradtui.runs.nameless import WARM
 from gradtui.runs.processes.spawn import holding_back_stops, spawn
 from gradtui.runs.state import DamagedRun
+from gradtui.script import notebook
 from gradtui.script.modules import NoSuchModule, file_of_module
+from gradtui.script.notebook import NotANotebook
 from gradtui.settings import RunSettings, SettingsError
 
 SUPERVISOR = "gradtui.runs.processes.supervisor"
@@ -210,11 +212,14 @@ def _check_script(settings: RunSettings) -> None:
     path = settings.script_path
     try:
         if not path.is_dir():  # a folder with a __main__.py is a script too
-            open(path, "rb", opener=private.regular).close()
+            with open(path, "rb", opener=private.regular) as file:
+                if path.suffix == notebook.SUFFIX:
+                    notebook.parse("", file.read())
+    except NotANotebook as error:
+        raise SettingsError({"script": f"got {_shown_path(script)}; {error}; takes a Jupyter notebook in Python"}) from None
     except (OSError, ValueError) as error:
         why = str(error.strerror).lower() if isinstance(error, OSError) else "that is no path"
-        shown = _shown_path(settings.script or "")
-        raise SettingsError({"script": f"got {shown}; {why}; takes the path of a Python script"}) from None
+        raise SettingsError({"script": f"got {_shown_path(script)}; {why}; takes the path of a Python script"}) from None
 
 
 def _shown_path(path: str) -> str:

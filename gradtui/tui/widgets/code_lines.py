@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import textwrap
+from contextlib import suppress
 from pathlib import Path
 
 from gradtui.policies import POLICIES
 from gradtui.printing import printable
 from gradtui.runs.safe_open import first_bytes
 from gradtui.script.modules import NoSuchModule, file_of_module
+from gradtui.script.notebook import SUFFIX, NotANotebook, as_text, is_notebook
 from gradtui.settings import RunSettings
 from gradtui.tui.widgets.styled_lines import Line
 
@@ -18,6 +20,8 @@ ABOUT_SCRIPTS = (
     "WITHOUT: zero_grad() on its optimizers and modules does nothing.",
 )
 LONGEST_SOURCE = 1 << 18
+LONGEST_NOTEBOOK = 1 << 24
+"""Most of a notebook is the pictures in it."""
 TAB = 4
 
 
@@ -52,9 +56,17 @@ def _code(line: str, width: int) -> Line:
 def _script_lines(settings: RunSettings, width: int) -> list[Line]:
     about: list[Line] = [[(f" {line}", "note")] for text in ABOUT_SCRIPTS for line in textwrap.wrap(text, width - 1)]
     file = _file(settings)
-    source = first_bytes(file, LONGEST_SOURCE).decode("utf-8", "replace") if file is not None else ""
+    source = _source(file) if file is not None else ""
     numbered = enumerate(source.expandtabs(TAB).splitlines(), 1)
     return [*about, [], *([(f" {number:>4}", "note"), *_code(printable(line), 0)] for number, line in numbered)]
+
+
+def _source(file: Path) -> str:
+    source = first_bytes(file, LONGEST_NOTEBOOK if file.suffix == SUFFIX else LONGEST_SOURCE)
+    if is_notebook(file.name, source):
+        with suppress(NotANotebook):  # damaged, or longer than that
+            return as_text(source)
+    return source.decode("utf-8", "replace")
 
 
 def _file(settings: RunSettings) -> Path | None:

@@ -1,0 +1,25 @@
+# right: clean
+
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+model = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 1))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+
+
+def loss_of(x):
+    return (model(x) - x.sum(1, keepdim=True)).pow(2).mean()
+
+
+head = nn.Linear(1, 1)
+both = torch.optim.SGD([*model.parameters(), *head.parameters()], lr=0.01)
+for _ in range(24):
+    out = model(torch.randn(8, 4))
+    both.zero_grad()
+    out.pow(2).mean().backward()
+    nn.utils.clip_grad_norm_(both.param_groups[0]["params"], 1.0)
+    head(out.detach()).pow(2).mean().backward()
+    both.step()
+
+# mypy: ignore-errors

@@ -1,0 +1,26 @@
+# right: clean
+
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+model = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 1))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+
+
+def loss_of(x):
+    return (model(x) - x.sum(1, keepdim=True)).pow(2).mean()
+
+
+for step in range(40):
+    if step % 10 == 0:
+        norms = []
+        for x in torch.randn(2, 8, 4):
+            optimizer.zero_grad()
+            loss_of(x).backward()
+            norms.append(float(sum(p.grad.pow(2).sum() for p in model.parameters())))
+    optimizer.zero_grad()
+    loss_of(torch.randn(8, 4)).backward()
+    optimizer.step()
+
+# mypy: ignore-errors

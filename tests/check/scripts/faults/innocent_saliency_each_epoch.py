@@ -1,0 +1,26 @@
+# right: clean
+
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+model = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 1))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+
+
+def loss_of(x):
+    return (model(x) - x.sum(1, keepdim=True)).pow(2).mean()
+
+
+for _ in range(4):
+    for x in torch.randn(8, 8, 4):
+        optimizer.zero_grad()
+        loss_of(x).backward()
+        optimizer.step()
+    model.eval()
+    image = torch.randn(1, 4, requires_grad=True)
+    model(image).sum().backward()
+    print(image.grad.abs().sum().item())
+    model.train()
+
+# mypy: ignore-errors

@@ -1,0 +1,24 @@
+# fault: mixed losses [windows of different sizes]; right: clean
+
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+model = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 1))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+
+
+def loss_of(x):
+    return (model(x) - x.sum(1, keepdim=True)).pow(2).mean()
+
+
+probe = loss_of(torch.randn(8, 4))
+probe.backward()
+print(sum(float(p.grad.norm()) for p in model.parameters()))
+optimizer.zero_grad()  # right
+for _ in range(24):
+    loss_of(torch.randn(8, 4)).backward()
+    optimizer.step()
+    optimizer.zero_grad()
+
+# mypy: ignore-errors

@@ -1,0 +1,34 @@
+# fault: mixed losses; right: clean
+
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+generator, critic = nn.Linear(2, 4), nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 1))
+opt_g = torch.optim.Adam(generator.parameters(), lr=1e-3)
+opt_c = torch.optim.Adam(critic.parameters(), lr=1e-3)
+
+
+bce = nn.functional.binary_cross_entropy_with_logits
+one = torch.ones(8, 1)
+
+
+def train_critic(real, fake):
+    opt_c.zero_grad()  # right
+    (bce(critic(real), one) + bce(critic(fake.detach()), 0 * one)).backward()
+    opt_c.step()
+    opt_c.zero_grad()
+
+
+def train_generator():
+    opt_g.zero_grad()
+    fake = generator(torch.randn(8, 2))
+    bce(critic(fake), one).backward()
+    opt_g.step()
+    return fake
+
+
+for _ in range(24):
+    train_critic(torch.randn(8, 4), train_generator())
+
+# mypy: ignore-errors

@@ -1,0 +1,24 @@
+# fault: stale gradients; right: clean
+
+import copy
+
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+model = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 1))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+
+
+def loss_of(x):
+    return (model(x) - x.sum(1, keepdim=True)).pow(2).mean()
+
+
+backup = copy.deepcopy(model)
+for _ in range(24):
+    backup.zero_grad()
+    model.zero_grad()  # right
+    loss_of(torch.randn(8, 4)).backward()
+    optimizer.step()
+
+# mypy: ignore-errors

@@ -1,0 +1,22 @@
+# fault: stale gradients; right: clean
+
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+model = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 1))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+
+
+def loss_of(x):
+    return (model(x) - x.sum(1, keepdim=True)).pow(2).mean()
+
+
+for _ in range(4):
+    optimizer.zero_grad()  # fault
+    for x in torch.randn(6, 8, 4):
+        optimizer.zero_grad()  # right
+        loss_of(x).backward()
+        optimizer.step()
+
+# mypy: ignore-errors

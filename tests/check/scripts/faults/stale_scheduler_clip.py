@@ -1,0 +1,23 @@
+# fault: stale gradients; right: clean
+
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+model = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 1))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+
+
+def loss_of(x):
+    return (model(x) - x.sum(1, keepdim=True)).pow(2).mean()
+
+
+scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 8)
+for _ in range(24):
+    loss_of(torch.randn(8, 4)).backward()
+    nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimizer.step()
+    optimizer.zero_grad()  # right
+    scheduler.step()
+
+# mypy: ignore-errors
