@@ -14,6 +14,7 @@ OPTIONS = (
         "--steps", "end the script after N optimizer steps, counted over all optimizers", "a whole number of at least 1", "N"
     ),
     Option("--json", "print the report as one line of JSON, the last line on standard output"),
+    Option("--strict", "notes count as findings"),
 )
 LONGEST_NUMBER = 15
 """Digits of the largest number of steps; int() refuses very long numbers with an error of its own."""
@@ -26,13 +27,16 @@ class Request(Program):
     steps: int | None = None
     as_json: bool = False
     help: bool = False
+    strict: bool = False
 
 
 def parse(words: Sequence[str]) -> Request:
     """Parse the words after ``check``. Raises WrongUsage if they are not allowed."""
     line = command_line.parse(words, OPTIONS)
     steps = _steps(line.options["--steps"]) if "--steps" in line.options else None
-    return Request(line.target, line.is_module, line.arguments, steps, "--json" in line.options, line.help)
+    return Request(
+        line.target, line.is_module, line.arguments, steps, "--json" in line.options, line.help, "--strict" in line.options
+    )
 
 
 def help() -> str:
@@ -42,8 +46,8 @@ def help() -> str:
         "Run a training script as python would, or a notebook (.ipynb) as Jupyter would, and say whether its optimizers apply "
         "gradients that they have already applied.",
         OPTIONS,
-        "Exit code: 0 clean, 1 a finding, 2 wrong usage, 3 if no optimizer stepped or something could not be watched; "
-        "a script that fails keeps its own.",
+        "Exit code: 0 clean, 1 a finding (or a note, with --strict), 2 wrong usage, 3 if no optimizer stepped or something was "
+        "not watched; a script that fails keeps its own.",
     )
 
 

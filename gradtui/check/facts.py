@@ -60,6 +60,8 @@ class OptimizerFacts:
     """Parameters that a step has changed although they do not require a gradient."""
     scheduler_steps: int = 0
     """Steps of its learning rate schedulers, of which each takes one when it is made."""
+    library_at: Place | None = None
+    """The line of a library that steps it, where the user's own lines do not show the loop."""
     follows: int | None = None
     """Index of the optimizer that stepped the same parameters before, and is gone."""
 
@@ -136,6 +138,7 @@ def _optimizer(document: dict[str, Any]) -> OptimizerFacts:
     for name in ("cleared_at", "wiped_at", "backward_at", "stepped_at"):
         document[name] = [Place(*place) for place in document[name]]
     document["not_finite_at"] = _place(document["not_finite_at"])
+    document["library_at"] = _place(document["library_at"])
     document["windows"] = [Window.from_json(each) for each in document["windows"]]
     document["last_window"] = [Event.from_json(each) for each in document["last_window"]]
     document["backwards_per_step"] = {int(count): steps for count, steps in document["backwards_per_step"].items()}

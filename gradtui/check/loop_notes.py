@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gradtui.check.facts import Facts, OptimizerFacts
-from gradtui.check.ledger_findings import Ledgers, used_elsewhere
+from gradtui.check.ledger_findings import Ledgers, thrown_away, used_elsewhere
 from gradtui.check.source_lines import Place
 from gradtui.check.windows import Clearing, account
 
@@ -60,9 +60,8 @@ def _of_optimizer(place: int, one: OptimizerFacts, facts: Facts) -> Iterator[Not
     known = own.applied()
     left = [each for each in account(one.last_window).applied if known[each.event.site] and not used_elsewhere(each, facts)]
     pending = len(left)
-    if dropped := sum(
-        window.count * len(clearing.deposits) for window, clearing in own.thrown() if not _foreign(clearing, known)
-    ):
+    told = next(thrown_away(place, facts), None) is not None
+    if not told and (dropped := _dropped(own, known)):
         calls = f"{dropped:,} of {dropped + sum(known.values()):,} backward() calls"
         where = own.thrown()[0][1].place
         yield Note(DROPPED, f"{name} dropped the gradients of {calls}: they were cleared before a step", where)
@@ -75,6 +74,11 @@ def _of_optimizer(place: int, one: OptimizerFacts, facts: Facts) -> Iterator[Not
     events = [event for window, _ in own.certain for event in window.events if event.site]
     if events and all(event.evaluating for event in events):
         yield Note(EVALUATING, f"all modules were in eval mode whenever {name} was trained", events[0].place)
+
+
+def _dropped(own: Ledgers, known: Counter[int]) -> int:
+    """How many contributions were cleared before a step, of those that were meant for this optimizer."""
+    return sum(window.count * len(clearing.deposits) for window, clearing in own.thrown() if not _foreign(clearing, known))
 
 
 def _foreign(clearing: Clearing, known: Counter[int]) -> bool:

@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from gradtui.check import loop_notes
 from gradtui.check.facts import Facts, OptimizerFacts
+from gradtui.check.ledger_findings import Ledgers
 from gradtui.check.loop_notes import Note
 from gradtui.check.source_lines import Place
-from gradtui.check.verdict import CLEAN, NOT_WATCHED, NOTHING, Finding, findings, optimizer_verdict, some, verdict, why_nothing
+from gradtui.check.verdict import (
+    CLEAN,
+    IN_PLAIN_WORDS,
+    NOT_WATCHED,
+    NOTHING,
+    Finding,
+    findings,
+    optimizer_verdict,
+    some,
+    verdict,
+    why_nothing,
+)
 from gradtui.printing import printable
 
 UNWATCHED = 3
@@ -27,10 +40,13 @@ _BOLD, _RED, _GREEN, _DIM, _PLAIN = "\x1b[1m", "\x1b[1;31m", "\x1b[1;32m", "\x1b
 class Report:
     """The report on one process, or on the ranks of a distributed run (``facts`` of each, rank 0 first).
 
-    ``missing``: the ranks that were not heard from; ``missing_here``: one of them should have reported on this machine.
+    ``missing``: the ranks that were not heard from; ``missing_here``: one of them should have reported on this machine;
+    ``strict``: notes count as findings.
     """
 
-    def __init__(self, facts: Sequence[Facts], missing: Sequence[int] = (), missing_here: bool = False) -> None:
+    def __init__(
+        self, facts: Sequence[Facts], missing: Sequence[int] = (), missing_here: bool = False, *, strict: bool = False
+    ) -> None:
         self._all = facts
         self._missing = list(missing)
         self._judged = [(each, findings(each)) for each in facts]
@@ -52,11 +68,14 @@ class Report:
             # A rank may take no step as long as another one does.
             unseen = missing_here or any(each.all_not_watched for each in facts)
             self.verdict = NOT_WATCHED if unseen else (CLEAN if any(each.steps for each in facts) else NOTHING)
+        self._counted = [note for note in self.notes if note.kind not in (NOT_WATCHED, NOTHING)] if strict else []
+        if self._counted and not self.findings:
+            self.verdict = self._counted[0].kind
 
     @property
     def exit_code(self) -> int:
         """1 with a finding; else 3 if something was not watched or nothing stepped; else 0."""
-        if self.findings:
+        if self.findings or self._counted:
             return 1
         return 0 if self.verdict == CLEAN else UNWATCHED
 
@@ -93,7 +112,7 @@ class Report:
     def as_text(self, color: bool) -> str:
         """The report as several lines, with no control characters except newlines, and color codes if ``color``."""
         facts, found = self._judged[0]
-        lines = [self._head(), ""]
+        lines = [self._head(), *textwrap.wrap(IN_PLAIN_WORDS.get(self.verdict, ""), WIDTH), ""]
         for place, one in enumerate(_grouped(facts, found)):
             lines += [*_optimizer_lines(one), ""] if place < OPTIMIZERS_TOLD else []
         lines += [line for finding in self.findings if finding.optimizer is None for line in (*_general(finding), "")]
@@ -106,7 +125,8 @@ class Report:
     def _head(self) -> str:
         facts = self._all[0]
         mark = "\x02" if self.verdict == CLEAN else ("\x03" if self.findings else "\x01")
-        head = f"{mark}gradtui check: {self.verdict}\x00"
+        so_far = " so far" if self.verdict == CLEAN and facts.script_code else ""
+        head = f"{mark}gradtui check: {self.verdict}{so_far}\x00"
         if self.verdict == NOTHING:
             if facts.script_code:
                 return f"\x03gradtui check: the script failed\x00 (exit code {facts.script_code}) before any optimizer stepped"
@@ -185,9 +205,12 @@ def _optimizer_lines(group: tuple[int, OptimizerFacts, list[Finding]]) -> Iterat
     cleared = one.cleared_at + [place for place in one.wiped_at if place not in one.cleared_at]
     if not cleared and one.stale_steps:
         yield "    cleared    nowhere"
-    yield from _quoted("cleared", cleared)
-    yield from _quoted("backward", one.backward_at)
-    yield from _quoted("step", one.stepped_at)
+    quoted: set[Place] = set()
+    yield from _quoted("cleared", cleared, quoted)
+    yield from _quoted("backward", one.backward_at, quoted)
+    yield from _quoted("step", one.stepped_at, quoted)
+    if one.library_at is not None:
+        yield f"    {'in library':<10} {printable(one.library_at)}"
     for finding in mine:
         yield f"    fix        {printable(finding.fix)}"
 
@@ -198,9 +221,11 @@ def _general(finding: Finding) -> Iterator[str]:
     yield f"    fix        {printable(finding.fix)}"
 
 
-def _quoted(label: str, places: list[Place]) -> Iterator[str]:
+def _quoted(label: str, places: list[Place], quoted: set[Place]) -> Iterator[str]:
+    """The lines, each with its source where it comes first."""
     for place in places:
-        source = printable(place.source.expandtabs())
+        source = printable(place.source.expandtabs()) if place not in quoted else ""
+        quoted.add(place)
         text = source if len(source) <= WIDTH else source[: WIDTH - 3] + "..."
         yield f"    {label:<10} {printable(place)}  \x04{text}\x00".rstrip()
         label = ""
@@ -210,13 +235,20 @@ def _sentence(message: str) -> str:
     return printable(f"{message[0].upper()}{message[1:]}.")
 
 
+def _applied(one: OptimizerFacts) -> int:
+    """How many backward() calls most steps apply; 0 if that is not known."""
+    usual = Ledgers.of(one).usual
+    return len(usual[1].applied) if usual is not None and usual[1].thrown else 0
+
+
 def _backwards(one: OptimizerFacts) -> str:
     counts = sorted(one.backwards_per_step)
     if not counts:
         return "no backward() seen"
     usual = max(counts, key=lambda count: one.backwards_per_step[count])
     if len(counts) == 1 or one.backwards_per_step[usual] >= one.steps - ODD_STEPS:
-        return f"{usual} backward() each"
+        applied = _applied(one)
+        return f"{usual} backward() each" if applied in (0, usual) else f"{usual} backward() each, {applied} applied"
     return f"{counts[0]} to {counts[-1]} backward() each"
 
 

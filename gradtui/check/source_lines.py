@@ -124,6 +124,16 @@ def users_place(frame: FrameType | None) -> Place | None:
     return library
 
 
+def library_place(frame: FrameType | None) -> Place | None:
+    """The innermost line of an installed package, other than torch, that runs below the user's own; None if there is none."""
+    while frame is not None:
+        kind = _kind(frame.f_code)
+        if kind != _HIDDEN:
+            return Place(frame.f_code.co_filename, frame.f_lineno) if kind == _LIBRARY else None
+        frame = frame.f_back
+    return None
+
+
 def is_users(code: CodeType) -> bool:
     """Whether this is the user's own code."""
     return _kind(code) == _YOURS

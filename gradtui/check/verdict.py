@@ -27,21 +27,24 @@ NOT_WATCHED = "not watched"
 NOTHING = "no steps"
 """Not a finding: no optimizer stepped, so there is nothing to judge."""
 
-ORDER = (
-    STALE,
-    CLEARED,
-    MIXED,
-    SHARED,
-    THROWN_AWAY,
-    NO_BACKWARD,
-    NEVER_STEPS,
-    NO_OPTIMIZER,
-    NO_GRADIENT,
-    FROZEN,
-    CLIPPING,
-    NOT_FINITE,
-)
-"""All kinds of findings, most serious first; the verdict is the first kind that was found."""
+IN_PLAIN_WORDS = {
+    STALE: "Steps applied gradients again that earlier steps had applied: zero_grad() is missing, so the model is pushed on by "
+    "old batches and does not train as written.",
+    CLEARED: "The gradients are cleared after backward() and before step(): the model does not learn.",
+    MIXED: "A step applies the gradients of a loss that was meant for something else: the model is trained on both.",
+    SHARED: "Two optimizers apply the same gradients to the same parameters: these take two steps at once.",
+    THROWN_AWAY: "Gradients are cleared before a step has applied them: part of the data is computed and never used.",
+    NO_BACKWARD: "Steps come without a backward(): they apply old gradients, or nothing.",
+    NEVER_STEPS: "An optimizer never steps: its parameters keep their first values.",
+    NO_OPTIMIZER: "Parameters get gradients but belong to no optimizer: they keep their first values.",
+    NO_GRADIENT: "Parameters of an optimizer never get a gradient: they keep their first values.",
+    FROZEN: "Parameters that are meant to be frozen change.",
+    CLIPPING: "Clipping does not limit the gradients that the step applies.",
+    NOT_FINITE: "A loss became nan or infinite, and a step applied its gradients.",
+}
+"""What each kind of finding means for the training. The most serious comes first; the verdict is the first that was found."""
+
+ORDER = tuple(IN_PLAIN_WORDS)
 
 CLEARED_ONE_IN = 2
 """Clearing before step() is a finding from one step in this many on. A loop may skip a bad batch by clearing its gradients, but
@@ -239,6 +242,9 @@ def _stale_fix(one: OptimizerFacts) -> str:
     call = f"{name}.zero_grad()" if name else "zero_grad()"
     if one.piled_steps and one.first_stale == 1:
         return f"call {call} first thing in the closure"
+    if one.library_at is not None and step_line is not None and step_line in one.backward_at:
+        library = one.library_at
+        return f"the loop is in a library that {step_line} calls: look at {library}, and at what overrides its clearing"
     partly = one.cleared_at and len(one.stale_parameters) < len(one.parameters)
     if partly and call not in one.cleared_at[0].source:
         return f"what {one.cleared_at[0]} clears leaves these out: call {call} there"

@@ -148,7 +148,7 @@ class WatchedRun:
             heard, missing = ranks.hear(facts, wait)
         # A rank whose own script has failed does not wait for the others.
         missing_here = ranks is not None and not facts.script_code and not set(ranks.here).isdisjoint(missing)
-        report = Report(heard, missing, missing_here)
+        report = Report(heard, missing, missing_here, strict=self._request.strict)
         text = report.as_json() if self._request.as_json else report.as_text(self._output.takes_color)
         return f"\n{text.rstrip()}\n", report.exit_code
 

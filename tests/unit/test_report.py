@@ -39,6 +39,8 @@ def test_text_of_a_clean_optimizer_and_of_a_stale_one(place: Any) -> None:
         text(stale_and_clean(place))
         == """\
 gradtui check: stale gradients  (40 optimizer steps)
+Steps applied gradients again that earlier steps had applied: zero_grad() is missing, so the model
+is pushed on by old batches and does not train as written.
 
   SGD  20 steps, 1 backward() each: clean
     cleared    train.py:2  optimizer.zero_grad()
@@ -128,7 +130,10 @@ def test_exit_code(seen: Facts, code: int) -> None:
             facts(optimizer(), ended_early=True),
             "gradtui check: clean  (20 optimizer steps, then the script was ended, as asked)",
         ),
-        (facts(optimizer(), script_code=3), "gradtui check: clean  (20 optimizer steps, then the script failed (exit code 3))"),
+        (
+            facts(optimizer(), script_code=3),
+            "gradtui check: clean so far  (20 optimizer steps, then the script failed (exit code 3))",
+        ),
         (facts(torch_imported=False), "gradtui check: no steps: the script did not import torch"),
         (facts(script_code=3), "gradtui check: the script failed (exit code 3) before any optimizer stepped"),
     ],
@@ -161,7 +166,7 @@ def test_what_was_not_watched_is_noted_once_and_is_why_nothing_was_seen() -> Non
 
 
 def test_parameters_in_no_optimizer_stand_by_themselves() -> None:
-    assert text(facts(optimizer(), orphans=[("Net", "w")])).splitlines()[4:] == [
+    assert text(facts(optimizer(), orphans=[("Net", "w")])).splitlines()[5:] == [
         "  parameters in no optimizer",
         "    A parameter of Net gets gradients but belongs to no optimizer: w.",
         "    fix        hand them to an optimizer, or requires_grad_(False) where they are not to be trained",

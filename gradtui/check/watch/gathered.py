@@ -37,6 +37,7 @@ def facts_of(watch: OptimizerWatch, reported: Sequence[OptimizerWatch], ledger: 
         last_window=_pending(watch, reported, ledger),
         frozen_changed=sorted(watch.frozen_changed),
         scheduler_steps=watch.scheduler_steps or ledger.scheduler_steps.get(watch.key, 0),
+        library_at=watch.log.library_at,
         follows=next((place for place, each in enumerate(reported) if each is watch.predecessor), None),
         steps=log.steps,
         parameters=[history.name for history in known],

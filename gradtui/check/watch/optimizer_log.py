@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from types import FrameType
 
-from gradtui.check.source_lines import Place, is_torchs, users_place
+from gradtui.check.source_lines import Place, is_torchs, library_place, users_place
 from gradtui.check.torch.backwards import Backward, Backwards
 from gradtui.check.torch.clearing_lines import LineFinder
 from gradtui.check.torch.loss_values import Loss, LossesOnDevice
@@ -39,6 +39,8 @@ class OptimizerLog:
         self.backward_at: Counter[Place] = Counter()
         self.stepped_at: Counter[Place] = Counter()
         self.odd_losses = OddLosses()
+        self.library_at: Place | None = None
+        """The line of a library that steps the optimizer, if a library does."""
         self.closed = False
         self.lost = ""
         """Why watching stopped; empty while it continues."""
@@ -137,3 +139,5 @@ class OptimizerLog:
         place = users_place(frame)
         if place is not None:
             self.stepped_at[place] += 1
+        if self.steps == 1:
+            self.library_at = library_place(frame)
