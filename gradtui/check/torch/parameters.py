@@ -173,11 +173,13 @@ class Parameters:
         if not found:
             return
         held = _held_by_an_optimizer()
+        listed = _modules_in_lists(self.modules)
         for parameter, model, name in found:
             if id(parameter) in held:
                 self._claimed[id(parameter)] = weakref.ref(parameter)  # its optimizer has not stepped yet
             else:
-                self.orphans[id(parameter)] = Orphan(parameter, type(model).__name__, name)
+                owner, place = listed.get(id(model), (type(model).__name__, ""))
+                self.orphans[id(parameter)] = Orphan(parameter, owner, f"{place}{name}")
 
     def _is_orphaned(self, parameter: Tensor) -> bool:
         if not parameter.requires_grad or self._is_claimed(parameter):
@@ -189,6 +191,24 @@ class Parameters:
         if unclaimed is not None and unclaimed.backwards:
             return True
         return parameter.grad is not None and id(parameter) not in self.earlier
+
+
+def _modules_in_lists(modules: list[nn.Module]) -> dict[int, tuple[str, str]]:
+    """Modules that stand in a plain list or dict of another module's, which torch does not register: whose, and where.
+
+    The place ends in a dot: ``layers[0].``
+    """
+    found: dict[int, tuple[str, str]] = {}
+    for outermost in modules:
+        for owner in outermost.modules():
+            for attribute, value in list(vars(owner).items()):
+                items = enumerate(value) if isinstance(value, (list, tuple)) else value.items() if type(value) is dict else ()
+                if attribute.startswith("_"):  # torch's own
+                    continue
+                for key, item in list(items):
+                    if issubclass(type(item), nn.Module):
+                        found.setdefault(id(item), (type(owner).__name__, f"{attribute}[{key!r}]."))
+    return found
 
 
 def _unwrapped(module: nn.Module) -> nn.Module:
