@@ -7,10 +7,12 @@ import json
 
 import pytest
 
-from gradtui.check.facts import Facts, OptimizerFacts
+from gradtui.check.facts import Facts, IdleOptimizer, OptimizerFacts
 from gradtui.check.source_lines import Place
+from gradtui.check.windows import BACKWARD, CLEAR, Event, Window
 
 PLACE = Place("/a/train.py", 7)
+EVENT = Event(BACKWARD, PLACE, Place("/a/train.py", 12), site=-5, also=(1,), everywhere=False, evaluating=True)
 OPTIMIZER = OptimizerFacts(
     class_name="SGD",
     steps=20,
@@ -36,6 +38,12 @@ OPTIMIZER = OptimizerFacts(
     not_finite_unseen=1,
     not_finite_value="nan",
     not_finite_at=Place("/a/train.py", 11),
+    variable="opt",
+    windows=[Window((Event(CLEAR), EVENT), 19, 1, 20)],
+    last_window=[EVENT],
+    frozen_changed=["w"],
+    scheduler_steps=21,
+    follows=1,
 )
 FACTS = Facts(
     optimizers=[OPTIMIZER, dataclasses.replace(OPTIMIZER, not_finite_at=None, steps=2)],
@@ -49,11 +57,16 @@ FACTS = Facts(
     script_code=3,
     ended_early=True,
     rank=1,
+    never_stepped=[IdleOptimizer("Adam", "opt_d", PLACE, 30), IdleOptimizer("Adam", "", None, 1)],
+    leaf_losses=4,
+    leaf_loss_at=PLACE,
+    empty_clips=5,
+    empty_clip_at=PLACE,
 )
 
 
 def test_these_facts_leave_no_field_at_its_default() -> None:
-    for seen, defaults in ((FACTS, Facts()), (OPTIMIZER, OptimizerFacts("", 0, [], []))):
+    for seen, defaults in ((FACTS, Facts()), (OPTIMIZER, OptimizerFacts("", 0, [], [])), (EVENT, Event(""))):
         same = [field.name for field in dataclasses.fields(seen) if getattr(seen, field.name) == getattr(defaults, field.name)]
         assert same == []
 
@@ -62,6 +75,8 @@ def test_facts_are_the_same_after_a_way_through_json() -> None:
     back = Facts.from_json(FACTS.to_json())
     assert back == FACTS
     assert isinstance(back.optimizers[0].cleared_at[0], Place)
+    assert isinstance(back.optimizers[0].windows[0].events[1].outer, Place)
+    assert isinstance(back.never_stepped[0].place, Place)
     assert Facts.from_json(Facts().to_json()) == Facts()
 
 
