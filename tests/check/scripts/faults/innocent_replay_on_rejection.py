@@ -1,4 +1,4 @@
-# right: clean [gradients dropped]
+# right: clean [gradients dropped, gradients never applied]
 
 import torch
 from torch import nn

@@ -1,4 +1,4 @@
-# fault: clean [gradients dropped]; right: clean
+# fault: gradients thrown away [gradients dropped]; right: clean
 
 import torch
 from torch import nn
