@@ -16,7 +16,7 @@ class BackwardLosses:
     """The scalars whose backward() ran since the last step.
 
     If two optimizers step after one backward(), both steps get its loss. For a step that evaluates a closure, the first
-    evaluation counts, as ``step()`` returns its loss.
+    backward() in there counts, as ``step()`` returns its loss, together with micro-batches before the step.
     """
 
     def __init__(self, begin: Callable[[torch.device], bool]) -> None:
@@ -30,6 +30,7 @@ class BackwardLosses:
         self.in_backward = False
         """Whether a backward() is running; torch.autograd.grad() does not count."""
         self._in_step = False
+        self._added_in_step = False
 
     def watch(self) -> None:
         """Watch every backward() from now on. Tensor.backward() calls torch.autograd.backward() too."""
@@ -55,7 +56,16 @@ class BackwardLosses:
         self._watch_scaling()
 
     def step_begins(self) -> None:
-        self._in_step = True
+        self._in_step, self._added_in_step = True, False
+
+    @property
+    def pending(self) -> bool:
+        """Whether a backward() has run since the last step."""
+        return not (self._in_step or self._stepped)
+
+    def drop(self) -> None:
+        """All gradients were cleared before a step: the losses so far belong to none, as of a batch that is skipped."""
+        self._sum, self._count = None, 0
 
     def step_ends(self) -> Tensor | None:
         """The loss of the step that has ended, a scalar that shares no memory; None if no scalar's backward() preceded it."""
@@ -66,8 +76,9 @@ class BackwardLosses:
     def _add(self, tensors: list[Tensor]) -> None:
         self.calls += 1
         scalars = [tensor for tensor in tensors if tensor.numel() == 1 and not tensor.is_complex()]
-        if not scalars or (self._in_step and not self._stepped):
+        if not scalars or (self._in_step and self._added_in_step):
             return
+        self._added_in_step = self._in_step
         if self._stepped:
             self._sum, self._count, self._stepped = None, 0, False
         for scalar in scalars:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import functools
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch import nn
 from torch.optim import Optimizer
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
@@ -33,12 +35,15 @@ class StepHooks:
         self._open: OpenSteps[Optimizer] = OpenSteps()
         self._numbers: weakref.WeakKeyDictionary[Optimizer, int] = weakref.WeakKeyDictionary()
         self._count = 0
+        self._optimizers: weakref.WeakSet[Optimizer] = weakref.WeakSet()
 
     def watch(self) -> None:
         """Install the hooks."""
         self._losses.watch()
         self._watch_parameters()
         self._watch_skipped_steps()
+        if isinstance(self._applied, Clears):
+            self._watch_clearing()
         register_optimizer_step_pre_hook(self._before_step)
         register_optimizer_step_post_hook(self._after_step)
 
@@ -72,10 +77,30 @@ class StepHooks:
         @functools.wraps(add_param_group)
         def watched(optimizer: Optimizer, param_group: dict[str, Any]) -> None:
             add_param_group(optimizer, param_group)
+            self._optimizers.add(optimizer)
             if self._rows.recording:
                 self._applied.know(optimizer)
 
         Optimizer.add_param_group = watched  # type: ignore[method-assign, assignment]
+
+    def _watch_clearing(self) -> None:
+        """Notice when the script clears all gradients: the losses before belong to no step."""
+        for owner in (Optimizer, nn.Module):
+            owner.zero_grad = self._noticing(owner.zero_grad)  # type: ignore[method-assign]
+
+    def _noticing(self, zero_grad: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(zero_grad)
+        def watched(subject: Any, *args: Any, **kwargs: Any) -> None:
+            zero_grad(subject, *args, **kwargs)
+            if self._rows.recording and self._losses.pending and not self._any_gradient():
+                self._losses.drop()
+
+        return watched
+
+    def _any_gradient(self) -> bool:
+        """Whether a parameter of any optimizer holds a gradient that is not zero."""
+        parameters = (parameter for optimizer in self._optimizers for parameter in parameters_of(optimizer))
+        return any(parameter.grad is not None and bool(parameter.grad.any()) for parameter in parameters)
 
     def _watch_skipped_steps(self) -> None:
         """Mark gradients as applied even if a GradScaler skips the step because they are not finite: they are used up too."""

@@ -98,6 +98,43 @@ def test_the_articles_losses_each_on_its_own_side(tmp_path: Path) -> None:
     assert "Epoch" not in result.stdout
 
 
+SKIPPED_BATCH = MODEL + """
+for number in range(6):
+    optimizer.zero_grad()
+    loss = torch.nn.functional.mse_loss(model(inputs), targets) * (float("nan") if number == 2 else 1)
+    loss.backward()
+    if loss.isfinite():
+        optimizer.step()
+"""
+MICRO_BATCH_IN_CLOSURE = """
+import torch
+p = torch.nn.Parameter(torch.zeros(1))
+optimizer = torch.optim.SGD([p], lr=0.0)
+def last():
+    loss = p.sum() + 5.0
+    loss.backward()
+    return loss
+for _ in range(3):
+    (p.sum() + 2.0).backward()
+    optimizer.step(last)
+    optimizer.zero_grad()
+"""
+
+
+def test_the_loss_of_a_batch_that_is_skipped_belongs_to_no_step(tmp_path: Path) -> None:
+    run = Comparison(tmp_path, SKIPPED_BATCH)
+    run.wait_for_end()
+    losses = losses_of(run.folder.steps_csv(WITH))
+    assert len(losses) == 5
+    assert all(map(math.isfinite, losses))
+
+
+def test_a_loss_in_the_closure_counts_beside_those_before_the_step(tmp_path: Path) -> None:
+    run = Comparison(tmp_path, MICRO_BATCH_IN_CLOSURE)
+    run.wait_for_end()
+    assert losses_of(run.folder.steps_csv(WITH)) == losses_of(run.folder.steps_csv(WITHOUT)) == [3.5] * 3
+
+
 EVERYTHING = """
 import argparse, os, pathlib, random, subprocess, sys
 import torch
