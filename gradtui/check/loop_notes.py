@@ -1,4 +1,4 @@
-"""What is worth knowing of a training loop, but no fault for sure: printed and in the JSON, never in the exit code."""
+"""What is worth knowing of a training loop, but not certainly a fault: printed and in the JSON, never in the exit code."""
 
 from __future__ import annotations
 

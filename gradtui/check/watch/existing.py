@@ -1,4 +1,4 @@
-"""The models that exist when a watch begins in the middle of a session; without it, torch's hooks report each as it is made.
+"""The models that exist when a watch begins in the middle of a session; without it, torch's hooks report every new one.
 
 Existing optimizers need no introduction: they are met at their next step, and judged from there on.
 """
