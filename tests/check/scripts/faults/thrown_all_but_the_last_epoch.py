@@ -1,4 +1,4 @@
-# fault: gradients thrown away [gradients dropped]; right: clean
+# fault: gradients thrown away; right: clean
 
 import torch
 from torch import nn

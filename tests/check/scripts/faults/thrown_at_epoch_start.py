@@ -1,4 +1,4 @@
-# fault: gradients thrown away [gradients dropped, windows of different sizes]; right: clean
+# fault: gradients thrown away [windows of different sizes]; right: clean
 
 import torch
 from torch import nn
