@@ -43,6 +43,7 @@ OPTIMIZER = OptimizerFacts(
     last_window=[EVENT],
     frozen_changed=["w"],
     scheduler_steps=21,
+    library_at=Place("/lib/trainer.py", 3),
     follows=1,
 )
 FACTS = Facts(
