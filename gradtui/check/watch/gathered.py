@@ -35,7 +35,7 @@ def facts_of(watch: OptimizerWatch, reported: Sequence[OptimizerWatch], ledger: 
         variable=watch.variable,
         windows=_windows(watch, reported, ledger),
         last_window=_pending(watch, reported, ledger),
-        frozen_changed=sorted(watch.frozen_changed),
+        frozen_changed=sorted(watch.frozen.changed),
         scheduler_steps=watch.scheduler_steps or ledger.scheduler_steps.get(watch.key, 0),
         library_at=watch.log.library_at,
         follows=next((place for place, each in enumerate(reported) if each is watch.predecessor), None),

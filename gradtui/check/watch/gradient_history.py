@@ -25,17 +25,12 @@ from gradtui.check.torch.backwards import backward_frame, in_backward
 from gradtui.check.torch.clearing_lines import place_of_end
 from gradtui.check.watch.guard import guarded
 from gradtui.check.watch.hooked_gradient import HookedGradient
+from gradtui.check.watch.in_place_clearing import InPlaceClearing
 from gradtui.check.watch.optimizer_log import OptimizerLog
 from gradtui.check.watch.tensors import tensor_hook, version_of
 from gradtui.check.watch.values import any_nonzero, derived, is_about, nonzero, total
 from gradtui.check.windows import WRITES
 
-LARGEST_KEPT = 1 << 20
-"""Do not keep the values of a parameter with more elements."""
-ZEROS_BELIEVED = 3
-"""After this many in-place clearings in a row that left zeros, only every ``ZEROS_LOOKED_AT``-th is checked, because a check
-waits for the device."""
-ZEROS_LOOKED_AT = 64
 SUMMED_UP = 2
 """Sum up each gradient in this many first steps, to recognize it if it moves. Only the sum is kept, on its device."""
 
@@ -46,8 +41,6 @@ class GradientHistory(HookedGradient):
     def __init__(self, parameter: Tensor, name: str, group: int, log: OptimizerLog) -> None:
         super().__init__(parameter, name)
         self.group, self.log = group, log
-        self.contributions = 0
-        """Number of backward() calls that have added to the gradient since the last step."""
         self.contributed = 0
         """The same number at the last step."""
         self.total = 0
@@ -75,20 +68,12 @@ class GradientHistory(HookedGradient):
         self._blind = False
         self.was_cleared = False
         """An applied gradient has been cleared at least once."""
-        self._zeroed = False
-        """The gradient has been cleared in place since the last step."""
-        self._zeros_seen = {Written.BEFORE: 0, Written.BETWEEN: 0, Written.INSTEAD: 0}
-        """For how many steps in a row a write at that time has left zeros."""
+        self._in_place = InPlaceClearing()
         self._evaluation: FrameType | None = None
         self._evaluated: tuple[weakref.ref[Tensor], int] | None = None
         self._contributed: weakref.ref[Tensor] | None = None
         self._left: weakref.ref[Tensor] | None = None
         self._clearing: Place | None = None
-        self._weights_version = 0
-        """The parameter's version at the last contribution."""
-        self._values: Tensor | None = None
-        self._proving = False
-        self._nonzero: Tensor | None = None
 
     # Contributions
 
@@ -149,40 +134,9 @@ class GradientHistory(HookedGradient):
         elif self.written_version is not None and self._version_of(gradient) != self.written_version:
             self.log.written(cleared=not any_nonzero(gradient))
 
-    @guarded
-    def keep_values(self, parameter: Tensor) -> None:
-        """Keep the parameter's values, unless it is large."""
-        self._values = parameter.detach().clone() if parameter.numel() <= LARGEST_KEPT else None
-
-    @guarded
-    def values_changed(self, parameter: Tensor) -> bool:
-        """Whether the parameter's values are not those that were kept."""
-        before, self._values = self._values, None
-        return before is not None and bool((parameter.detach() != before).any())
-
-    @guarded
-    def is_not_finite(self, parameter: Tensor) -> bool:
-        """Whether the gradient holds nan or an infinity."""
-        return parameter.grad is not None and not bool(total(parameter.grad).isfinite())
-
-    @guarded
-    def changed_since_backward(self, parameter: Tensor) -> bool:
-        """Whether the script has changed the parameter itself since the last contribution."""
-        return self._before is not None and self.contributions > 0 and version_of(parameter) != self._weights_version
-
-    def prove(self) -> None:
-        """From the next backward() on, look whether the gradient that it leaves is all zeros."""
-        self._proving = True
-        self.hook_after()
-
-    @property
-    def was_nonzero(self) -> bool:
-        """Whether the last backward() is known to have left something else than zeros."""
-        return self._nonzero is not None and bool(self._nonzero)
-
     def _add_to_applied(self, gradient: Tensor) -> None:
         if self._version is not None and self._version_of(gradient) != self._version:
-            if self._leaves_zeros(gradient, Written.BETWEEN if self._mixed else Written.BEFORE):
+            if self._in_place.leaves_zeros(gradient, self.log.steps, Written.BETWEEN if self._mixed else Written.BEFORE):
                 self._cleared()
                 return
         elif self.log.in_step:
@@ -274,7 +228,8 @@ class GradientHistory(HookedGradient):
             return Applied.FRESH
         fed = self.total > 0  # else the script writes its gradients by hand
         if self._version_of(gradient) != self._version:
-            return Applied.UNCHANGED if fed and not self._leaves_zeros(gradient, Written.INSTEAD) else Applied.FRESH
+            cleared = not fed or self._in_place.leaves_zeros(gradient, self.log.steps, Written.INSTEAD)
+            return Applied.FRESH if cleared else Applied.UNCHANGED
         # A write through .data shows only in the values: zeros, or a different sum, which does not catch every write.
         changed = self._digest_changed(gradient)
         self._by_hand |= changed and not fed
@@ -297,10 +252,9 @@ class GradientHistory(HookedGradient):
             self._version = self._version_of(gradient)
             if (self.total == 0 or self.log.steps <= SUMMED_UP) and not gradient.is_sparse:
                 self._digest = total(gradient)
-        if not self._zeroed:
-            self._zeros_seen = dict.fromkeys(self._zeros_seen, 0)
+        self._in_place.settle()
         self.contributed, self.contributions = self.contributions, 0
-        self.piled = self._zeroed = self.tainted = self._mixed = self._blind = False
+        self.piled = self.tainted = self._mixed = self._blind = False
         self._held = self._evaluation = self._evaluated = self._contributed = self._clearing = self.written_version = None
         self._left = self._nonzero = None
         self._was_zero.clear()
@@ -333,7 +287,7 @@ class GradientHistory(HookedGradient):
     @property
     def replaced(self) -> bool:
         """Whether the tensor that the last step applied is gone, as after zero_grad(set_to_none=True)."""
-        return not self._zeroed and (self.applied is None or self.applied() is None)
+        return not self._in_place.zeroed and (self.applied is None or self.applied() is None)
 
     @property
     @guarded
@@ -368,13 +322,6 @@ class GradientHistory(HookedGradient):
         return not is_about(total(gradient), self._digest)
 
     # Clearing
-
-    def _leaves_zeros(self, gradient: Tensor, when: Written) -> bool:
-        """Whether something cleared the gradient by writing zeros to it."""
-        believed = self._zeros_seen[when] >= ZEROS_BELIEVED and self.log.steps % ZEROS_LOOKED_AT
-        self._zeroed = bool(believed) or not any_nonzero(gradient)
-        self._zeros_seen[when] = self._zeros_seen[when] + 1 if self._zeroed else 0
-        return self._zeroed
 
     def _cleared(self) -> None:
         self.was_cleared |= self.applied is not None

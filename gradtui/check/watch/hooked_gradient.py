@@ -9,7 +9,11 @@ from torch import Tensor
 from torch.utils.hooks import RemovableHandle
 
 from gradtui.check.watch.guard import guarded
-from gradtui.check.watch.tensors import PLAIN, remove_hook
+from gradtui.check.watch.tensors import PLAIN, remove_hook, version_of
+from gradtui.check.watch.values import total
+
+LARGEST_KEPT = 1 << 20
+"""Do not keep the values of a parameter with more elements."""
 
 
 class HookedGradient:
@@ -20,6 +24,13 @@ class HookedGradient:
         self._parameter = weakref.ref(parameter)
         self.name = name
         self.lost = self.kind = ""
+        self.contributions = 0
+        """Number of backward() calls that have added to the gradient since the last step."""
+        self._weights_version = 0
+        """The parameter's version at the last contribution."""
+        self._values: Tensor | None = None
+        self._proving = False
+        self._nonzero: Tensor | None = None
         self._before: RemovableHandle | None = None
         self._after: RemovableHandle | None = None
 
@@ -83,3 +94,36 @@ class HookedGradient:
     def not_watched(self) -> str:
         """What is not watched, and why."""
         return f"{self.name} ({self.kind}): {self.lost}" if self.kind else f"{self.name}: {self.lost}"
+
+    # Values
+
+    @guarded
+    def keep_values(self, parameter: Tensor) -> None:
+        """Keep the parameter's values, unless it is large."""
+        self._values = parameter.detach().clone() if parameter.numel() <= LARGEST_KEPT else None
+
+    @guarded
+    def values_changed(self, parameter: Tensor) -> bool:
+        """Whether the parameter's values are not those that were kept."""
+        before, self._values = self._values, None
+        return before is not None and bool((parameter.detach() != before).any())
+
+    @guarded
+    def is_not_finite(self, parameter: Tensor) -> bool:
+        """Whether the gradient holds nan or an infinity."""
+        return parameter.grad is not None and not bool(total(parameter.grad).isfinite())
+
+    @guarded
+    def changed_since_backward(self, parameter: Tensor) -> bool:
+        """Whether the script has changed the parameter itself since the last contribution."""
+        return self._before is not None and self.contributions > 0 and version_of(parameter) != self._weights_version
+
+    def prove(self) -> None:
+        """From the next backward() on, look whether the gradient that it leaves is all zeros."""
+        self._proving = True
+        self.hook_after()
+
+    @property
+    def was_nonzero(self) -> bool:
+        """Whether the last backward() is known to have left something else than zeros."""
+        return self._nonzero is not None and bool(self._nonzero)

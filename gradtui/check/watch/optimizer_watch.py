@@ -10,13 +10,13 @@ import time
 from collections.abc import Iterator
 from types import FrameType
 
-from torch import Tensor
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
 from gradtui.check.judgements import Applied
 from gradtui.check.torch.backwards import in_backward, running_frames
 from gradtui.check.torch.parameters import Parameters, variable_of
+from gradtui.check.watch.frozen import FrozenParameters
 from gradtui.check.watch.gradient_history import GradientHistory
 from gradtui.check.watch.guard import guarded
 from gradtui.check.watch.light_watch import LightWatch
@@ -33,8 +33,6 @@ MOST_CLOSE_STEPS = 1024
 WRAPPED_SHARE = 9, 10
 """An optimizer wraps another one if that one steps inside more than this share of its steps: not always, as the outer one may
 skip a step, say, because its gradients are not finite."""
-FROZEN_LOOKS = 3
-"""Compare the values of frozen parameters before and after this many steps."""
 LOOKED_AT = 64
 """Inspect externally modified gradients every ``LOOKED_AT`` steps."""
 
@@ -54,11 +52,8 @@ class OptimizerWatch(WatchedParameters):
         self.predecessor: OptimizerWatch | None = None
         """The optimizer that stepped some of these parameters before, and is gone."""
         self.scheduler_steps = 0
-        self.frozen_changed: set[str] = set()
-        """The names of parameters that a step has changed although they do not require a gradient."""
+        self.frozen = FrozenParameters()
         log.trail.gives_up_on_purpose = self._gives_up_on_purpose
-        self._frozen: list[tuple[GradientHistory, Tensor]] = []
-        self._frozen_looks = 0
         self._unproven_wipes = 0
         self._suspected: dict[GradientHistory, int] = {}
         self._suspected_at = 0
@@ -162,12 +157,12 @@ class OptimizerWatch(WatchedParameters):
         self._seconds, self._began = now - self._began, now
         if closure:
             self.log.step_frame = frame  # the gradients are computed inside the step
-            for history, parameter in zip(self.histories, self._parameters, strict=True):
+            for history, parameter in self._watched:
                 history.hook(parameter)
                 history.hook_after()
         else:
             self._judge()
-        self._keep_frozen()
+        self.frozen.before_step(self._watched)
 
     def after_step(self, optimizer: Optimizer) -> None:
         """Record a finished step."""
@@ -178,8 +173,8 @@ class OptimizerWatch(WatchedParameters):
         if self.lost:
             return
         self.log.shards.forget()
-        self._look_at_frozen()
-        for history, parameter in zip(self.histories, self._parameters, strict=True):
+        self.frozen.after_step()
+        for history, parameter in self._watched:
             history.settle()
             history.hook(parameter)  # does nothing if it is already hooked, or frozen
         self._drop_lost()
@@ -290,26 +285,10 @@ class OptimizerWatch(WatchedParameters):
 
     def _gives_up_on_purpose(self) -> bool:
         """Whether unused gradients are cleared for a reason: they are not finite, or the script has applied them itself."""
-        for history, parameter in zip(self.histories, self._parameters, strict=True):
+        for history, parameter in self._watched:
             if parameter.grad is not None and (history.changed_since_backward(parameter) or history.is_not_finite(parameter)):
                 return True
         return False
-
-    # Frozen parameters
-
-    def _keep_frozen(self) -> None:
-        """Keep the values of some parameters that the step must not change: they do not require a gradient, but have one."""
-        if self._frozen_looks >= FROZEN_LOOKS:
-            return
-        for history, parameter in zip(self.histories, self._parameters, strict=True):
-            if not parameter.requires_grad and parameter.grad is not None:
-                history.keep_values(parameter)
-                self._frozen.append((history, parameter))
-
-    def _look_at_frozen(self) -> None:
-        self._frozen_looks += bool(self._frozen)
-        self.frozen_changed |= {history.name for history, parameter in self._frozen if history.values_changed(parameter)}
-        self._frozen.clear()
 
     def _is_empty(self) -> bool:
         """Whether there is nothing to apply: no gradients, or only zeros."""
@@ -320,7 +299,7 @@ class OptimizerWatch(WatchedParameters):
         return all(history.contributions and not gradient.requires_grad for history, gradient in self._with_gradient())
 
     def _trace_clearing(self) -> None:
-        for history, parameter in zip(self.histories, self._parameters, strict=True):
+        for history, parameter in self._watched:
             if history.was_cleared and parameter.grad is not None:
                 self.log.finder.start(parameter, parameter.grad, history.found_clearing)
                 return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from types import FrameType
 
 from torch import Tensor
@@ -128,7 +129,11 @@ class WatchedParameters:
             if backward not in self.log.interval:
                 self.log.note(backward, step=self.log.steps)
 
+    @property
+    def _watched(self) -> Iterator[tuple[GradientHistory, Tensor]]:
+        """The watched parameters, each with its history."""
+        return zip(self.histories, self._parameters, strict=True)
+
     def _with_gradient(self) -> list[tuple[GradientHistory, Tensor]]:
         """The watched parameters that have a gradient for the step to apply, and that gradient."""
-        both = zip(self.histories, self._parameters, strict=True)
-        return [(history, parameter.grad) for history, parameter in both if parameter.grad is not None]
+        return [(history, parameter.grad) for history, parameter in self._watched if parameter.grad is not None]
