@@ -60,6 +60,8 @@ class OptimizerFacts:
     """Parameters that a step has changed although they do not require a gradient."""
     scheduler_steps: int = 0
     """Steps of its learning rate schedulers, of which each takes one when it is made."""
+    closure: bool = False
+    """Its steps were given a closure."""
     library_at: Place | None = None
     """The line of a library that steps it, where the user's own lines do not show the loop."""
     follows: int | None = None
@@ -103,6 +105,8 @@ class Facts:
     leaf_losses: int = 0
     """Calls of backward() on a loss that no parameter leads to."""
     leaf_loss_at: Place | None = None
+    scaler: str = ""
+    """The variable that holds the GradScaler."""
     empty_clips: int = 0
     """Calls of a clipping function that got no parameters."""
     empty_clip_at: Place | None = None

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from gradtui.check.facts import Facts, OptimizerFacts
 from gradtui.check.source_lines import Place
-from gradtui.check.windows import SHARED_STEP, WRITTEN, Account, Clearing, Deposit, Window, account
+from gradtui.check.windows import BACKWARD, CLEAR, SHARED_STEP, WRITTEN, Account, Clearing, Deposit, Window, account
 
 REPEATED = 2
 """What happens once may be a special case of the script's; from this many times on it is the loop."""
@@ -92,10 +92,11 @@ class Feeding:
     def of(cls, one: OptimizerFacts) -> Feeding:
         window = max(one.windows, key=lambda window: window.count, default=None)
         applied = account(window.events).applied if window is not None else []
+        foreign = any(deposit.steps for each in one.windows for deposit in account(each.events).applied)
         own = [deposit for deposit in applied if not deposit.steps]
         if not own:  # one loss, and an optimizer for each part of the model
             return cls(applied[0].event.place if applied else None, len(applied))
-        return cls(own[0].event.place, len(own), len(own) < len(applied))
+        return cls(own[0].event.place, len(own), foreign)
 
 
 # Gradients thrown away
@@ -118,7 +119,9 @@ def thrown_away(place: int, facts: Facts) -> Iterator[Told]:
     sites = {each.event.site for _, _, deposits in lost for each in deposits}
     kept = sum(applied[site] for site in sites)
     share, of = THROWN_SHARE
-    majority = count * of >= (count + kept) * share and not all(clearing.clipped for _, clearing, _ in lost)
+    # A script may skip batches whose gradients are too large: it has looked at them.
+    chosen = all(clearing.clipped for _, clearing, _ in lost)
+    majority = count * of >= (count + kept) * share and not chosen
     if not (majority or _steps_lack(own)):
         return
     where = Counter({clearing.place: 0 for _, clearing, _ in lost})
@@ -141,15 +144,17 @@ def _steps_lack(own: Ledgers) -> bool:
     A loop that drops what is left over at the end of an epoch loses something too, but its steps all add up as many.
     """
     dropping = [each for _, each in own.certain if each.thrown]
-    others = [each for _, each in own.certain if not each.thrown and each.applied]
-    largest = max((len(each.applied) for each in dropping), default=0)
-    if others and own.usual is not None and not own.usual[1].thrown:
-        return largest < len(own.usual[1].applied)
+    sizes: Counter[int] = Counter()
+    for window, each in own.certain:
+        if each.applied and not each.thrown:
+            sizes[len(each.applied)] += window.count
+    if sum(sizes.values()) >= REPEATED:
+        return max(len(each.applied) for each in dropping) < sizes.most_common(1)[0][0]
     return all(len(clearing.deposits) < len(each.applied) for each in dropping for clearing in each.thrown)
 
 
 def _fix_thrown(line: Place | None, regular: set[Place | None], step: Place | None, own: Ledgers) -> str:
-    after = f"right after {step}" if step else "right after step()"
+    after = f"right after the step() of {step}" if step else "right after step()"
     if line is None:
         return f"clear the gradients once per step, {after}, and nowhere else"
     if regular - {None}:
@@ -159,6 +164,8 @@ def _fix_thrown(line: Place | None, regular: set[Place | None], step: Place | No
 
 def used_elsewhere(deposit: Deposit, facts: Facts) -> bool:
     """Whether another optimizer has applied what this backward() made."""
+    if any(set(step.also) & set(deposit.event.also) for step in deposit.steps):
+        return True
     site = deposit.event.site
     for other in deposit.event.also:
         ledgers = Ledgers.of(facts.optimizers[other])
@@ -224,8 +231,10 @@ def _leaked(own: Ledgers) -> Told | None:
         return None
     steps = sum(window.count for window, _ in odd)
     window, deposits = odd[0]
-    once = steps == 1 and window.first == 1
-    evaluating = all(each.event.evaluating for _, found in odd for each in found)
+    once = steps == 1 and window.first == 1 and not any(event.kind == CLEAR for event in window.events)
+    evaluating = not any(_is_within_loop(window) for window, _ in odd) and all(
+        each.event.evaluating for _, found in odd for each in found
+    )
     if not (once or (evaluating and steps >= REPEATED)):
         return None
     event, own_event = deposits[0].event, usual[1].applied[0].event
@@ -238,6 +247,19 @@ def _leaked(own: Ledgers) -> Told | None:
         where = event.outer or event.place
         fix = f"call {own.call} right after {where}, or compute these losses without backward()"
     return Told(f"{which} also applied the gradients of {count}{mode}: nobody cleared them", where, fix)
+
+
+def _is_within_loop(window: Window) -> bool:
+    """Whether a backward() stands between the line that clears and the one that makes the step's own gradients.
+
+    Then it is part of the same iteration: another loss of the step's, not one that was left over.
+    """
+    places = [event.place for event in window.events if event.kind in (CLEAR, BACKWARD)]
+    clear = next((event.place for event in window.events if event.kind == CLEAR), None)
+    own, first = places[-1], next((event.place for event in window.events if event.kind == BACKWARD), None)
+    if clear is None or own is None or first is None or not clear.file == own.file == first.file:
+        return False
+    return clear.line < first.line < own.line
 
 
 def _before(rule: set[int], each: Account) -> list[Deposit]:
@@ -297,7 +319,7 @@ def clipping(place: int, facts: Facts) -> Iterator[Told]:
             yield Told(
                 f"gradients were clipped while they were still multiplied by the GradScaler's scale, {often}",
                 line,
-                f"call scaler.unscale_({own.one.variable or 'optimizer'}) before {line}",
+                f"call {facts.scaler or 'scaler'}.unscale_({own.one.variable or 'optimizer'}) before {line}",
             )
         elif how == "early":
             yield Told(

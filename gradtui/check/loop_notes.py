@@ -17,7 +17,6 @@ DROPPED = "gradients dropped"
 SCHEDULER = "scheduler steps"
 MADE_ANEW = "optimizer made anew"
 EVALUATING = "trained in eval mode"
-EMPTY_CLIP = "clipping got no parameters"
 
 SCHEDULER_TIMES = 2
 """A scheduler that steps this many times for each step of its optimizer may be called for each micro-batch."""
@@ -40,9 +39,6 @@ def notes(facts: Facts) -> list[Note]:
     """All remarks on what one process did."""
     found = [note for place, one in enumerate(facts.optimizers) for note in _of_optimizer(place, one, facts)]
     found += _made_anew(facts)
-    if facts.empty_clips:
-        message = f"{_times(facts.empty_clips)} a clipping function got no parameters: an iterator that was used up before?"
-        found.append(Note(EMPTY_CLIP, message, facts.empty_clip_at))
     return found
 
 
@@ -100,7 +96,3 @@ def _made_anew(facts: Facts) -> Iterator[Note]:
                 f"a new {class_name} was made for the same parameters {each}, {len(ones)} in all: its state is lost each time"
             )
             yield Note(MADE_ANEW, message, step)
-
-
-def _times(count: int) -> str:
-    return f"{count:,} times" if count > 1 else "once"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gradtui.check.facts import Facts, OptimizerFacts
-from gradtui.check.ledger_findings import Feeding, clipping, mixed_losses, shared, thrown_away
+from gradtui.check.ledger_findings import REPEATED, Feeding, clipping, mixed_losses, shared, thrown_away
 from gradtui.check.source_lines import Place
 
 CLEAN = "clean"
@@ -71,6 +71,13 @@ def findings(facts: Facts) -> list[Finding]:
     """All findings, most serious first."""
     found = [finding for place, one in enumerate(facts.optimizers) for finding in _of_optimizer(place, one, facts)]
     found.extend(_never_stepped(facts))
+    if facts.empty_clips >= REPEATED:
+        message = (
+            f"a clipping function got no gradients in {facts.empty_clips:,} calls: the parameters belong to no optimizer, or "
+            "the iterator was used up before"
+        )
+        fix = "hand it the parameters of the optimizer, as a list or by calling parameters() again"
+        found.append(Finding(CLIPPING, message, facts.empty_clip_at, fix))
     found.extend(_orphans(facts))
     return sorted(found, key=lambda finding: ORDER.index(finding.kind))
 
@@ -116,7 +123,7 @@ def _of_optimizer(place: int, one: OptimizerFacts, facts: Facts) -> Iterator[Fin
             f"the gradients were cleared between backward() and step() {_of_steps(one.wiped_steps, one.steps)}: "
             "nothing is learned",
             _first(one.wiped_at) or step_line,
-            "clear before backward(), or after step()",
+            _cleared_fix(one),
             place,
         )
     yield from _by_ledger(place, one, facts)
@@ -149,6 +156,12 @@ def _of_optimizer(place: int, one: OptimizerFacts, facts: Facts) -> Iterator[Fin
             "lower the learning rate, or look at this step's batch",
             place,
         )
+
+
+def _cleared_fix(one: OptimizerFacts) -> str:
+    line, step = _first(one.wiped_at), _first(one.stepped_at)
+    after = f"right after the step() of {step}" if step else "after step()"
+    return f"move what {line} does to {after}" if line else f"clear before backward(), or {after}"
 
 
 def _by_ledger(place: int, one: OptimizerFacts, facts: Facts) -> Iterator[Finding]:
@@ -240,7 +253,7 @@ def _stale_fix(one: OptimizerFacts) -> str:
         return "call backward() before each step(), and clear the gradients after each step()"
     name = one.variable or _name(step_line)
     call = f"{name}.zero_grad()" if name else "zero_grad()"
-    if one.piled_steps and one.first_stale == 1:
+    if (one.piled_steps and one.first_stale == 1) or one.closure:
         return f"call {call} first thing in the closure"
     if one.library_at is not None and step_line is not None and step_line in one.backward_at:
         library = one.library_at

@@ -29,6 +29,12 @@ CLIP = "clip"
 """Its gradients were clipped."""
 CLIP_NOTHING = "clip nothing"
 """Its parameters were handed to a clipping function, but had no gradients."""
+CLIP_SCALED = "clip scaled"
+"""Its scaled gradients were clipped to a limit that was scaled as well."""
+MEASURE = "measure"
+"""A clipping function with an infinite limit measured its gradients."""
+UNKNOWN = "unknown"
+"""A backward() that may or may not have reached it: what its gradients hold from here on is not known."""
 UNSCALE = "unscale"
 """A GradScaler unscaled its gradients."""
 SCALER = "scaler"
@@ -36,7 +42,7 @@ SCALER = "scaler"
 WRITTEN = "written"
 """Something else wrote to its gradients: what they hold from here on is not known."""
 
-WRITES = {CLEAR, CLEAR_PART, SKIP, CLIP, UNSCALE, SCALER}
+WRITES = {CLEAR, CLEAR_PART, SKIP, CLIP, CLIP_SCALED, MEASURE, UNSCALE, SCALER}
 """The events that explain why a gradient is not as the last backward() has left it."""
 
 
@@ -131,7 +137,7 @@ def account(events: Sequence[Event]) -> Account:
         if event.kind == BACKWARD:
             result.applied.append(Deposit(event))
             for clip in clips:
-                clip.after += 1
+                clip.after += event.site in clip.sites
         elif event.kind in (CLEAR, SKIP):
             if event.kind == CLEAR and result.applied and result.certain:
                 result.thrown.append(Clearing(event.place, tuple(result.applied), clipped))
@@ -144,12 +150,16 @@ def account(events: Sequence[Event]) -> Account:
         elif event.kind in (STEP, SHARED_STEP):
             result.applied = [Deposit(each.event, (*each.steps, event)) for each in result.applied]
             clips = [clip for clip in clips if not clip.before]  # the others may have been meant for that step
-        elif event.kind in (CLIP, CLIP_NOTHING):
-            clips.append(_OpenClip(event.place, len(result.applied), scaler and not unscaled))
+        elif event.kind in (CLIP, CLIP_NOTHING, CLIP_SCALED):
+            sites = {deposit.event.site for deposit in result.applied}
+            scaled = scaler and not unscaled and event.kind != CLIP_SCALED
+            clips.append(_OpenClip(event.place, len(result.applied), scaled, sites))
+            clipped = True
+        elif event.kind == MEASURE:
             clipped = True
         elif event.kind == UNSCALE:
             unscaled = True
-        elif event.kind in (WRITTEN, CLEAR_PART):
+        elif event.kind in (WRITTEN, UNKNOWN, CLEAR_PART):
             result.certain = False
     result.clippings += [clip.closed(used=True) for clip in clips]
     return result
@@ -160,6 +170,7 @@ class _OpenClip:
     place: Place | None
     before: int
     scaled: bool
+    sites: set[int]
     after: int = 0
 
     def closed(self, *, used: bool) -> Clipping:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-_BEFORE_SCALING = "_gradtui_before_scaling"
+from gradtui.check.torch.loss_values import BEFORE_SCALING
 
 
 class BackwardLosses:
@@ -83,7 +83,7 @@ class BackwardLosses:
             self._sum, self._count, self._stepped = None, 0, False
         for scalar in scalars:
             # For a loss scaled by a GradScaler, take the unscaled one. Copy it, as a script may add up losses in place.
-            loss = getattr(scalar, _BEFORE_SCALING, scalar).detach().reshape(()).clone()
+            loss = getattr(scalar, BEFORE_SCALING, scalar).detach().reshape(()).clone()
             if self._sum is None:
                 self._sum = loss
             else:
@@ -98,7 +98,7 @@ class BackwardLosses:
         def watched(scaler: Any, outputs: Any) -> Any:
             scaled = scale(scaler, outputs)
             if isinstance(outputs, Tensor) and scaled is not outputs:
-                setattr(scaled, _BEFORE_SCALING, outputs.detach())
+                setattr(scaled, BEFORE_SCALING, outputs.detach())
             return scaled
 
         torch.amp.GradScaler.scale = watched  # type: ignore[assignment, method-assign]

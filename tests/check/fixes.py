@@ -88,7 +88,7 @@ _FIXES: list[tuple[str, _Follow]] = [
     (rf"^what {_LINE} clears leaves these out: call {_CALL} there$", _clear_there),
     (rf"^call {_CALL} right after {_LINE}, or compute these losses without backward\(\)$", _clear_behind),
     (rf"^remove {_LINE}: the gradients are cleared elsewhere$", _remove),
-    (rf"^move {_CALL} from {_LINE} to right after {_LINE}, so that", _move),
+    (rf"^move {_CALL} from {_LINE} to right after (?:the step\(\) of )?{_LINE}, so that", _move),
     (rf"^call {_CALL} before {_LINE}$", _unscale),
     (rf"^clip once, right before {_LINE}, not after each backward\(\)$", _clip_before_step),
     (rf"^clip after the backward\(\) of \S+ and right before {_LINE}$", _clip_before_step),

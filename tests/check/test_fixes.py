@@ -11,7 +11,9 @@ from tests.check.forks import Forks
 
 UP_TO_THE_READER = {
     "cleared_between",
+    "clip_iterator_twice",
     "clip_other_model",
+    "clip_used_up_iterator",
     "frozen_momentum",
     "frozen_weight_decay",
     "leaf_loss",

@@ -43,6 +43,7 @@ OPTIMIZER = OptimizerFacts(
     last_window=[EVENT],
     frozen_changed=["w"],
     scheduler_steps=21,
+    closure=True,
     library_at=Place("/lib/trainer.py", 3),
     follows=1,
 )
@@ -58,6 +59,7 @@ FACTS = Facts(
     script_code=3,
     ended_early=True,
     rank=1,
+    scaler="scaler",
     never_stepped=[IdleOptimizer("Adam", "opt_d", PLACE, 30), IdleOptimizer("Adam", "", None, 1)],
     leaf_losses=4,
     leaf_loss_at=PLACE,

@@ -42,7 +42,7 @@ def test_a_clearing_for_each_micro_batch() -> None:
     )
     assert told.where == at(10)
     assert told.fix == (
-        "move opt.zero_grad() from train.py:10 to right after train.py:90, so that it runs once per step, "
+        "move opt.zero_grad() from train.py:10 to right after the step() of train.py:90, so that it runs once per step, "
         "not once per backward()"
     )
 
@@ -64,7 +64,10 @@ def test_the_line_that_clears_most_is_told() -> None:
 
 def test_a_clearing_by_hand_has_no_line_so_the_step_is_told() -> None:
     (told,) = _thrown((10, [backward(), cleared_by_hand(), backward()]))
-    assert (told.where, told.fix) == (at(90), "clear the gradients once per step, right after train.py:90, and nowhere else")
+    assert (told.where, told.fix) == (
+        at(90),
+        "clear the gradients once per step, right after the step() of train.py:90, and nowhere else",
+    )
 
 
 def test_without_a_name_the_call_is_told_without_it() -> None:

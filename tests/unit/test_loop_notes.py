@@ -113,13 +113,5 @@ def test_an_optimizer_for_each_phase_is_not_told() -> None:
     assert _notes(*[optimizer((4, USUAL)) for _ in range(5)]) == []  # each for parameters of its own
 
 
-def test_clipping_that_got_no_parameters() -> None:
-    (note,) = _notes(empty_clips=23, empty_clip_at=at(40))
-    message = "23 times a clipping function got no parameters: an iterator that was used up before?"
-    assert note == Note("clipping got no parameters", message, at(40))
-    (note,) = _notes(empty_clips=1, empty_clip_at=at(40))
-    assert note.message.startswith("once a clipping function")
-
-
 def test_where_something_wrote_windows_are_not_told() -> None:
     assert _notes(optimizer((16, USUAL), (8, [*USUAL, WRITTEN, backward()]))) == []

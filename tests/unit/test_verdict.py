@@ -217,7 +217,7 @@ def test_clearing_before_the_step_names_the_line_that_clears(place: Any) -> None
         CLEARED,
         "the gradients were cleared between backward() and step() in each of its steps: nothing is learned",
         place(2),
-        "clear before backward(), or after step()",
+        "move what train.py:2 does to right after the step() of train.py:4",
         0,
     )
     assert only(replace(seen, wiped_steps=15, wiped_at=[])).where == place(4)
@@ -343,3 +343,16 @@ def test_why_no_optimizer_stepped(seen: dict[str, Any], told: str) -> None:
 )
 def test_some_names_and_how_many_more(names: str, told: str) -> None:
     assert some(list(names)) == told
+
+
+def test_clipping_that_gets_no_gradients_at_all(place: Any) -> None:
+    seen = replace(facts(optimizer()), empty_clips=23, empty_clip_at=place(3))
+    (finding,) = findings(seen)
+    assert (finding.kind, finding.where, finding.optimizer) == ("clipping without effect", place(3), None)
+    assert "got no gradients in 23 calls" in finding.message
+    assert findings(replace(seen, empty_clips=1)) == []
+
+
+def test_a_step_with_a_closure_is_mended_in_the_closure(place: Any) -> None:
+    seen = optimizer(stale_steps=5, first_stale=2, stale_parameters=[0, 1, 2, 3], stepped_at=[place(4)], closure=True)
+    assert only(seen).fix == "call optimizer.zero_grad() first thing in the closure"

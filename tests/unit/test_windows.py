@@ -104,4 +104,4 @@ def test_clipping_is_scaled_only_before_unscale_and_only_with_a_scaler() -> None
 def test_what_another_step_may_have_used_is_no_clipping_of_this_one() -> None:
     assert account([backward(), clip(), other_step(1), backward(21)]).clippings == []
     (call,) = account([clip(nothing=True), other_step(1), backward()]).clippings
-    assert (call.before, call.after) == (0, 1)
+    assert (call.before, call.used) == (0, True)

@@ -14,6 +14,10 @@ AT_ONCE = 64
 """Copy losses from a device to the host in batches of this size, and read each batch when the next one is copied."""
 
 
+BEFORE_SCALING = "_gradtui_before_scaling"
+"""The attribute of a scaled loss that holds the loss itself: the scaled one may overflow and do no harm."""
+
+
 class Loss:
     """A scalar that was backpropagated. ``value`` is None if it is not a scalar or is still on its device."""
 
@@ -27,6 +31,7 @@ class Loss:
 
     @guarded
     def _read(self, tensor: Tensor) -> None:
+        tensor = getattr(tensor, BEFORE_SCALING, tensor)
         if tensor.numel() != 1 or tensor.is_complex():
             return
         loss = local(tensor.detach())

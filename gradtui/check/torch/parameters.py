@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterator
-from types import FrameType
+from types import FrameType, ModuleType
 
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
@@ -236,12 +236,22 @@ def variables(frame: FrameType | None, kind: type[object]) -> dict[int, str]:
     return found
 
 
-def variable_of(optimizer: Optimizer, frame: FrameType | None) -> str:
-    """The variable that holds this optimizer in the user's code at or above ``frame``; empty if there is none."""
+def name_of(wanted: object, frame: FrameType | None) -> str:
+    """What the innermost user's code at or above ``frame`` calls this object: ``opt``, ``self.opt``; empty if nothing."""
     while frame is not None and not is_users(frame.f_code):
         frame = frame.f_back
-    name = variables(frame, Optimizer).get(id(optimizer), "")
-    return "" if name == "self" else name
+    if frame is None:
+        return ""
+    held = [*locals_of(frame).items(), *list(frame.f_globals.items())]
+    for name, value in held:
+        if value is wanted and name.isidentifier():
+            return name
+    for name, value in held:
+        if not isinstance(value, (type, ModuleType)):
+            for attribute, inner in list(getattr(value, "__dict__", {}).items()):
+                if inner is wanted and str(attribute).isidentifier():
+                    return f"{name}.{attribute}"
+    return ""
 
 
 def _held_by_an_optimizer() -> set[int]:

@@ -8,7 +8,6 @@ An error in here never reaches the script.
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable, Iterable, Iterator
 from types import FrameType
 from typing import Any
@@ -21,6 +20,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from gradtui.check import windows
 from gradtui.check.source_lines import frame_here
+from gradtui.check.torch.loss_values import BEFORE_SCALING
 from gradtui.check.watch.guard import is_the_programs
 from gradtui.check.watch.ledger import LOOKED_AT, Ledger
 
@@ -47,6 +47,7 @@ class EventSources:
                 self._replace(module, "clip_grad_norm_", self._clip)
         for module in (clip_grad, nn.utils):
             self._replace(module, "clip_grad_value_", self._clip)
+        self._replace(torch.amp.GradScaler, "scale", self._scale)
         self._replace(torch.amp.GradScaler, "unscale_", self._unscale)
         self._replace(torch.amp.GradScaler, "step", self._scaler_step)
         self._replace(LRScheduler, "step", self._scheduler_step)
@@ -102,6 +103,8 @@ class EventSources:
                 return original(*args, **kwargs)
             finally:
                 ledger.in_backward = False
+                if ledger.followed:
+                    ledger.backward_ended()
 
         return backward
 
@@ -146,11 +149,27 @@ class EventSources:
         return clip
 
     def _note_clip(self, parameters: Any, limit: Any, frame: FrameType) -> None:
-        if isinstance(limit, (int, float)) and math.isinf(limit):
-            return  # it only measures
         clipped = [parameters] if isinstance(parameters, Tensor) else parameters
         if isinstance(clipped, Iterable):
-            self._ledger.clips([each for each in clipped if isinstance(each, Tensor)], frame)
+            number = float(limit) if isinstance(limit, (int, float)) else 1.0
+            self._ledger.clips([each for each in clipped if isinstance(each, Tensor)], number, frame)
+
+    def _scale(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        ledger = self._ledger
+
+        def scale(scaler: Any, *args: Any, **kwargs: Any) -> Any:
+            if not ledger.off and scaler.is_enabled():
+                try:
+                    ledger.scaler.meet(scaler, frame_here(1))
+                except BaseException as error:  # noqa: BLE001
+                    self._failed(error)
+            scaled = original(scaler, *args, **kwargs)
+            outputs = args[0] if args else None
+            if isinstance(outputs, Tensor) and isinstance(scaled, Tensor) and scaled is not outputs and not ledger.off:
+                setattr(scaled, BEFORE_SCALING, outputs.detach())
+            return scaled
+
+        return scale
 
     def _unscale(self, original: Callable[..., None]) -> Callable[..., None]:
         ledger = self._ledger

@@ -37,6 +37,7 @@ def facts_of(watch: OptimizerWatch, reported: Sequence[OptimizerWatch], ledger: 
         last_window=_pending(watch, reported, ledger),
         frozen_changed=sorted(watch.frozen.changed),
         scheduler_steps=watch.scheduler_steps or ledger.scheduler_steps.get(watch.key, 0),
+        closure=watch.has_closure,
         library_at=watch.log.library_at,
         follows=next((place for place, each in enumerate(reported) if each is watch.predecessor), None),
         steps=log.steps,
@@ -77,16 +78,19 @@ def most_frequent(counts: Counter[Place | None]) -> Place | None:
 def _windows(watch: OptimizerWatch, reported: Sequence[OptimizerWatch], ledger: Ledger) -> list[Window]:
     """The optimizer's windows, in the order in which they came first."""
     trail = watch.log.trail
-    frequent = sorted((codes for codes, _ in trail.windows.most_common(WINDOWS_TOLD)), key=trail.first.__getitem__)
+    # A clearing without zero_grad() is seen only while the gradients are followed.
+    counts = +trail.followed_windows if trail.cleared_by_hand else trail.windows
+    frequent = sorted((codes for codes, _ in counts.most_common(WINDOWS_TOLD)), key=trail.first.__getitem__)
     return [
-        Window(_events(codes, watch, reported, ledger), trail.windows[codes], trail.first[codes], trail.last[codes])
+        Window(_events(codes, watch, reported, ledger), counts[codes], trail.first[codes], trail.last[codes])
         for codes in frequent
     ]
 
 
 def _pending(watch: OptimizerWatch, reported: Sequence[OptimizerWatch], ledger: Ledger) -> list[Event]:
     """The events after the last step."""
-    return [] if watch.gone or watch.log.trail.given_up else list(_events(watch.log.trail, watch, reported, ledger))
+    trail = watch.log.trail
+    return [] if watch.gone or trail.given_up or trail.cleared_by_hand else list(_events(trail, watch, reported, ledger))
 
 
 def _events(
@@ -103,6 +107,8 @@ def _events(
 
 def _event(code: int, trail: Trail, reported: Sequence[OptimizerWatch], ledger: Ledger) -> Event:
     meaning = ledger.meanings[code]
+    if code in trail.uncertain:
+        return Event(windows.UNKNOWN)
     others = [(place, each.log.trail) for place, each in enumerate(reported) if each.log.trail is not trail]
     if meaning.kind == windows.BACKWARD:
         fed = {history for reached in trail.reached.values() for history in reached}

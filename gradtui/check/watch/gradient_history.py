@@ -324,7 +324,9 @@ class GradientHistory(HookedGradient):
     # Clearing
 
     def _cleared(self) -> None:
-        self.was_cleared |= self.applied is not None
+        if self.applied is not None:
+            self.was_cleared = True
+            self.log.clears_applied()
         if self._clearing is not None:
             self.log.cleared_at[self._clearing] += 1
         self.applied = self._version = self._held = self._clearing = None

@@ -34,6 +34,11 @@ class HookedGradient:
         self._before: RemovableHandle | None = None
         self._after: RemovableHandle | None = None
 
+    @property
+    def parameter(self) -> Tensor | None:
+        """The parameter, if it still exists."""
+        return self._parameter()
+
     def _tensor_hook(self, fresh: Tensor) -> None:
         """Called when a backward() is about to add ``fresh`` to the gradient."""
         raise NotImplementedError

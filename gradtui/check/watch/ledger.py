@@ -12,11 +12,13 @@ which optimizers a backward() reaches, and that the script has cleared or writte
 from __future__ import annotations
 
 import itertools
+import math
 import weakref
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from types import FrameType
+from typing import Any
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -32,8 +34,11 @@ MOST_CODES = 20_000
 """Nor with more different events."""
 LEVELS = 2
 """How many frames tell two backward() calls apart: a helper that calls backward() serves several losses."""
+CLEARINGS = {windows.CLEAR, windows.CLEAR_PART, windows.SKIP}
 LOOKED_AT = 64
 """Look at every backward() of a new site, and at each of this many: the rest is only counted."""
+SCALED_LIMIT = 64
+"""A limit of at least the scale over this is a scaled one: nobody clips to a norm of hundreds."""
 LOOKS = 16
 """How often to look at the gradients that a line clears unused; after that, the last answer is believed."""
 MOST_MADE = 256
@@ -67,6 +72,33 @@ class Made:
     parameters: list[weakref.ref[Tensor]] = field(default_factory=list)
 
 
+class KnownScaler:
+    """The script's GradScaler."""
+
+    def __init__(self) -> None:
+        self.name = ""
+        """The variable that holds it."""
+        self._ref: Callable[[], Any] = lambda: None
+        self._looks = 0
+        self._scaled = False
+
+    def meet(self, scaler: Any, frame: FrameType) -> None:
+        """It is used in ``frame``."""
+        if self._ref() is not scaler:
+            self._ref, self._looks = weakref.ref(scaler), 0
+            self.name = next(
+                (name for name, value in [*frame.f_locals.items(), *frame.f_globals.items()] if value is scaler), ""
+            )
+
+    def is_limit_scaled(self, limit: float) -> bool:
+        """Whether a limit for clipping was multiplied by the scale: then it is meant for scaled gradients."""
+        scaler = self._ref()
+        if scaler is not None and self._looks < LOOKS:
+            self._looks += 1
+            self._scaled = limit >= scaler.get_scale() / SCALED_LIMIT
+        return scaler is not None and self._scaled
+
+
 class Ledger:
     """All trails. ``modules`` returns the modules that exist, to tell whether a backward() runs in eval mode."""
 
@@ -80,6 +112,8 @@ class Ledger:
         self.in_backward = False
         self.off = False
         """Nothing more is recorded."""
+        self.followed = False
+        """Whether the contributions to the gradients of any optimizer are followed."""
         self.leaf_losses: Counter[Place | None] = Counter()
         """Losses that no parameter leads to, by the line of their backward()."""
         self.empty_clips: Counter[Place | None] = Counter()
@@ -94,6 +128,7 @@ class Ledger:
         }
         self._clearings = {HAND_CLEARED}
         """The codes of the events that clear all gradients of an optimizer, or give them up."""
+        self.scaler = KnownScaler()
         self._modules = modules
         self.sites: dict[tuple[int, int, int, int], int] = {}
         """The codes of the backward() calls, by the two innermost lines that lead to each."""
@@ -101,8 +136,9 @@ class Ledger:
         """The codes of the zero_grad() calls, by line."""
         self._codes: dict[object, int] = {}
         self._code_objects: list[object] = []  # kept, because their ids are in _codes
-        self._recent: deque[tuple[int, weakref.ref[Optimizer | nn.Module] | None]] = deque(maxlen=RECENT)
-        """What happened while there was an optimizer that had not stepped yet; and for a clearing, whose zero_grad() it was."""
+        self._recent: deque[tuple[int, weakref.ref[Optimizer | nn.Module] | None, int]] = deque(maxlen=RECENT)
+        """What happened while there was an optimizer that had not stepped yet; for a clearing, whose zero_grad() it was; and
+        the number of the backward() before."""
         self._numbers = itertools.count(1)
         self._parameters: dict[int, set[int]] = {}
         """The ids of the parameters of the optimizers that were met last, by the optimizer's number."""
@@ -114,12 +150,14 @@ class Ledger:
         parameters = {id(parameter) for parameter in parameters_of(optimizer)}
         trail = Trail(next(self._numbers), parameters, self._clearings)
         trail.optimizer = weakref.ref(optimizer)
-        for code, subject in self._recent:
+        for code, subject, count in self._recent:
             cleared = subject() if subject is not None else None
             if self._is_shared_step(code, trail):
                 trail.clear()
             elif subject is None or (cleared is not None and trail.cover(cleared) == 2):
                 trail.append(code)
+                if code in self._clearings:
+                    trail.cleared_at = count
         self.made.pop(id(optimizer), None)
         if not self.made:
             self._recent.clear()
@@ -166,11 +204,17 @@ class Ledger:
     def remember(self, code: int, subject: Optimizer | nn.Module | None = None) -> None:
         """Keep an event for the optimizers that have not stepped yet."""
         if self.made:
-            self._recent.append((code, weakref.ref(subject) if subject is not None else None))
+            self._recent.append((code, weakref.ref(subject) if subject is not None else None, self.count))
 
     def _is_shared_step(self, code: int, trail: Trail) -> bool:
         stepped = self.meanings[code].stepped
         return not trail.parameters.isdisjoint(self._parameters.get(stepped, ()))
+
+    def backward_ended(self) -> None:
+        """A backward() is over: the hooks of the gradients that are followed have told whether it reached them."""
+        for trail in self.trails:
+            if trail.followed and trail.touched_at != self.count:
+                trail.pass_by(self.current)
 
     def stop(self) -> None:
         """Record nothing more, and hold on to nothing; the trails keep what they have."""
@@ -252,16 +296,21 @@ class Ledger:
             return code
         return self._code((windows.SKIP, code), Meaning(windows.SKIP, meaning.place))
 
-    def clips(self, parameters: list[Tensor], frame: FrameType) -> None:
-        """The gradients of these parameters are about to be clipped."""
-        if not parameters:
-            self.empty_clips[places_up(frame)[0]] += 1
-            return
+    def clips(self, parameters: list[Tensor], limit: float, frame: FrameType) -> None:
+        """The gradients of these parameters are about to be clipped to this norm or value; an infinite one only measures."""
+        any_gradient = any(parameter.grad is not None for parameter in parameters)
         clipped = {id(parameter) for parameter in parameters}
         concerned = [trail for trail in self.trails if not trail.parameters.isdisjoint(clipped)]
+        if not any_gradient and not concerned and not self.made and limit < math.inf:
+            self.empty_clips[places_up(frame)[0]] += 1
+            return
         # One call may serve several optimizers: it has no effect only if it has none for any of them.
         served = [trail for trail in concerned if trail.fresh] or concerned
-        kind = windows.CLIP if any(parameter.grad is not None for parameter in parameters) else windows.CLIP_NOTHING
+        kind = windows.CLIP if any_gradient else windows.CLIP_NOTHING
+        if limit == math.inf:
+            kind = windows.MEASURE
+        elif self.scaler.is_limit_scaled(limit):
+            kind = windows.CLIP_SCALED
         code = self._code((kind, id(frame.f_code), frame.f_lasti), Meaning(kind, places_up(frame)[0]), frame)
         self.remember(code)
         for trail in served:
@@ -279,6 +328,7 @@ class Ledger:
         if last == scaler:
             self._record_for(optimizer, skip)
             if trail is not None:
+                trail.losses_given_up(trail.cleared_at)
                 trail.cleared_at = self.count
 
     def _record_for(self, optimizer: Optimizer, code: int) -> None:
@@ -308,6 +358,11 @@ class Ledger:
             kinds.add(self.meanings[code].kind)
         return kinds
 
+    def follow(self, trail: Trail, follow: bool) -> None:
+        """Whether each contribution to this optimizer's gradients is followed from now on."""
+        trail.followed = follow
+        self.followed = any(each.followed for each in self.trails)
+
     def wraps(self, outer: Trail, inner: Trail) -> None:
         """The inner optimizer steps inside the outer one's step: both are one."""
         for one, other in ((outer, inner), (inner, outer)):
@@ -316,9 +371,14 @@ class Ledger:
                 one.others = [(each, code) for each, code in one.others if each is not other]
                 other[:] = [each for each in other if each != code]
 
+    def has_zero_grad(self, trail: Trail) -> bool:
+        """Whether a zero_grad() is among the events since the last step."""
+        return any(self.meanings[code].kind in CLEARINGS for code in trail)
+
     def written(self, trail: Trail, *, cleared: bool) -> None:
         """The script has cleared the gradients without zero_grad(), or written something else to them."""
         code = HAND_CLEARED if cleared else WRITTEN
+        trail.cleared_by_hand |= cleared
         if self.in_backward and trail and trail[-1] == self.current:  # noticed inside the backward() that comes after
             if len(trail) < 2 or trail[-2] != code:
                 trail.insert(len(trail) - 1, code)

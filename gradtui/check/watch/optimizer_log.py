@@ -111,11 +111,17 @@ class OptimizerLog:
     def reaches(self, history: object) -> None:
         """The backward() that is running has reached this parameter."""
         self.trail.reached.setdefault(self._ledger.current, set()).add(id(history))
+        self.trail.touched_at = self._ledger.count
 
     def written(self, *, cleared: bool) -> None:
         """The script has cleared the gradients without zero_grad(), or written something else to them."""
         if not self.closed:
             self._ledger.written(self.trail, cleared=cleared)
+
+    def clears_applied(self) -> None:
+        """Gradients that a step has applied are gone: note in the ledger if zero_grad() has not cleared them."""
+        if not (self.closed or self._ledger.has_zero_grad(self.trail)):
+            self.trail.cleared_by_hand = True
 
     def kinds_since_backward(self) -> set[str]:
         """The kinds of events since the last backward() that is over."""

@@ -15,7 +15,7 @@ from torch.utils.hooks import RemovableHandle
 
 from gradtui.check.judgements import Applied
 from gradtui.check.torch.backwards import in_backward, running_frames
-from gradtui.check.torch.parameters import Parameters, variable_of
+from gradtui.check.torch.parameters import Parameters, name_of
 from gradtui.check.watch.frozen import FrozenParameters
 from gradtui.check.watch.gradient_history import GradientHistory
 from gradtui.check.watch.guard import guarded
@@ -67,7 +67,7 @@ class OptimizerWatch(WatchedParameters):
         self.post_hook: RemovableHandle | None = None
         self._results: list[Applied] = []
         self._backwards = 0
-        self._closure = False
+        self._closure = self.has_closure = False
         self._seconds = self._began = 0.0
         self._in_a_row, self._needed = 0, CLOSE_STEPS
         self._exchanged = False
@@ -148,11 +148,12 @@ class OptimizerWatch(WatchedParameters):
         if self.lost:
             return
         self._regroup(optimizer, frame)
-        self.variable = self.variable or variable_of(optimizer, frame)
+        self.variable = self.variable or name_of(optimizer, frame)
         self._drop_lost()
         if self.lost:
             return
         self._closure = closure
+        self.has_closure |= closure
         now = time.perf_counter()
         self._seconds, self._began = now - self._began, now
         if closure:

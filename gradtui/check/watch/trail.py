@@ -37,6 +37,14 @@ class Trail(list[int]):
         """For each backward() code, the places of the parameters that it was seen to reach."""
         self.passed_by: set[int] = set()
         """The backward() codes that were seen not to reach any."""
+        self.followed = False
+        """Whether each contribution to the gradients is followed."""
+        self.touched_at = 0
+        """The number of the last backward() that is known to have reached a parameter."""
+        self.cleared_by_hand = False
+        """The script clears these gradients without zero_grad(), which is seen only while they are followed."""
+        self.followed_windows: Counter[tuple[int, ...]] = Counter()
+        """The windows of steps whose gradients were followed."""
         self.windows: Counter[tuple[int, ...]] = Counter()
         self.first: dict[tuple[int, ...], int] = {}
         self.last: dict[tuple[int, ...], int] = {}
@@ -86,6 +94,7 @@ class Trail(list[int]):
         if not self.given_up and len(self) <= LONGEST:
             window = tuple(self)
             self.add(window, 1, step)
+            self.followed_windows[window] += self.followed
             if window == self._before:
                 self.usual = [*window]
             self._before = window
@@ -100,6 +109,17 @@ class Trail(list[int]):
             self.first[window] = step - count + 1
         self.last[window] = step
         self.windows[window] += count
+
+    @property
+    def uncertain(self) -> set[int]:
+        """The backward() codes of which some calls reach and others do not."""
+        return self.passed_by & self.reached.keys()
+
+    def pass_by(self, code: int) -> None:
+        """Note that the backward() that has just ended, with this code, has reached none of the parameters."""
+        self.passed_by.add(code)
+        if self and self[-1] == code:
+            self.pop()
 
     def learn(self, contributions: int) -> None:
         """Learn which of the unknown backward() calls reach, as this many have added to a gradient since it was cleared."""

@@ -64,6 +64,11 @@ class WatchedParameters:
         groups = [history.group for history in self.histories]
         return [groups.count(group) for group in range(max(groups, default=-1) + 1)]
 
+    def has_stepped(self, parameters: list[Tensor]) -> bool:
+        """Whether any of these is one of its parameters, also after the optimizer is gone."""
+        wanted = {id(parameter): parameter for parameter in parameters}
+        return any(history.parameter is wanted.get(id(history.parameter), self) for history in self.histories)
+
     def shares_parameters(self, other: Optimizer) -> bool:
         return share_a_tensor(self._all, parameters_of(other))
 
@@ -116,7 +121,8 @@ class WatchedParameters:
         history.contributions = history.total = len(before)
         for backward in before:
             self.log.trail.reached.setdefault(backward.code, set()).add(id(history))
-            if self.log.steps == 1 and backward not in self.log.interval:  # before the first step, all belong to its interval
+            in_window = backward.number > self.log.trail.cleared_at
+            if self.log.steps == 1 and in_window and backward not in self.log.interval:
                 self.log.note(backward, step=1)
 
     def _inherit(self, history: GradientHistory, old: GradientHistory) -> None:

@@ -197,6 +197,7 @@ class Watcher:
         watch = self._watches[id(optimizer)]
         if self._open.end(watch):  # it was followed closely
             watch.after_step(optimizer)
+            self._ledger.follow(watch.log.trail, watch.light is None and not watch.lost)
         if self._limit is not None and not self._open.all and self.steps >= self._limit:
             self.ended_script = True
             raise EnoughSteps
@@ -222,9 +223,9 @@ class Watcher:
 
     def _predecessor(self, optimizer: Optimizer) -> OptimizerWatch | None:
         """The optimizer that stepped these parameters last, and is gone."""
-        parameters = {id(parameter) for parameter in parameters_of(optimizer)}
+        parameters = parameters_of(optimizer)
         gone = (watch for watch in reversed(self._all[-MOST_GONE:]) if watch.gone)
-        return next((watch for watch in gone if not watch.log.trail.parameters.isdisjoint(parameters)), None)
+        return next((watch for watch in gone if watch.has_stepped(parameters)), None)
 
     @guarded
     def _forget(self, key: int) -> None:
@@ -266,6 +267,7 @@ class Watcher:
             never_stepped=never_stepped(self._ledger, self._parameters) if self.steps else [],
             leaf_losses=sum(self._ledger.leaf_losses.values()),
             leaf_loss_at=most_frequent(self._ledger.leaf_losses),
+            scaler=self._ledger.scaler.name,
             empty_clips=sum(self._ledger.empty_clips.values()),
             empty_clip_at=most_frequent(self._ledger.empty_clips),
             not_watched=list(self._not_watched()),

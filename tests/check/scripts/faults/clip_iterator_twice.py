@@ -1,4 +1,4 @@
-# fault: clean [clipping got no parameters]; right: clean
+# fault: clipping without effect; right: clean
 
 import torch
 from torch import nn

@@ -1,4 +1,4 @@
-# right: clean [optimizer made anew]
+# right: clean
 
 import copy
 

@@ -1,4 +1,4 @@
-# right: clean
+# right: clean [gradients dropped]
 
 import torch
 from torch import nn

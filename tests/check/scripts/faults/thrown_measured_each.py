@@ -1,4 +1,4 @@
-# fault: gradients thrown away; right: clean
+# fault: clean [gradients dropped]; right: clean
 
 import torch
 from torch import nn
