@@ -116,7 +116,7 @@ def optimizer_verdict(place: int, found: list[Finding], facts: Facts) -> str:
 def _of_optimizer(place: int, one: OptimizerFacts, facts: Facts) -> Iterator[Finding]:
     step_line = _first(one.stepped_at)
     if one.stale_steps:
-        yield Finding(STALE, _stale_message(one), step_line, _stale_fix(one), place)
+        yield Finding(STALE, _stale_message(one), step_line, _stale_fix(place, facts), place)
     if one.wiped_steps * CLEARED_ONE_IN >= max(one.steps, 1):
         yield Finding(
             CLEARED,
@@ -247,7 +247,8 @@ def stale_parameters(one: OptimizerFacts) -> str:
     return f"{len(one.stale_parameters)} of {len(one.parameters)} parameters: " + some(parts + rest)
 
 
-def _stale_fix(one: OptimizerFacts) -> str:
+def _stale_fix(place: int, facts: Facts) -> str:
+    one = facts.optimizers[place]
     step_line = _first(one.stepped_at)
     if one.unchanged_steps == one.stale_steps:
         return "call backward() before each step(), and clear the gradients after each step()"
@@ -267,6 +268,12 @@ def _stale_fix(one: OptimizerFacts) -> str:
     after = f"right after {step_line or 'the step'}"
     if feeding.foreign:  # what another loss leaves behind after the step must go too
         return f"call {call} once per step{before}"
+    alike = (
+        bool(one.variable)
+        and sum(each.variable == one.variable and each.stepped_at == one.stepped_at for each in facts.optimizers) > 1
+    )
+    if alike or "." in name:  # a loop's variable, or an object's attribute: it may mean something else in another line
+        return f"call {call} once per step, {after}"
     if feeding.own > 1:
         return f"call {call} once per step, {after}, not for each backward()"
     return f"call {call} once per step{before}, or {after}"

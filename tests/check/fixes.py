@@ -84,6 +84,7 @@ _Follow = Callable[["re.Match[str]", dict[str, Any], str], list[list[Edit]]]
 _FIXES: list[tuple[str, _Follow]] = [
     (rf"^call {_CALL} once per step, before the backward\(\) of {_LINE}, or right after {_LINE}$", _clear_before_or_after),
     (rf"^call {_CALL} once per step, right after {_LINE}, not for each backward\(\)$", _clear_after),
+    (rf"^call {_CALL} once per step, right after {_LINE}$", _clear_after),
     (rf"^call {_CALL}(?: once per step,)? before the backward\(\) of {_LINE}$", _clear_before),
     (rf"^what {_LINE} clears leaves these out: call {_CALL} there$", _clear_there),
     (rf"^call {_CALL} right after {_LINE}, or compute these losses without backward\(\)$", _clear_behind),

@@ -98,7 +98,9 @@ def test_the_articles_losses_each_on_its_own_side(tmp_path: Path) -> None:
     assert "Epoch" not in result.stdout
 
 
-SKIPPED_BATCH = MODEL + """
+SKIPPED_BATCH = (
+    MODEL
+    + """
 for number in range(6):
     optimizer.zero_grad()
     loss = torch.nn.functional.mse_loss(model(inputs), targets) * (float("nan") if number == 2 else 1)
@@ -106,6 +108,7 @@ for number in range(6):
     if loss.isfinite():
         optimizer.step()
 """
+)
 MICRO_BATCH_IN_CLOSURE = """
 import torch
 p = torch.nn.Parameter(torch.zeros(1))
