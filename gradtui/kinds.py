@@ -129,7 +129,10 @@ class Device(Kind):
 
 @dataclass(frozen=True)
 class Text(Kind):
-    """Any text of one line: a path. Empty means none."""
+    """Any text of one line, such as a path. Empty means none."""
+
+    what: str = "a path"
+    """What it is, for a reader."""
 
     def parse(self, raw: object) -> str:
         if isinstance(raw, str) and len(raw) <= LONGEST_PATH and raw.isprintable():
@@ -137,7 +140,7 @@ class Text(Kind):
         raise ValueError
 
     def allowed(self) -> str:
-        return "a path"
+        return self.what
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """Every column of a run's CSV files, declared once.
 
 The workers' rows, all readers, the exports, the charts' quantities and the README's list are made from these tables. A new
-column is one entry here; the code that computes it hands in its value under the same name.
+column is one entry here; the code that computes it hands in its value under the same name. One that every row has also needs
+a place in ``packed``, or the app reads long runs from their CSV files, which is slow: a test says so.
 """
 
 from __future__ import annotations
@@ -60,8 +61,8 @@ class Column:
     sparse: bool = False
     scripts_only: bool = False
     """Whether only runs of a user's script have it."""
-    optional: bool = False
-    """Whether files of other versions may lack it."""
+    required: bool = False
+    """Whether every file has it. The files of older versions lack a column that is added."""
 
     @property
     def format(self) -> str:
@@ -92,24 +93,24 @@ STEPS = Table(
     "<variant>.csv",
     "optimizer step",
     (
-        Column("step", COUNT, "the optimizer step"),
-        Column("epoch", COUNT, "the epoch; 1 for a script"),
-        Column("loss", NUMBER, "the loss whose gradient the step applied", quantity="loss"),
+        Column("step", COUNT, "the optimizer step", required=True),
+        Column("epoch", COUNT, "the epoch; 1 for a script", required=True),
+        Column("loss", NUMBER, "the loss whose gradient the step applied", quantity="loss", required=True),
         Column(
             "grad_norm",
             NUMBER,
             "the norm of the applied gradient: what had accumulated in `.grad`",
             quantity="gradient norm, applied",
             sparse=True,
+            required=True,
         ),
-        Column("seconds", TIME, "training time of the step: no waiting for a turn, no pause", written="%.7f"),
+        Column("seconds", TIME, "training time of the step: no waiting for a turn, no pause", written="%.7f", required=True),
         Column(
             "fresh_grad_norm",
             NUMBER,
             "the norm of the gradient that the step's own backward() calls computed",
             quantity="gradient norm, fresh",
             sparse=True,
-            optional=True,
         ),
         Column(
             "cosine",
@@ -118,14 +119,12 @@ STEPS = Table(
             written="%.6g",
             quantity="cosine of applied and fresh",
             sparse=True,
-            optional=True,
         ),
         Column(
             "optimizer",
             COUNT,
             "which of the script's optimizers stepped: 1 for the first one to step",
             scripts_only=True,
-            optional=True,
         ),
     ),
 )
@@ -133,29 +132,29 @@ EPOCHS = Table(
     "<variant>.epochs.csv",
     "epoch, if there is test data",
     (
-        Column("epoch", COUNT, "the epoch"),
-        Column("step", COUNT, "its last optimizer step"),
-        Column("test_loss", NUMBER, "the mean loss over the test data", quantity="test loss"),
-        Column("accuracy", NUMBER, "the share of test samples classified correctly", quantity="accuracy"),
+        Column("epoch", COUNT, "the epoch", required=True),
+        Column("step", COUNT, "its last optimizer step", required=True),
+        Column("test_loss", NUMBER, "the mean loss over the test data", quantity="test loss", required=True),
+        Column("accuracy", NUMBER, "the share of test samples classified correctly", quantity="accuracy", required=True),
     ),
 )
 TIMING = Table(
     "<variant>.timing.csv",
     "slice of the timing probe",
     (
-        Column("slice", COUNT, "the slice"),
-        Column("block", COUNT, "the block of four slices, in the order ABBA"),
-        Column("side", INDEX, "the policy that was timed: 0 left, 1 right"),
-        Column("seconds_per_batch", TIME, "the time of a step, per batch"),
+        Column("slice", COUNT, "the slice", required=True),
+        Column("block", COUNT, "the block of four slices, in the order ABBA", required=True),
+        Column("side", INDEX, "the policy that was timed: 0 left, 1 right", required=True),
+        Column("seconds_per_batch", TIME, "the time of a step, per batch", required=True),
     ),
 )
 SCALARS = Table(
     "<variant>.scalars.csv",
     "number that a script logged with `gradtui.log()`",
     (
-        Column("step", INDEX, "the optimizer steps taken before"),
-        Column("name", TEXT, "the name that the script gave"),
-        Column("value", VALUE, "the number"),
+        Column("step", INDEX, "the optimizer steps taken before", required=True),
+        Column("name", TEXT, "the name that the script gave", required=True),
+        Column("value", VALUE, "the number", required=True),
     ),
 )
 TABLES = (STEPS, EPOCHS, TIMING, SCALARS)
@@ -193,8 +192,8 @@ class RowPattern:
     def __init__(self, header: str, table: Table, wanted: Sequence[Column]) -> None:
         names = header.strip().split(",")
         missing = [column.name for column in wanted if column.name not in names]
-        self.fits = all(column.optional or column.name in names for column in (table.columns[0], *wanted))
-        """Whether the file has the wanted columns; an optional one that is missing reads as empty."""
+        self.fits = all(not column.required or column.name in names for column in (table.columns[0], *wanted))
+        """Whether the file has the wanted columns; one that is not required may be missing, and reads as empty."""
         kinds = [table[name].kind if name in table.names else NUMBER for name in names]
         fields = [f"({kind.pattern})" for kind in kinds]
         self._pattern = re.compile(",".join(fields) + "()" * len(missing))

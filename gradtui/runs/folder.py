@@ -276,7 +276,7 @@ class RunFolder:
         """The variant's last complete row, read from the end of the file, by column; None if there is none."""
         whole, _, _ = last_bytes(self.steps_csv(variant), 4096).rpartition(b"\n")
         fields = whole.rpartition(b"\n")[2].decode("ascii", "replace").split(",")
-        columns = [column for column in STEPS.columns if not column.optional]  # every file begins with these
+        columns = [column for column in STEPS.columns if column.required]  # every file begins with these
         try:
             row = {column.name: column.kind.read(field) for column, field in zip(columns, fields, strict=False)}
         except ValueError:

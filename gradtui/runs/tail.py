@@ -95,7 +95,7 @@ class CsvTail:
     """Reads the rows added to a CSV file since the last read.
 
     Only these ``columns`` are parsed; the first one ascends. A file that does not exist yet has no rows. A file that lacks a
-    column is not read, unless the column is optional.
+    required column is not read.
     """
 
     def __init__(self, path: Path, columns: Sequence[Column], packed: Path | None = None) -> None:
@@ -172,7 +172,7 @@ class CsvTail:
         return [names.index(name) if name in names else -1 for name in self._names]
 
     def _fits(self, places: list[int]) -> bool:
-        return all(place >= 0 or column.optional for place, column in zip(places, self._columns, strict=True))
+        return all(place >= 0 or not column.required for place, column in zip(places, self._columns, strict=True))
 
     def _rows(self, new: bytes) -> Chunk:
         lines = new.decode("ascii", "replace")

@@ -39,7 +39,9 @@ def verdicts(left: Evidence, right: Evidence, ratios: list[float] | None = None,
 
 FALLING = [0.9**i for i in range(60)]
 WILD = [abs(math.sin(i + 1)) for i in range(60)]
-FASTER, LOWER, ACCURATE, SHORTER, SMALLER, GROWS, STEADY, ACCUMULATE, DIVERGE, WORST, SAME = (claim.text for claim in CLAIMS)
+FASTER, LOWER, ACCURATE, SHORTER, SMALLER, GROWS, STEADY, ACCUMULATE, DIVERGE, WORST, SAME = (
+    claim.text for claim in CLAIMS[:11]
+)
 
 
 def test_a_run_that_is_as_the_articles_say() -> None:

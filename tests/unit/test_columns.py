@@ -11,6 +11,7 @@ import pytest
 
 from gradtui.runs import columns
 from gradtui.runs.columns import COUNT, EPOCHS, INDEX, NUMBER, STEPS, TABLES, TIME, VALUE, Column, Kind, RowFormat, RowPattern
+from gradtui.runs.packed import PACKED
 from gradtui.tui.instruments import QUANTITIES
 
 README = Path(__file__).parents[2] / "README.md"
@@ -84,13 +85,13 @@ def test_an_exporter_skips_damaged_rows(row: str) -> None:
     assert pattern.fields(row) is None
 
 
-def test_only_an_optional_column_may_be_missing() -> None:
+def test_a_required_column_may_not_be_missing() -> None:
     assert RowPattern("step,loss", STEPS, [STEPS["loss"], STEPS["cosine"]]).fits
     assert not RowPattern("step,epoch", STEPS, [STEPS["loss"]]).fits
     assert not RowPattern("epoch,loss", STEPS, [STEPS["loss"]]).fits, "the rows would have no order"
 
 
-def test_a_column_that_is_added_is_written_and_exported() -> None:
+def test_a_column_that_is_added_is_written_and_read() -> None:
     """The one declaration is enough: nothing else lists the columns."""
     more = replace(STEPS, columns=(*STEPS.columns_of(script=False), Column("clipped_norm", NUMBER, "a test", sparse=True)))
     rows = RowFormat(more.columns)
@@ -109,6 +110,11 @@ def test_the_charts_draw_what_is_declared_first_what_every_row_has() -> None:
         "gradient norm, fresh",
         "cosine of applied and fresh",
     ]
+
+
+def test_what_the_app_reads_of_a_long_run_is_packed() -> None:
+    read = {column.name for column in STEPS.columns_of(script=False)} - {"epoch"}
+    assert read <= {*PACKED}, "a column that every row has needs a place in packed.py, or long runs open slowly"
 
 
 def test_names_are_unique_and_each_column_says_what_it_means() -> None:

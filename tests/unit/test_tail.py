@@ -6,7 +6,7 @@ import pytest
 from gradtui.runs.columns import STEPS
 from gradtui.runs.tail import Chunk, CsvTail
 
-COLUMNS = [column for column in STEPS.columns if not column.optional]
+COLUMNS = [column for column in STEPS.columns if column.required]
 HEADER = "step,epoch,loss,grad_norm,seconds,fresh_grad_norm,cosine\n"
 
 

@@ -11,7 +11,8 @@ from gradtui.runs.export.csv_lines import sound_rows
 from gradtui.runs.export.destination import Cancelled, check_wanted, exporting, never
 from gradtui.runs.folder import RunFolder
 
-EXPORTED = [column for column in STEPS.columns if not column.optional]
+# The columns that every run has, so that exports of any runs can be put together.
+EXPORTED = [column for column in STEPS.columns if column.required]
 
 
 def export_csv(folder: RunFolder, path: Path, *, overwrite: bool = False, cancelled: Cancelled = never) -> int:

@@ -32,9 +32,9 @@ def whole_lines(path: Path) -> Iterator[str]:
 
 
 def sound_rows(path: Path, table: Table, columns: Sequence[Column]) -> Iterator[tuple[str, ...]]:
-    """These fields of every sound row, as they are written; empty for an optional column that the file lacks.
+    """These fields of every sound row, as they are written; empty for a column that the file lacks.
 
-    A file that lacks another column has no rows. Raises DamagedRun.
+    A file that lacks a required column has no rows. Raises DamagedRun.
     """
     lines = whole_lines(path)
     pattern = RowPattern(next(lines, ""), table, columns)

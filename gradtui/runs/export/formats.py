@@ -1,4 +1,4 @@
-"""The export formats, declared once: the export dialog, its key's help and ``gradtui export`` are generated from them."""
+"""The export formats, declared once: the export dialog and ``gradtui export`` are generated from them."""
 
 from __future__ import annotations
 
