@@ -166,7 +166,7 @@ def _cleared_fix(one: OptimizerFacts) -> str:
 
 def _by_ledger(place: int, one: OptimizerFacts, facts: Facts) -> Iterator[Finding]:
     """What the ledger says of this optimizer. What stale gradients cause is not told a second time."""
-    questions = [(CLIPPING, clipping)]
+    questions = [(CLIPPING, clipping)] if not one.wiped_steps else []
     if not (one.stale_steps or one.wiped_steps):
         questions += [(MIXED, mixed_losses), (SHARED, shared), (THROWN_AWAY, thrown_away)]
     for kind, question in questions:

@@ -33,19 +33,28 @@ def after_import(name: str, call: Callable[[], None]) -> Callable[[], None]:
 class _Finder(MetaPathFinder):
     def __init__(self, name: str, call: Callable[[], None]) -> None:
         self._name, self._call = name, call
+        self._looking = False
 
     def withdraw(self) -> None:
         with contextlib.suppress(ValueError):  # something has replaced the list
             sys.meta_path.remove(self)
 
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
-        if name != self._name:
+        if name != self._name or self._looking:
             return None
-        self.withdraw()
-        spec = find_spec(name)
+        self._looking = True
+        try:
+            spec = find_spec(name)
+        finally:
+            self._looking = False
         if spec is not None and spec.loader is not None:
-            spec.loader = _ThenCall(spec.loader, self._call)
+            spec.loader = _ThenCall(spec.loader, self._loaded)
         return spec
+
+    def _loaded(self) -> None:
+        """The module is imported; to ask for its spec alone, as libraries do that can work without it, is not enough."""
+        self.withdraw()
+        self._call()
 
 
 class _ThenCall(Loader):

@@ -11,6 +11,7 @@ from tests.check.forks import Forks
 
 UP_TO_THE_READER = {
     "cleared_between",
+    "cleared_then_clipped",
     "clip_iterator_twice",
     "clip_other_model",
     "clip_used_up_iterator",

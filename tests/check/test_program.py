@@ -212,3 +212,20 @@ def test_torch_is_not_imported_for_a_script_that_does_not(tmp_path: Path) -> Non
     printed, report = done.stdout.splitlines()[0], done.stdout.splitlines()[-1]
     assert (printed, json.loads(report)["verdict"], done.returncode, done.stderr) == ("False", "no steps", 3, "")
     assert json.loads(report)["notes"][0]["message"] == "the script did not import torch"
+
+
+def test_a_script_that_asks_whether_torch_is_there_before_it_imports_it_is_watched(tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text(
+        """import importlib.util
+assert importlib.util.find_spec("torch") is not None
+import torch
+model = torch.nn.Linear(2, 2)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+for _ in range(5):
+    model(torch.randn(3, 2)).sum().backward()
+    optimizer.step()
+"""
+    )
+    words = [sys.executable, "-m", "gradtui", "check", "--json", "train.py"]
+    result = subprocess.run(words, capture_output=True, text=True, timeout=100, check=False, cwd=tmp_path)
+    assert json.loads(result.stdout.splitlines()[-1])["verdict"] == "stale gradients"

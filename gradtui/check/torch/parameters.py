@@ -250,7 +250,8 @@ def name_of(wanted: object, frame: FrameType | None) -> str:
         if not isinstance(value, (type, ModuleType)):
             for attribute, inner in list(getattr(value, "__dict__", {}).items()):
                 if inner is wanted and str(attribute).isidentifier():
-                    return f"{name}.{attribute}"
+                    wraps = callable(getattr(type(value), "zero_grad", None)) and callable(getattr(type(value), "step", None))
+                    return name if wraps else f"{name}.{attribute}"
     return ""
 
 

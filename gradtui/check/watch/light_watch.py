@@ -79,7 +79,7 @@ class LightWatch(SampledWatch):
     def learn_reach(self) -> None:
         """Tell the ledger which of the backward() calls that it does not know yet reach the parameters."""
         trail, sentinel = self._log.trail, self._sentinel
-        if not trail.unknown():
+        if trail == trail.usual:
             return
         if sentinel.stands:
             if len(trail.since_clearing()) == sum(code < 0 for code in trail):  # it counts since the last step

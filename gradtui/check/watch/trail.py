@@ -123,6 +123,10 @@ class Trail(list[int]):
 
     def learn(self, contributions: int) -> None:
         """Learn which of the unknown backward() calls reach, as this many have added to a gradient since it was cleared."""
+        codes = self.since_clearing()
+        if contributions < sum(code in self.reached for code in codes):
+            self.passed_by.update(codes)  # some calls of these lines are another model's
+            return
         unknown = self.unknown()
         known = len(self.since_clearing()) - len(unknown) - sum(code in self.passed_by for code in self.since_clearing())
         if contributions == known + len(unknown):
