@@ -173,8 +173,14 @@ def test_findings_in_json_have_kind_message_and_where(forks: Forks) -> None:
         ),
         (["-m"], "gradtui check: -m: got nothing; it takes the name of a module"),
         (["--steps"], "gradtui check: --steps: got nothing; it takes a whole number of at least 1"),
-        (["--json=x", "x.py"], "gradtui check: got '--json=x'; before the script, it takes --steps N, --json and -m MODULE"),
-        (["--fast", "x.py"], "gradtui check: got '--fast'; before the script, it takes --steps N, --json and -m MODULE"),
+        (
+            ["--json=x", "x.py"],
+            "gradtui check: got '--json=x'; before the script, it takes --steps N, --json, --strict and -m MODULE",
+        ),
+        (
+            ["--fast", "x.py"],
+            "gradtui check: got '--fast'; before the script, it takes --steps N, --json, --strict and -m MODULE",
+        ),
     ],
 )
 def test_wrong_usage_is_one_line_and_exit_code_2(forks: Forks, words: list[str], line: str) -> None:

@@ -87,7 +87,7 @@ class OptimizerLog:
         self.interval[backward] = None
         if backward.place is not None:
             self.backward_at[backward.place] += 1
-        if backward.loss is not None:
+        if backward.loss is not None and not (step and backward.number <= self.trail.cleared_at):
             self.note_loss(backward.loss, backward.place, backward.number, step)
 
     def note_loss(self, loss: Loss, place: Place | None, number: int, step: int = 0) -> None:

@@ -121,8 +121,7 @@ class WatchedParameters:
         history.contributions = history.total = len(before)
         for backward in before:
             self.log.trail.reached.setdefault(backward.code, set()).add(id(history))
-            in_window = backward.number > self.log.trail.cleared_at
-            if self.log.steps == 1 and in_window and backward not in self.log.interval:
+            if self.log.steps == 1 and backward not in self.log.interval:  # before the first step, all belong to its interval
                 self.log.note(backward, step=1)
 
     def _inherit(self, history: GradientHistory, old: GradientHistory) -> None:
