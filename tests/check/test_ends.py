@@ -59,6 +59,7 @@ def test_what_python_buffers_when_it_leaves_at_once_is_lost_as_under_python(fork
     assert "buffered" not in forks.check(source).out
 
 
+@pytest.mark.slow
 def test_leaving_at_once_after_the_report_does_not_make_a_finding_green(forks: Forks) -> None:
     """From a daemon thread, which lives on until python is gone."""
     end = "import os, threading, time\n"

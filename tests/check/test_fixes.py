@@ -34,6 +34,7 @@ ELSEWHERE = {"lbfgs", "lbfgs_single_step", "sgd_closure", "trainer_class", "opti
 CORPUS = [name for name in broken.names() if name not in {"compiled", *ELSEWHERE} and broken.clears(broken.source(name))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in TOLD if name not in UP_TO_THE_READER])
 def test_fix_of_a_fault_makes_it_clean(forks: Forks, name: str) -> None:
     _follow(forks, faulty.source(name, "fault"))

@@ -133,6 +133,7 @@ def test_a_checked_notebook_may_use_it(forks: Forks) -> None:
     assert "gradtui check: clean  (10 optimizer steps)" in done.out
 
 
+@pytest.mark.slow
 def test_notebook_of_twenty_cells_with_plots_and_magics(forks: Forks) -> None:
     pytest.importorskip("matplotlib")
     text = PLOTS.replace("    optimizer.zero_grad()\\n", "")

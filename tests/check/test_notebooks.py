@@ -255,6 +255,7 @@ def test_steps_ends_a_notebook_too(forks: Forks, loop: str) -> None:
 # A real one
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ipython", [True, False])
 @pytest.mark.parametrize("clears", [True, False])
 def test_notebook_of_twenty_cells_with_plots_and_magics(forks: Forks, clears: bool, ipython: bool) -> None:

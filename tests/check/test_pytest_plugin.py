@@ -77,16 +77,19 @@ def test_each_test_is_watched_and_each_finding_is_one_line(forks: Forks) -> None
     assert lines[-1].startswith("5 passed")
 
 
+@pytest.mark.slow
 def test_clean_suite_passes(forks: Forks) -> None:
     done = run(forks, FIVE.replace("clears=False", ""), "--gradcheck")
     assert (done.code, "gradcheck" in done.out) == (0, False)
 
 
+@pytest.mark.slow
 def test_marked_test_may_have_findings(forks: Forks) -> None:
     marked = FIVE.replace("def test_wrong", "@pytest.mark.gradcheck(ignore=['stale gradients'])\ndef test_wrong")
     assert run(forks, marked, "--gradcheck").code == 0
 
 
+@pytest.mark.slow
 def test_under_xdist(tmp_path: Path) -> None:
     pytest.importorskip("xdist")
     (tmp_path / "test_train.py").write_text(FIVE, encoding="utf-8")
@@ -111,6 +114,7 @@ def test_the_fixture_fails_a_test_that_trains_wrongly(forks: Forks) -> None:
     assert section.split("- gradcheck -")[1].lstrip("-\n").startswith("gradtui check: stale gradients")
 
 
+@pytest.mark.slow
 def test_a_suites_own_fixture_of_that_name_goes_first(forks: Forks) -> None:
     own = "import pytest\n@pytest.fixture\ndef gradcheck(): return 3\ndef test_own(gradcheck): assert gradcheck == 4\n"
     done = run(forks, own)
@@ -121,6 +125,7 @@ def test_a_suites_own_fixture_of_that_name_goes_first(forks: Forks) -> None:
 # The command
 
 
+@pytest.mark.slow
 def test_suite_under_check(forks: Forks) -> None:
     words = ["--json", "-m", "pytest", *NO_CACHE, "test_train.py"]
     done = forks.run(words, {"test_train.py": FIVE})
@@ -156,5 +161,6 @@ def test_the_plugin_imports_nothing_until_it_is_used(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.slow
 def test_pytest_works_without_it(forks: Forks) -> None:
     assert run(forks, FIVE, "-p", "no:gradtui").code == 0

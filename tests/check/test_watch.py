@@ -282,6 +282,7 @@ assert w.verdict == "stale gradients", w.report()
 """
 
 
+@pytest.mark.slow
 def test_watch_begins_with_an_import_of_torch_inside_it() -> None:
     done = subprocess.run([sys.executable, "-c", IMPORTS], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")

@@ -79,6 +79,7 @@ def test_list_shows_runs_newest_first_and_damaged_ones_too(home: Path) -> None:
     assert second.id in gradtui("list").stdout
 
 
+@pytest.mark.slow
 def test_devices_are_told() -> None:
     document = json.loads(gradtui("devices", "--json").stdout)
     assert "cpu" in document["devices"]

@@ -124,6 +124,7 @@ for _ in range(3):
 """
 
 
+@pytest.mark.slow
 def test_the_loss_of_a_batch_that_is_skipped_belongs_to_no_step(tmp_path: Path) -> None:
     run = Comparison(tmp_path, SKIPPED_BATCH)
     run.wait_for_end()
@@ -132,6 +133,7 @@ def test_the_loss_of_a_batch_that_is_skipped_belongs_to_no_step(tmp_path: Path) 
     assert all(map(math.isfinite, losses))
 
 
+@pytest.mark.slow
 def test_a_loss_in_the_closure_counts_beside_those_before_the_step(tmp_path: Path) -> None:
     run = Comparison(tmp_path, MICRO_BATCH_IN_CLOSURE)
     run.wait_for_end()
@@ -249,6 +251,7 @@ raise ValueError("the first line\\nof two")
 """
 
 
+@pytest.mark.slow
 def test_what_must_be_known_is_told_and_an_exception_is_the_users_own(tmp_path: Path) -> None:
     pytest.importorskip("numpy")
     run = Comparison(tmp_path, GAN_LIKE)

@@ -24,6 +24,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "file"), [("package", "__main__.py"), ("package.train", "train.py")])
 def test_a_module_is_run_in_the_working_directory(folder: Path, name: str, file: str) -> None:
     result = compare("--steps", "3", "--json", "-m", name, "--lr", "1", "-m", "a b", cwd=folder)

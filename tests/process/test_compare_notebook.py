@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from gradtui.runs.saved_runs import find_run
 from gradtui.settings import RunSettings
 from gradtui.tui.widgets.code_lines import code_lines
@@ -15,6 +17,7 @@ from tests.process.test_compare import MODEL, WITH, WITHOUT, compare
 CELLS = notebook("%matplotlib inline\n" + MODEL, "import sys\nprint(sys.argv)", "%%time\nfor _ in range(5): step()", "1 / 0")
 
 
+@pytest.mark.slow
 def test_a_notebook_is_compared(tmp_path: Path) -> None:
     (tmp_path / "lab.ipynb").write_text(CELLS, encoding="utf-8")
     result = compare("--steps", "4", "--json", "lab.ipynb", "--lr", "1", cwd=tmp_path)
@@ -32,6 +35,7 @@ def test_a_notebook_is_compared(tmp_path: Path) -> None:
     assert any("▸     optimizer.zero_grad()" in line for line in shown)
 
 
+@pytest.mark.slow
 def test_a_cell_that_fails_fails_its_side(tmp_path: Path) -> None:
     (tmp_path / "lab.ipynb").write_text(CELLS, encoding="utf-8")
     result = compare("lab.ipynb", cwd=tmp_path)

@@ -31,6 +31,8 @@ def replace_by_a_file(home: Path) -> None:
     home.write_text("")
 
 
+@pytest.mark.slow
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("remove", "number"),
     [

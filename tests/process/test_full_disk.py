@@ -60,6 +60,7 @@ def assert_rows_are_whole(folder: RunFolder) -> None:
         assert variant.steps == len(steps) > 0
 
 
+@pytest.mark.slow
 def test_a_variant_that_may_not_write_fails_by_name_and_the_other_finishes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -79,6 +79,8 @@ def test_a_hostile_script_is_compared(tmp_path: Path) -> None:
     assert not leaks((tmp_path / "run.svg").read_text(encoding="utf-8"))
 
 
+@pytest.mark.slow
+@pytest.mark.slow
 @pytest.mark.parametrize("as_json", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["text", "json"])
 def test_the_report_of_check_on_a_hostile_script(as_json: bool, tmp_path: Path) -> None:
     folder = tmp_path / os.fsdecode(b"evil\x1b]0;evil\x07\xff\xc2\x9b31m\xe2\x80\xae[red]")
@@ -126,6 +128,7 @@ def test_no_field_of_sweep_json_gets_raw_to_the_terminal(name: str, tmp_path: Pa
         assert not leaks(exported.read_text())
 
 
+@pytest.mark.slow
 def test_a_real_terminal_gets_none_of_it(tmp_path: Path) -> None:
     folder = made_up_run(experiment="script", script="train.py", directory=str(tmp_path), arguments="'\x1b]0;evil\x07'")
     folder.notes("with_zero_grad").write_bytes(EVIL.encode("utf-8", "surrogatepass"))

@@ -64,6 +64,7 @@ def test_a_live_run_is_seen_and_takes_no_request(home: Path, tmp_path: Path, mon
     assert lost.observe().status == "lost"
 
 
+@pytest.mark.slow
 def test_runs_are_opened_and_compared_and_what_would_write_is_told_in_the_app(runs: list[RunFolder]) -> None:
     async def scenario(pilot: Pilot[int], screen: RunScreen) -> None:
         await pilot.press("f10")

@@ -49,6 +49,7 @@ class Started:
         self.supervisor.wait(timeout=60)
 
 
+@pytest.mark.slow
 def test_the_articles_losses_through_the_command_line(tmp_path: Path) -> None:
     out = tmp_path / "out.csv"
     result = gradtui("run", "linear", "--init", "independent", "--csv", str(out))
@@ -167,6 +168,7 @@ def test_a_supervisor_killed_while_torch_is_imported_leaves_no_worker(home: Path
     assert wait_until(lambda: not processes_of(home), seconds=2)
 
 
+@pytest.mark.slow
 def test_a_variant_that_raises_says_so_in_its_log(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "sitecustomize.py").write_text(
         "import gradtui.policies as p\n"

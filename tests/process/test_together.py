@@ -41,6 +41,7 @@ def test_processes_that_create_runs_at_once_get_folders_of_their_own() -> None:
     assert all(run.read().id == run.id for run in all_runs())
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("careless_umask")
 def test_a_run_is_its_users_alone_listens_on_nothing_and_shows_that_it_lives(home: Path) -> None:
     run = Started(**LONG, schedule="parallel")

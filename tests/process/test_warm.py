@@ -77,6 +77,7 @@ def test_a_run_outlives_whoever_gave_it_to_a_warm_supervisor() -> None:
     assert run.count_steps("with_zero_grad") == 2000
 
 
+@pytest.mark.slow
 def test_a_run_looks_alive_however_slow_its_warm_supervisor_is(home: Path) -> None:
     starter = Starter()
     starter.warm_up()

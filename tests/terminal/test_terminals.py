@@ -20,6 +20,7 @@ def chart_characters(terminal: Terminal) -> set[str]:
     return set("".join(rows)) - {" "}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("term", ["xterm", "xterm-256color", "screen", "tmux-256color", "linux", "dumb"])
 def test_the_app_works_on_every_kind_of_terminal(term: str) -> None:
     made_up_run()
@@ -30,6 +31,7 @@ def test_the_app_works_on_every_kind_of_terminal(term: str) -> None:
         assert terminal.exit_code() == 0
 
 
+@pytest.mark.slow
 def test_a_locale_without_unicode_gets_ascii_and_a_key_goes_to_braille() -> None:
     made_up_run()
     with Terminal(120, 40, ATTACH, LANG="C", LC_ALL="C") as terminal:
@@ -43,6 +45,7 @@ def test_a_locale_without_unicode_gets_ascii_and_a_key_goes_to_braille() -> None
         assert terminal.exit_code() == 0
 
 
+@pytest.mark.slow
 def test_no_color_draws_without_colours() -> None:
     made_up_run()
     with Terminal(120, 40, ATTACH, NO_COLOR="1", COLORTERM="truecolor") as terminal:
@@ -54,6 +57,7 @@ def test_no_color_draws_without_colours() -> None:
     assert all(red == green == blue for red, green, blue in colours), "shades of grey"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("columns", "rows", "said"), [(60, 20, "final loss"), (59, 20, "needs 60x20"), (60, 19, "needs 60x20")]
 )
@@ -65,6 +69,7 @@ def test_the_smallest_terminal_shows_all_and_a_smaller_one_a_sentence(columns: i
         assert terminal.exit_code() == 0
 
 
+@pytest.mark.slow
 def test_the_table_is_copied_with_a_key() -> None:
     made_up_run()
     with Terminal(120, 40, ATTACH) as terminal:

@@ -24,6 +24,7 @@ async def ask_for_files(pilot: Pilot[int], screen: RunScreen, where: Path) -> No
     await pilot.press("f5")
 
 
+@pytest.mark.slow
 def test_escape_ends_a_download_and_leaves_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     ended = []
 

@@ -1,3 +1,4 @@
+import pytest
 from textual.pilot import Pilot
 from textual.widgets import Collapsible, Input, Select
 
@@ -21,6 +22,7 @@ async def open_more(pilot: Pilot[int], screen: RunScreen) -> None:
     await pilot.pause()
 
 
+@pytest.mark.slow
 def test_every_setting_has_its_place_in_the_form() -> None:
     async def scenario(pilot: Pilot[int], screen: RunScreen) -> None:
         seen = set(shown(screen))

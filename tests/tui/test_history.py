@@ -233,6 +233,7 @@ def test_page_keys_move_by_a_page() -> None:
     drive(scenario)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("status", "said"), [("finished", "has ended: finished"), ("running", "has ended: lost")])
 def test_a_run_that_ended_unseen_is_offered_and_opened_with_a_key(status: str, said: str) -> None:
     run: RunFolder = made_up_run(status=status)

@@ -80,6 +80,7 @@ def hostile_run(tmp_path: Path) -> RunFolder:
     return folder
 
 
+@pytest.mark.slow
 def test_a_run_in_all_views_and_quantities(drawn: Recorder, tmp_path: Path) -> None:
     folder = hostile_run(tmp_path)
 
@@ -95,6 +96,7 @@ def test_a_run_in_all_views_and_quantities(drawn: Recorder, tmp_path: Path) -> N
         assert words in drawn.text
 
 
+@pytest.mark.slow
 def test_the_list_of_runs_and_what_opens_from_it(drawn: Recorder, tmp_path: Path) -> None:
     first, folder = hostile_run(tmp_path), hostile_run(tmp_path)
     for number, text in enumerate(HOSTILE.values()):
@@ -129,6 +131,7 @@ def test_the_list_of_runs_and_what_opens_from_it(drawn: Recorder, tmp_path: Path
     assert MARKUP.replace("/", "").strip() in drawn.text.replace("/", "")
 
 
+@pytest.mark.slow
 def test_the_form_devices_and_errors(drawn: Recorder, tmp_path: Path) -> None:
     folder = hostile_run(tmp_path)
 
@@ -172,6 +175,7 @@ def test_why_a_run_cannot_be_started(drawn: Recorder, monkeypatch: pytest.Monkey
     drive(scenario, notifications=True)
 
 
+@pytest.mark.slow
 def test_the_dialogs(drawn: Recorder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = made_up_run()
     monkeypatch.setattr(DownloadDialog, "_fetch", lambda self: None)
@@ -195,6 +199,7 @@ def test_the_dialogs(drawn: Recorder, tmp_path: Path, monkeypatch: pytest.Monkey
     assert MARKUP.strip() in drawn.text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["id", "status"])
 def test_a_sweep(name: str, drawn: Recorder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)

@@ -88,6 +88,7 @@ def test_the_panel_shows_results_claims_and_the_code_of_both_sides() -> None:
     drive(scenario)
 
 
+@pytest.mark.slow
 def test_keys_are_answered_while_a_long_curve_is_smoothed_and_it_is_drawn_as_far_as_it_is(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

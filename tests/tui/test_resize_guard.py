@@ -14,6 +14,7 @@ from tests.tui.pilot import drive
 ENOUGH = 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("opened", ["", "f1", "f10", "ctrl+p"])
 def test_a_size_that_the_terminal_no_longer_has_does_not_come_back(opened: str, monkeypatch: pytest.MonkeyPatch) -> None:
     laid_out: list[Size] = []

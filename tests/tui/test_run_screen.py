@@ -70,6 +70,8 @@ AWKWARD = {
 }
 
 
+@pytest.mark.slow
+@pytest.mark.slow
 @pytest.mark.parametrize("log", [pytest.param(False, marks=pytest.mark.slow), True])
 @pytest.mark.parametrize("name", AWKWARD)
 def test_the_charts_survive_any_losses(name: str, log: bool) -> None:
@@ -140,6 +142,7 @@ def test_nothing_is_drawn_again_that_has_not_changed(monkeypatch: pytest.MonkeyP
     drive(scenario)
 
 
+@pytest.mark.slow
 def test_the_panel_scrolls_to_what_does_not_fit() -> None:
     from gradtui.runs.folder import RunFolder
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from textual.pilot import Pilot
 from textual.widgets import Select, Switch
 
@@ -26,6 +27,7 @@ for step in range(30):
 """
 
 
+@pytest.mark.slow
 def test_a_script_is_named_checked_run_and_shown(tmp_path: Path) -> None:
     (tmp_path / "train.py").write_text(SCRIPT)
 
@@ -65,6 +67,7 @@ def test_a_script_is_named_checked_run_and_shown(tmp_path: Path) -> None:
     drive(scenario)
 
 
+@pytest.mark.slow
 def test_a_run_of_a_module_is_shown_and_run_again(tmp_path: Path) -> None:
     (tmp_path / "package").mkdir()
     (tmp_path / "package" / "rows.py").write_text("ROWS = 30\n")

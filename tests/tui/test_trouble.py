@@ -45,6 +45,7 @@ def said(pilot: Pilot[int], selector: str = "#said") -> str:
     return str(pilot.app.screen.query_one(selector, Static).render())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keys", [["enter"], ["f5"], ["f4"], ["f8"], ["f9", "d"]], ids=lambda keys: keys[0])
 def test_a_run_in_the_history_that_was_deleted_is_told_and_leaves_the_list(keys: list[str]) -> None:
     made_up_run()
