@@ -32,7 +32,6 @@ def replace_by_a_file(home: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("remove", "number"),
     [

@@ -80,7 +80,6 @@ def test_a_hostile_script_is_compared(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 @pytest.mark.parametrize("as_json", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["text", "json"])
 def test_the_report_of_check_on_a_hostile_script(as_json: bool, tmp_path: Path) -> None:
     folder = tmp_path / os.fsdecode(b"evil\x1b]0;evil\x07\xff\xc2\x9b31m\xe2\x80\xae[red]")

@@ -93,7 +93,6 @@ def test_rows_are_not_written_to_a_file_that_has_taken_their_descriptor(tmp_path
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 @pytest.mark.parametrize(("code", "status"), [(0, "finished"), pytest.param(3, "failed", marks=pytest.mark.slow)])
 def test_a_script_that_ends_by_os_exit_is_recorded(code: int, status: str, tmp_path: Path) -> None:
     run = Comparison(tmp_path, f"import os\n{MODEL}\nstep()\nstep()\nos._exit({code})\n")
@@ -162,7 +161,6 @@ class WithChildren:
         assert wait_until(lambda: not any(map(is_alive, self.pids)), seconds=10), "processes of the script are left"
 
 
-@pytest.mark.slow
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="processes in other sessions are found in /proc alone")
 @pytest.mark.parametrize("what", ["stop", pytest.param("kill", marks=pytest.mark.slow)])

@@ -126,7 +126,6 @@ def test_pause_and_stop_by_keyboard() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 @pytest.mark.parametrize(("columns", "rows"), [SIZES[0], pytest.param(*SIZES[1], marks=pytest.mark.slow)])
 def test_the_screen_stays_whole_when_a_worker_prints(
     tmp_path: Path, columns: int, rows: int, monkeypatch: pytest.MonkeyPatch
@@ -203,7 +202,6 @@ def test_an_existing_file_is_replaced_only_after_asking(tmp_path: Path, monkeypa
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.csv", "home"]
 
 
-@pytest.mark.slow
 @pytest.mark.slow
 @pytest.mark.parametrize("hang_up", [pytest.param(signal.SIGTERM, marks=pytest.mark.slow), signal.SIGHUP])
 def test_a_dropped_link_ends_the_app_and_not_the_run(hang_up: signal.Signals) -> None:

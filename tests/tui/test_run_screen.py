@@ -71,7 +71,6 @@ AWKWARD = {
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 @pytest.mark.parametrize("log", [pytest.param(False, marks=pytest.mark.slow), True])
 @pytest.mark.parametrize("name", AWKWARD)
 def test_the_charts_survive_any_losses(name: str, log: bool) -> None:
