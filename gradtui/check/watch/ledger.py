@@ -26,6 +26,7 @@ from torch.optim import Optimizer
 from gradtui.check import windows
 from gradtui.check.source_lines import Place, places_up
 from gradtui.check.torch.optimizer_steps import parameters_of
+from gradtui.check.torch.parameters import name_of
 from gradtui.check.watch.trail import HAND_CLEARED, LONGEST, WRITTEN, Trail
 
 MOST_TRAILS = 16
@@ -86,9 +87,7 @@ class KnownScaler:
         """It is used in ``frame``."""
         if self._ref() is not scaler:
             self._ref, self._looks = weakref.ref(scaler), 0
-            self.name = next(
-                (name for name, value in [*frame.f_locals.items(), *frame.f_globals.items()] if value is scaler), ""
-            )
+            self.name = name_of(scaler, frame)
 
     def is_limit_scaled(self, limit: float) -> bool:
         """Whether a limit for clipping was multiplied by the scale: then it is meant for scaled gradients."""

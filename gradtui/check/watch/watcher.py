@@ -99,6 +99,8 @@ class Watcher:
     def _holders(self) -> Iterator[object]:
         """What has weak references to tensors among its values."""
         yield from self._parameters.holders()
+        for made in self._ledger.made.values():
+            yield made.parameters
         for watch in self._all:
             yield from watch.holders()
 
