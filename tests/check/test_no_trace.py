@@ -76,3 +76,28 @@ def test_locals_of_a_function_that_steps_die_when_they_are_deleted(forks: Forks,
 def test_locals_that_the_function_itself_keeps_are_let_be(forks: Forks) -> None:
     run = forks.check(LOCALS.replace("STEPS", "5").replace("KEEPS", "True"))
     assert (run.code, run.err) == (0, "")
+
+
+COMPILED = """\
+import torch
+from torch import nn
+model = nn.Linear(3, 2)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+@torch.compile(backend="eager", fullgraph=True)
+def clip():
+    nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+@torch.compile(backend="eager", fullgraph=True)
+def clear():
+    model.zero_grad()
+for _ in range(6):
+    clear()
+    model(torch.ones(4, 3)).sum().backward()
+    clip()
+    optimizer.step()
+"""
+
+
+@pytest.mark.slow
+def test_what_is_compiled_as_one_graph_stays_one_graph(forks: Forks) -> None:
+    run = forks.check(COMPILED)
+    assert (run.report["script_exit_code"], run.report["verdict"]) == (0, "clean"), run.err

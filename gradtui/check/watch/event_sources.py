@@ -8,6 +8,7 @@ An error in here never reaches the script.
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Iterable, Iterator
 from types import FrameType
 from typing import Any
@@ -38,15 +39,15 @@ class EventSources:
     def start(self) -> None:
         """Replace the functions."""
         self._replace(torch.autograd, "backward", self._backward)
-        self._replace(Optimizer, "zero_grad", self._zero_grad)
-        self._replace(nn.Module, "zero_grad", self._zero_grad)
+        self._replace(Optimizer, "zero_grad", self._zero_grad, traced=True)
+        self._replace(nn.Module, "zero_grad", self._zero_grad, traced=True)
         if hasattr(clip_grad, "_clip_grads_with_norm_"):
-            self._replace(clip_grad, "_clip_grads_with_norm_", self._clip)
+            self._replace(clip_grad, "_clip_grads_with_norm_", self._clip, traced=True)
         else:
             for module in (clip_grad, nn.utils):
-                self._replace(module, "clip_grad_norm_", self._clip)
+                self._replace(module, "clip_grad_norm_", self._clip, traced=True)
         for module in (clip_grad, nn.utils):
-            self._replace(module, "clip_grad_value_", self._clip)
+            self._replace(module, "clip_grad_value_", self._clip, traced=True)
         self._replace(torch.amp.GradScaler, "scale", self._scale)
         self._replace(torch.amp.GradScaler, "unscale_", self._unscale)
         self._replace(torch.amp.GradScaler, "step", self._scaler_step)
@@ -61,9 +62,11 @@ class EventSources:
         self._replaced.clear()
         self._ledger.stop()  # for whoever has kept one of ours
 
-    def _replace(self, owner: Any, name: str, make: Callable[[Any], Any]) -> None:
+    def _replace(self, owner: Any, name: str, make: Callable[[Any], Any], *, traced: bool = False) -> None:
+        """``traced``: torch.compile may meet the function in what it traces, and must find the original there."""
         original = vars(owner)[name]
-        ours = functools.wraps(original)(make(original))
+        ours = make(original)
+        ours = functools.wraps(original)(_as_torchs(original, ours) if traced else ours)
         setattr(owner, name, ours)
         self._replaced.append((owner, name, original, ours))
 
@@ -114,7 +117,7 @@ class EventSources:
         def zero_grad(subject: Any, *args: Any, **kwargs: Any) -> None:
             if not ledger.off:
                 try:
-                    frame = frame_here(1)
+                    frame = frame_here(2)
                     code = lines.get((id(frame.f_code), frame.f_lasti))
                     if code is None:
                         code = ledger.new_clearing(frame)
@@ -141,7 +144,7 @@ class EventSources:
                 try:
                     if isinstance(parameters, Iterator):
                         parameters = list(parameters)
-                    self._note_clip(parameters, limit, frame_here(1))
+                    self._note_clip(parameters, limit, frame_here(2))
                 except BaseException as error:  # noqa: BLE001
                     self._failed(error)
             return original(parameters, limit, *args, **kwargs)
@@ -228,3 +231,24 @@ class EventSources:
             return original(scheduler, *args, **kwargs)
 
         return step
+
+
+_AS_TORCHS = """
+def make(is_compiling, original, ours):
+    def function(*args, **kwargs):
+        if is_compiling():
+            return original(*args, **kwargs)
+        return ours(*args, **kwargs)
+    return function
+"""
+
+
+def _as_torchs(original: Any, ours: Any) -> Any:
+    """A function that torch.compile takes for one of torch's, traces into, and finds the original in; else it calls ours.
+
+    Torch.compile breaks its graph at code outside of torch that it is told to skip, which is an error under fullgraph=True.
+    """
+    names: dict[str, Any] = {"__name__": original.__module__}
+    file = inspect.unwrap(original).__code__.co_filename
+    exec(compile(_AS_TORCHS, file, "exec"), names)
+    return names["make"](torch.compiler.is_compiling, original, ours)
