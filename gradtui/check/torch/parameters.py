@@ -251,7 +251,7 @@ def name_of(wanted: object, frame: FrameType | None) -> str:
             for attribute, inner in list(getattr(value, "__dict__", {}).items()):
                 if inner is wanted and str(attribute).isidentifier():
                     wraps = callable(getattr(type(value), "zero_grad", None)) and callable(getattr(type(value), "step", None))
-                    return name if wraps else f"{name}.{attribute}"
+                    return name if wraps and name != "self" else f"{name}.{attribute}"
     return ""
 
 
