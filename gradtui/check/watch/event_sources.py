@@ -39,7 +39,7 @@ class EventSources:
     def start(self) -> None:
         """Replace the functions."""
         self._replace(torch.autograd, "backward", self._backward)
-        self._replace(Optimizer, "zero_grad", self._zero_grad, traced=True)
+        self._replace(Optimizer, "zero_grad", self._zero_grad)  # which torch itself keeps out of graphs
         self._replace(nn.Module, "zero_grad", self._zero_grad, traced=True)
         if hasattr(clip_grad, "_clip_grads_with_norm_"):
             self._replace(clip_grad, "_clip_grads_with_norm_", self._clip, traced=True)
@@ -82,15 +82,17 @@ class EventSources:
     def _backward(self, original: Callable[..., None]) -> Callable[..., None]:
         ledger, sites = self._ledger, self._ledger.sites
 
+        site_of, here, tensor_backward = sites.get, frame_here, _TENSOR_BACKWARD
+
         def backward(*args: Any, **kwargs: Any) -> None:
             if ledger.in_backward or ledger.off:
                 return original(*args, **kwargs)
             try:
-                frame: Any = frame_here(1)
-                if frame.f_code is _TENSOR_BACKWARD:
+                frame: Any = here(1)
+                if frame.f_code is tensor_backward:
                     frame = frame.f_back
                 up = frame.f_back
-                code = sites.get((id(frame.f_code), frame.f_lasti, id(up.f_code), up.f_lasti)) if up is not None else None
+                code = site_of((id(frame.f_code), frame.f_lasti, id(up.f_code), up.f_lasti)) if up is not None else None
                 if code is None or not ledger.count % LOOKED_AT:
                     code = ledger.look_at(frame, args[0] if args else None)
                 ledger.count += 1
@@ -112,12 +114,12 @@ class EventSources:
         return backward
 
     def _zero_grad(self, original: Callable[..., None]) -> Callable[..., None]:
-        ledger, lines = self._ledger, self._ledger.lines
+        ledger, lines, depth = self._ledger, self._ledger.lines, 1 if original is Optimizer.zero_grad else 2
 
         def zero_grad(subject: Any, *args: Any, **kwargs: Any) -> None:
             if not ledger.off:
                 try:
-                    frame = frame_here(2)
+                    frame = frame_here(depth)
                     code = lines.get((id(frame.f_code), frame.f_lasti))
                     if code is None:
                         code = ledger.new_clearing(frame)

@@ -6,6 +6,7 @@ gradient has been a new tensor for several steps in a row.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from types import FrameType
@@ -68,7 +69,8 @@ class OptimizerWatch(WatchedParameters):
         self._results: list[Applied] = []
         self._backwards = 0
         self._closure = self.has_closure = False
-        self._seconds = self._began = 0.0
+        self._seconds, self._began = math.inf, 0.0
+        """The shortest time between two steps: one that was followed closely, or held up, takes longer."""
         self._in_a_row, self._needed = 0, CLOSE_STEPS
         self._exchanged = False
         """The script has replaced a gradient that backward() left with another tensor."""
@@ -155,7 +157,7 @@ class OptimizerWatch(WatchedParameters):
         self._closure = closure
         self.has_closure |= closure
         now = time.perf_counter()
-        self._seconds, self._began = now - self._began, now
+        self._seconds, self._began = min(self._seconds, now - self._began), now
         if closure:
             self.log.step_frame = frame  # the gradients are computed inside the step
             for history, parameter in self._watched:
