@@ -85,6 +85,10 @@ class EventSources:
         site_of, here, tensor_backward = sites.get, frame_here, _TENSOR_BACKWARD
 
         def backward(*args: Any, **kwargs: Any) -> None:
+            if ledger.quick is not None:
+                ledger.count += 1
+                ledger.quick(ledger.current)
+                return original(*args, **kwargs)
             if ledger.in_backward or ledger.off:
                 return original(*args, **kwargs)
             try:
@@ -117,7 +121,9 @@ class EventSources:
         ledger, lines, depth = self._ledger, self._ledger.lines, 1 if original is Optimizer.zero_grad else 2
 
         def zero_grad(subject: Any, *args: Any, **kwargs: Any) -> None:
-            if not ledger.off:
+            if ledger.quick is not None and id(subject) == ledger.quick_subject:
+                ledger.quick(ledger.quick_clear)
+            elif not ledger.off:
                 try:
                     frame = frame_here(depth)
                     code = lines.get((id(frame.f_code), frame.f_lasti))
@@ -127,7 +133,7 @@ class EventSources:
                     for trail in ledger.trails:
                         if trail.covers.get(key) == 2 and not trail:  # the usual case: a step has applied the gradients
                             trail.append(code)
-                            trail.cleared_at = ledger.count
+                            trail.cleared_at, trail.cleared_by = ledger.count, key
                         else:
                             ledger.clears(trail, subject, code)
                     if ledger.made:

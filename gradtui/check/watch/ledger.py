@@ -27,7 +27,7 @@ from gradtui.check import windows
 from gradtui.check.source_lines import Place, places_up
 from gradtui.check.torch.optimizer_steps import parameters_of
 from gradtui.check.torch.parameters import name_of
-from gradtui.check.watch.trail import HAND_CLEARED, LONGEST, WRITTEN, Trail
+from gradtui.check.watch.trail import HAND_CLEARED, LONGEST, UNKNOWN, WRITTEN, Trail
 
 MOST_TRAILS = 16
 """With more optimizers than this at once, nothing is recorded."""
@@ -111,6 +111,12 @@ class Ledger:
         self.in_backward = False
         self.off = False
         """Nothing more is recorded."""
+        self.quick: Callable[[int], None] | None = None
+        """While a loop repeats itself: takes the code of an event that is only counted, not looked up. See :meth:`hurry`."""
+        self.quick_clear = 0
+        """The code of the only zero_grad() of that loop, and the id of the object that it clears."""
+        self.quick_subject = 0
+        self._may_hurry = True
         self.followed = False
         """Whether the contributions to the gradients of any optimizer are followed."""
         self.leaf_losses: Counter[Place | None] = Counter()
@@ -124,6 +130,7 @@ class Ledger:
         self.meanings: dict[int, Meaning] = {
             HAND_CLEARED: Meaning(windows.CLEAR),
             WRITTEN: Meaning(windows.WRITTEN),
+            UNKNOWN: Meaning(windows.UNKNOWN),
         }
         self._clearings = {HAND_CLEARED}
         """The codes of the events that clear all gradients of an optimizer, or give them up."""
@@ -167,6 +174,7 @@ class Ledger:
             trail.give_up()
         else:
             self.trails.append(trail)
+            self.quick = None
             self._tell_each_other()
         return trail
 
@@ -217,13 +225,13 @@ class Ledger:
 
     def stop(self) -> None:
         """Record nothing more, and hold on to nothing; the trails keep what they have."""
-        self.off = True
+        self.off, self.quick = True, None
         self.trails = []
         self._recent.clear()
 
     def give_up(self) -> None:
         """Record nothing more: there is too much of it, or an error."""
-        self.off = True
+        self.off, self.quick = True, None
         for trail in self.trails:
             trail.give_up()
         self.trails = []
@@ -274,6 +282,7 @@ class Ledger:
 
     def clears(self, trail: Trail, subject: Optimizer | nn.Module, code: int) -> None:
         """The zero_grad() of an optimizer or a module begins, at the line with this code."""
+        trail.cleared_by = id(subject)
         covers = trail.covers.get(id(subject))
         if covers is None:
             covers = trail.cover(subject)
@@ -357,6 +366,26 @@ class Ledger:
             kinds.add(self.meanings[code].kind)
         return kinds
 
+    def hurry(self, trail: Trail) -> None:
+        """From now on only count the events: the only loop has long repeated itself, with one backward() and one zero_grad().
+
+        A window that differs is not judged, and ends this for good: from the next one on, its events are looked up again.
+        """
+        backwards, clearings = ({code for code in trail.usual if test(code)} for test in (_is_backward, self._clears))
+        if self._may_hurry and len(self.trails) == 1 and len(backwards) == len(clearings) == 1 and len(trail.usual) > 1:
+            (self.current,), (self.quick_clear,) = backwards, clearings
+            self.quick_subject = trail.cleared_by
+            self.quick = trail.append
+
+    def slow_down(self, trail: Trail) -> None:
+        """The window that ends now is not as usual."""
+        if self.quick is not None:
+            trail.append(UNKNOWN)
+            self.quick, self._may_hurry = None, False
+
+    def _clears(self, code: int) -> bool:
+        return code in self._clearings
+
     def follow(self, trail: Trail, follow: bool) -> None:
         """Whether each contribution to this optimizer's gradients is followed from now on."""
         trail.followed = follow
@@ -383,3 +412,7 @@ class Ledger:
                 trail.insert(len(trail) - 1, code)
         else:
             trail.append(code)
+
+
+def _is_backward(code: int) -> bool:
+    return code < 0

@@ -83,6 +83,11 @@ class SampledWatch:
         """Whether the next steps may bypass this watch, as long as they stay on the fast path."""
         return self.sampling and not self._dormant and not self._sentinel.stands
 
+    @property
+    def has_sampled(self) -> bool:
+        """Whether a first sample has found everything as expected."""
+        return self._sampled
+
     def passes_fast(self, optimizer: Optimizer) -> bool:
         """Whether the kept gradient is new and no dormant parameter has a gradient; if so, count the step."""
         sentinel, log, fast_path = self._sentinel, self._log, self.fast_path

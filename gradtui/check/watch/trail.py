@@ -10,8 +10,8 @@ from torch.optim import Optimizer
 
 from gradtui.check.torch.optimizer_steps import parameters_of
 
-HAND_CLEARED, WRITTEN = 1, 2
-"""The codes of two events that have no line. Other codes are larger, and negative for a backward()."""
+HAND_CLEARED, WRITTEN, UNKNOWN = 1, 2, 3
+"""The codes of events that have no line. Other codes are larger, and negative for a backward()."""
 LONGEST = 2048
 """A trail with more events is not kept: the optimizer has not stepped for long."""
 MOST_WINDOWS = 512
@@ -51,6 +51,8 @@ class Trail(list[int]):
         self.usual: list[int] = []
         """The window to expect: the last one that came twice in a row."""
         self._before: tuple[int, ...] = ()
+        self.cleared_by = 0
+        """The id of the object whose zero_grad() was called last."""
         self.cleared_at = 0
         """Number of backward() calls of the process when the gradients were last applied or cleared."""
         self.given_up = False

@@ -157,7 +157,9 @@ class Watcher:
             return
         if self._open.all:
             self._nest(watch, optimizer)
-        light = watch.light
+        light, trail = watch.light, watch.log.trail
+        if trail != trail.usual:
+            self._ledger.slow_down(trail)
         if light is not None:
             light.learn_reach()
         closure = closure_of(args, kwargs) is not None
@@ -169,6 +171,8 @@ class Watcher:
             light.fast_path.usual = watch.log.trail.usual
             if light.unattended and self._limit is None and not watch.nested:
                 self._fast_paths[id(optimizer)] = light.fast_path
+                if light.has_sampled:
+                    self._ledger.hurry(trail)
             else:
                 self._fast_paths.pop(id(optimizer), None)
         else:
