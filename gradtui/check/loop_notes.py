@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from gradtui.check.accounts import Ledgers
 from gradtui.check.facts import Facts, OptimizerFacts
-from gradtui.check.ledger_findings import Ledgers, thrown_away, used_elsewhere
+from gradtui.check.ledger_findings import thrown_away, used_elsewhere
 from gradtui.check.source_lines import Place
 from gradtui.check.windows import Clearing, account
 

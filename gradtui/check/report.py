@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from gradtui.check import loop_notes
+from gradtui.check.accounts import Ledgers
 from gradtui.check.facts import Facts, OptimizerFacts
-from gradtui.check.ledger_findings import Ledgers
 from gradtui.check.loop_notes import Note
 from gradtui.check.source_lines import Place
 from gradtui.check.verdict import (

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from gradtui.check.accounts import Feeding
 from gradtui.check.facts import Facts, OptimizerFacts
-from gradtui.check.ledger_findings import REPEATED, Feeding, clipping, mixed_losses, shared, thrown_away
+from gradtui.check.ledger_findings import REPEATED, clipping, mixed_losses, shared, thrown_away
 from gradtui.check.source_lines import Place
 
 CLEAN = "clean"

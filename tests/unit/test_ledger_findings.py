@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from gradtui.check.accounts import Feeding
 from gradtui.check.facts import Facts, OptimizerFacts
-from gradtui.check.ledger_findings import Feeding, Told, clipping, mixed_losses, shared, thrown_away
+from gradtui.check.ledger_findings import Told, clipping, mixed_losses, shared, thrown_away
 from gradtui.check.windows import Event
 from tests.unit.made_windows import (
     PART,

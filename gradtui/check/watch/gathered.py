@@ -101,12 +101,12 @@ def _events(
     return tuple(
         _event(code, trail, reported, ledger)
         for code in codes
-        if code in trail.reached or ledger.meanings[code].kind != windows.BACKWARD
+        if code in trail.reached or ledger.codes.meanings[code].kind != windows.BACKWARD
     )
 
 
 def _event(code: int, trail: Trail, reported: Sequence[OptimizerWatch], ledger: Ledger) -> Event:
-    meaning = ledger.meanings[code]
+    meaning = ledger.codes.meanings[code]
     if code in trail.uncertain:
         return Event(windows.UNKNOWN)
     others = [(place, each.log.trail) for place, each in enumerate(reported) if each.log.trail is not trail]

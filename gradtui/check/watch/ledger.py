@@ -18,7 +18,6 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from types import FrameType
-from typing import Any
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -26,41 +25,21 @@ from torch.optim import Optimizer
 from gradtui.check import windows
 from gradtui.check.source_lines import Place, places_up
 from gradtui.check.torch.optimizer_steps import parameters_of
-from gradtui.check.torch.parameters import name_of
+from gradtui.check.watch.event_codes import EventCodes, Meaning
+from gradtui.check.watch.grad_scaler import KnownScaler
 from gradtui.check.watch.trail import HAND_CLEARED, LONGEST, UNKNOWN, WRITTEN, Trail
 
 MOST_TRAILS = 16
 """With more optimizers than this at once, nothing is recorded."""
-MOST_CODES = 20_000
-"""Nor with more different events."""
-LEVELS = 2
-"""How many frames tell two backward() calls apart: a helper that calls backward() serves several losses."""
 CLEARINGS = {windows.CLEAR, windows.CLEAR_PART, windows.SKIP}
 LOOKED_AT = 64
 """Look at every backward() of a new site, and at each of this many: the rest is only counted."""
-SCALED_LIMIT = 64
-"""A limit of at least the scale over this is a scaled one: nobody clips to a norm of hundreds."""
 LOOKS = 16
 """How often to look at the gradients that a line clears unused; after that, the last answer is believed."""
 MOST_MADE = 256
 """Optimizers that have not stepped; more are not remembered."""
 RECENT = 256
 """Events kept for optimizers that have not stepped yet."""
-
-
-@dataclass
-class Meaning:
-    """What an event's code stands for."""
-
-    kind: str
-    place: Place | None = None
-    outer: Place | None = None
-    stepped: int = 0
-    """For a step: the number of the optimizer."""
-    evaluating: bool = False
-    looks: int = 0
-    on_purpose: bool = False
-    """Of a line that clears: it gave up unused gradients for a reason, when last looked at."""
 
 
 @dataclass
@@ -71,31 +50,6 @@ class Made:
     place: Place | None
     optimizer: weakref.ref[Optimizer]
     parameters: list[weakref.ref[Tensor]] = field(default_factory=list)
-
-
-class KnownScaler:
-    """The script's GradScaler."""
-
-    def __init__(self) -> None:
-        self.name = ""
-        """The variable that holds it."""
-        self._ref: Callable[[], Any] = lambda: None
-        self._looks = 0
-        self._scaled = False
-
-    def meet(self, scaler: Any, frame: FrameType) -> None:
-        """It is used in ``frame``."""
-        if self._ref() is not scaler:
-            self._ref, self._looks = weakref.ref(scaler), 0
-            self.name = name_of(scaler, frame)
-
-    def is_limit_scaled(self, limit: float) -> bool:
-        """Whether a limit for clipping was multiplied by the scale: then it is meant for scaled gradients."""
-        scaler = self._ref()
-        if scaler is not None and self._looks < LOOKS:
-            self._looks += 1
-            self._scaled = limit >= scaler.get_scale() / SCALED_LIMIT
-        return scaler is not None and self._scaled
 
 
 class Ledger:
@@ -127,21 +81,13 @@ class Ledger:
         """The optimizers that have not stepped yet, by id."""
         self.scheduler_steps: Counter[int] = Counter()
         """Steps of learning rate schedulers, by the id of their optimizer."""
-        self.meanings: dict[int, Meaning] = {
-            HAND_CLEARED: Meaning(windows.CLEAR),
-            WRITTEN: Meaning(windows.WRITTEN),
-            UNKNOWN: Meaning(windows.UNKNOWN),
-        }
-        self._clearings = {HAND_CLEARED}
-        """The codes of the events that clear all gradients of an optimizer, or give them up."""
+        self.codes = EventCodes()
         self.scaler = KnownScaler()
         self._modules = modules
         self.sites: dict[tuple[int, int, int, int], int] = {}
         """The codes of the backward() calls, by the two innermost lines that lead to each."""
         self.lines: dict[tuple[int, int], int] = {}
         """The codes of the zero_grad() calls, by line."""
-        self._codes: dict[object, int] = {}
-        self._code_objects: list[object] = []  # kept, because their ids are in _codes
         self._recent: deque[tuple[int, weakref.ref[Optimizer | nn.Module] | None, int]] = deque(maxlen=RECENT)
         """What happened while there was an optimizer that had not stepped yet; for a clearing, whose zero_grad() it was; and
         the number of the backward() before."""
@@ -154,7 +100,7 @@ class Ledger:
     def meet(self, optimizer: Optimizer) -> Trail:
         """An optimizer is about to take its first step."""
         parameters = {id(parameter) for parameter in parameters_of(optimizer)}
-        trail = Trail(next(self._numbers), parameters, self._clearings)
+        trail = Trail(next(self._numbers), parameters, self.codes.clearings)
         trail.optimizer = weakref.ref(optimizer)
         for code, subject, count in self._recent:
             cleared = subject() if subject is not None else None
@@ -162,7 +108,7 @@ class Ledger:
                 trail.clear()
             elif subject is None or (cleared is not None and trail.cover(cleared) == 2):
                 trail.append(code)
-                if code in self._clearings:
+                if code in self.codes.clearings:
                     trail.cleared_at = count
         self.made.pop(id(optimizer), None)
         if not self.made:
@@ -214,7 +160,7 @@ class Ledger:
             self._recent.append((code, weakref.ref(subject) if subject is not None else None, self.count))
 
     def _is_shared_step(self, code: int, trail: Trail) -> bool:
-        stepped = self.meanings[code].stepped
+        stepped = self.codes.meanings[code].stepped
         return not trail.parameters.isdisjoint(self._parameters.get(stepped, ()))
 
     def backward_ended(self) -> None:
@@ -249,7 +195,7 @@ class Ledger:
             meaning = Meaning(windows.BACKWARD, place, outer, evaluating=bool(modes) and not any(modes))
             code = self.sites[key] = self._code(key, meaning, frame)
         if type(loss) is Tensor and loss.grad_fn is None:
-            self.leaf_losses[self.meanings[code].place] += 1
+            self.leaf_losses[self.codes.meanings[code].place] += 1
         for trail in self.trails:
             if len(trail) > LONGEST:  # the optimizer has not stepped for long
                 trail.clear()
@@ -257,21 +203,9 @@ class Ledger:
         return code
 
     def _code(self, key: object, meaning: Meaning, frame: FrameType | None = None) -> int:
-        """The code for this key; a new one gets this meaning, and is negative for a backward()."""
-        code = self._codes.get(key)
-        if code is None:
-            number = len(self.meanings) + 1
-            code = -number if meaning.kind == windows.BACKWARD else number
-            self.meanings[code] = meaning
-            self._codes[key] = code
-            if meaning.kind in (windows.CLEAR, windows.SKIP):
-                self._clearings.add(code)
-            for _ in range(LEVELS):
-                if frame is not None:
-                    self._code_objects.append(frame.f_code)
-                    frame = frame.f_back
-            if len(self.meanings) > MOST_CODES:
-                self.give_up()
+        code = self.codes.of(key, meaning, frame)
+        if self.codes.are_too_many:
+            self.give_up()
         return code
 
     def new_clearing(self, frame: FrameType) -> int:
@@ -290,12 +224,12 @@ class Ledger:
             trail.append(self._purpose(code, trail) if trail.fresh else code)
             trail.cleared_at = self.count
         elif covers == 1:
-            place = self.meanings[code].place
+            place = self.codes.meanings[code].place
             trail.append(self._code((windows.CLEAR_PART, code), Meaning(windows.CLEAR_PART, place)))
 
     def _purpose(self, code: int, trail: Trail) -> int:
         """The code of a line that clears unused gradients: its own, or that of a skip, where it does so on purpose."""
-        meaning = self.meanings[code]
+        meaning = self.codes.meanings[code]
         trail.losses_given_up(trail.cleared_at)
         if meaning.looks < LOOKS:
             meaning.looks += 1
@@ -330,7 +264,7 @@ class Ledger:
 
     def has_scaled(self, optimizer: Optimizer) -> None:
         """A GradScaler was to step this optimizer. If it has not, the gradients were not finite."""
-        scaler, skip = self._codes[(windows.SCALER,)], self._code((windows.SKIP,), Meaning(windows.SKIP))
+        scaler, skip = self.codes.by_key[(windows.SCALER,)], self._code((windows.SKIP,), Meaning(windows.SKIP))
         trail = next((trail for trail in self.trails if trail.optimizer() is optimizer), None)
         last = self._recent[-1][0] if trail is None and self._recent else (trail or [0])[-1]
         if last == scaler:
@@ -363,7 +297,7 @@ class Ledger:
         for code in reversed(events):
             if code in trail.reached:
                 break
-            kinds.add(self.meanings[code].kind)
+            kinds.add(self.codes.meanings[code].kind)
         return kinds
 
     def hurry(self, trail: Trail) -> None:
@@ -371,7 +305,8 @@ class Ledger:
 
         A window that differs is not judged, and ends this for good: from the next one on, its events are looked up again.
         """
-        backwards, clearings = ({code for code in trail.usual if test(code)} for test in (_is_backward, self._clears))
+        backwards = {code for code in trail.usual if code < 0}
+        clearings = self.codes.clearings.intersection(trail.usual)
         if self._may_hurry and len(self.trails) == 1 and len(backwards) == len(clearings) == 1 and len(trail.usual) > 1:
             (self.current,), (self.quick_clear,) = backwards, clearings
             self.quick_subject = trail.cleared_by
@@ -382,9 +317,6 @@ class Ledger:
         if self.quick is not None:
             trail.append(UNKNOWN)
             self.quick, self._may_hurry = None, False
-
-    def _clears(self, code: int) -> bool:
-        return code in self._clearings
 
     def follow(self, trail: Trail, follow: bool) -> None:
         """Whether each contribution to this optimizer's gradients is followed from now on."""
@@ -401,7 +333,7 @@ class Ledger:
 
     def has_zero_grad(self, trail: Trail) -> bool:
         """Whether a zero_grad() is among the events since the last step."""
-        return any(self.meanings[code].kind in CLEARINGS for code in trail)
+        return any(self.codes.meanings[code].kind in CLEARINGS for code in trail)
 
     def written(self, trail: Trail, *, cleared: bool) -> None:
         """The script has cleared the gradients without zero_grad(), or written something else to them."""
@@ -412,7 +344,3 @@ class Ledger:
                 trail.insert(len(trail) - 1, code)
         else:
             trail.append(code)
-
-
-def _is_backward(code: int) -> bool:
-    return code < 0
