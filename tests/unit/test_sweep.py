@@ -82,6 +82,11 @@ def test_the_text_of_the_grid() -> None:
     ]
 
 
+def test_the_text_of_the_grid_names_the_only_side_that_is_finite() -> None:
+    (*_, row) = as_text(sweep_of({"SGD": [(math.nan, 0.5)] * 10}, "linear")).split("\n")
+    assert row.endswith("WITHOUT  surely   0 to 10  only WITHOUT is finite")
+
+
 def test_the_json_of_the_grid_has_the_difference_and_no_number_that_json_lacks() -> None:
     sweep = sweep_of({"SGD": [(1.0, math.nan)] * 10}, "linear")
     (row,) = json.loads(json.dumps(_as_json(sweep, []), allow_nan=False))["grid"]
