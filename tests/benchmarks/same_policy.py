@@ -30,8 +30,9 @@ from pathlib import Path
 
 from gradtui.runs.folder import RunFolder
 from gradtui.runs.processes import launch
-from gradtui.runs.results.claims import FAILS, HOLDS, Claim
+from gradtui.runs.results.claims import Claim
 from gradtui.runs.results.reader import read_results
+from gradtui.runs.results.rulings import FAILS, HOLDS
 from gradtui.runs.results.statistics import incomplete_beta
 from gradtui.runs.saved_runs import create_run
 from gradtui.runs.state import VariantState

@@ -6,12 +6,11 @@ difference is tested. A pair is one observation; 3 seeds are 3 observations, how
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
+from gradtui.runs.results.student_t import t_cdf, t_quantile
 from gradtui.runs.results.thresholds import (
     EQUAL_LOSSES,
     EQUAL_POINTS,
@@ -24,8 +23,8 @@ from gradtui.runs.results.thresholds import (
 LOG_RATIO, POINTS, LOSS = "log ratio", "points", "loss"
 """The units of a difference: log(left / right) of losses, left - right in points of accuracy, left - right of losses."""
 
-CLOSE_ENOUGH = 1e-15
-"""Relative change of a sum or a fraction at which its next terms are below the rounding of a float."""
+MARGINS = {LOG_RATIO: math.log1p(EQUAL_LOSSES), POINTS: EQUAL_POINTS}
+"""Differences within this do not matter, by unit. That of plain losses is a share of the losses themselves."""
 
 PRECISION_BITS = 64
 """A term of a sum of integers that is smaller than the sum by this factor of two changes nothing, once it is a float."""
@@ -83,37 +82,7 @@ class Difference:
         return {name: None if value != value else value for name, value in vars(self).items()}
 
 
-# Distributions and tests
-
-
-def incomplete_beta(x: float, a: float, b: float) -> float:
-    """The regularized incomplete beta function I_x(a, b), by its continued fraction.
-
-    Press et al., Numerical Recipes, 3rd edition, section 6.4.
-    """
-    if x <= 0 or x >= 1:
-        return 0.0 if x <= 0 else 1.0
-    if x > (a + 1) / (a + b + 2):  # there, the fraction of the complement converges faster
-        return 1 - incomplete_beta(1 - x, b, a)
-    front = math.exp(math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x))
-    c, d = 1.0, 1 / (1 - (a + b) * x / (a + 1))
-    fraction = d
-    for m in itertools.count(1):
-        even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m))
-        odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
-        before = fraction
-        for term in (even, odd):
-            d, c = 1 / (1 + term * d), 1 + term / c
-            fraction *= c * d
-        if abs(fraction - before) <= CLOSE_ENOUGH * abs(fraction):
-            break
-    return front * fraction / a
-
-
-def t_cdf(t: float, df: float) -> float:
-    """P(T <= t) of Student's t with ``df`` degrees of freedom (Abramowitz and Stegun, 26.7.1)."""
-    tail = 0.0 if math.isinf(t) else incomplete_beta(df / (df + t * t), df / 2, 0.5) / 2
-    return tail if t < 0 else 1 - tail
+# Tests and intervals
 
 
 def mean(values: Sequence[float]) -> float:
@@ -128,19 +97,6 @@ def standard_error(values: Sequence[float]) -> float:
     """The standard error of the mean of at least two values."""
     center = mean(values)
     return math.hypot(*(value - center for value in values)) / math.sqrt(len(values) * (len(values) - 1))
-
-
-@lru_cache(maxsize=1024)
-def t_quantile(probability: float, df: float) -> float:
-    """The t with P(T <= t) = ``probability``, which is between 0 and 1, by bisection."""
-    if probability < 0.5:
-        return -t_quantile(1 - probability, df)
-    low, high = 0.0, 1.0
-    while t_cdf(high, df) < probability:
-        low, high = high, 2 * high
-    while low < (middle := (low + high) / 2) < high:
-        low, high = (middle, high) if t_cdf(middle, df) < probability else (low, middle)
-    return high
 
 
 def t_statistic(values: Sequence[float], center: float = 0.0) -> float:
@@ -185,7 +141,7 @@ def sign_test(wins: int, losses: int) -> float:
         term = term * k // (n - k + 1)
         tail += term
         k -= 1
-    return min(1.0, tail / 2 ** (n - 1))
+    return min(1.0, tail / (1 << (n - 1)))
 
 
 def exact_mcnemar(only_left: int, only_right: int) -> float:
@@ -234,9 +190,8 @@ def paired_differences(pair: Paired) -> Differences:
     finite = [(a, b) for a, b in zip(pair.left, pair.right, strict=True) if math.isfinite(a) and math.isfinite(b)]
     unit = LOSS if pair.unit == LOG_RATIO and any(a != b and min(a, b) <= 0 for a, b in finite) else pair.unit
     size = mean([max(abs(a), abs(b)) for a, b in finite]) if finite else 0.0
-    margin = {POINTS: EQUAL_POINTS, LOG_RATIO: math.log1p(EQUAL_LOSSES), LOSS: EQUAL_LOSSES * size}[unit]
     values = [_difference(a, b, unit) for a, b in zip(pair.left, pair.right, strict=True)]
-    return Differences(values, unit, margin, lower_wins=unit != POINTS)
+    return Differences(values, unit, MARGINS.get(unit, EQUAL_LOSSES * size), lower_wins=unit != POINTS)
 
 
 def _difference(left: float, right: float, unit: str) -> float:
@@ -334,6 +289,18 @@ class _Tested:
             equal = not any(self.finite) or equivalence_test(self.finite, self.sample.margin) < SIGNIFICANCE
             return (NO_DIFFERENCE if equal else CANNOT_TELL), None
         return CANNOT_TELL, None
+
+
+def is_beyond_margin(difference: Difference) -> bool:
+    """Whether its whole interval is beyond the margin; False for plain losses, whose margin depends on them."""
+    margin = MARGINS.get(difference.unit, math.inf)
+    return difference.low > margin or difference.high < -margin
+
+
+def is_within_margin(difference: Difference) -> bool:
+    """Whether its whole interval is within the margin, sure as it may be; False for plain losses."""
+    margin = MARGINS.get(difference.unit, 0.0)
+    return -margin < difference.low and difference.high < margin
 
 
 def _side(advantage: float) -> str | None:
