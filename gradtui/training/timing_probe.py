@@ -33,7 +33,7 @@ BLOCKS = (6, 40)
 """Minimum and maximum number of blocks of four slices. Fewer tell nothing (``thresholds.FEWEST_BLOCKS``)."""
 BUDGET_SECONDS = 2.5
 """On the probe's clock; enough for all blocks unless a step is longer than a slice."""
-LONGEST_SECONDS = 10.0
+LONGEST_SECONDS = 15.0
 """On the wall clock: under load a CPU second takes several seconds, so the probe makes do with fewer blocks."""
 
 

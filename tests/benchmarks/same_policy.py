@@ -33,7 +33,7 @@ from gradtui.runs.processes import launch
 from gradtui.runs.results.claims import Claim
 from gradtui.runs.results.reader import read_results
 from gradtui.runs.results.rulings import FAILS, HOLDS
-from gradtui.runs.results.statistics import incomplete_beta
+from gradtui.runs.results.student_t import incomplete_beta
 from gradtui.runs.saved_runs import create_run
 from gradtui.runs.state import VariantState
 from gradtui.settings import RunSettings
