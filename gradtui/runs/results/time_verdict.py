@@ -44,7 +44,7 @@ class WorkerTimes:
 
 
 def worker_times(rows: Chunk | None) -> WorkerTimes:
-    """The times in one worker's file. A block is complete with two slices per side, in the order ABBA."""
+    """The times in one worker's file. A block is complete with two slices per side."""
     if rows is None:
         return WorkerTimes(())
     blocks: dict[float, tuple[list[float], list[float]]] = {}
