@@ -61,6 +61,8 @@ class Column:
     sparse: bool = False
     scripts_only: bool = False
     """Whether only runs of a user's script have it."""
+    clipping_only: bool = False
+    """Whether only runs that may clip gradients have it: a script's, and those with a clip norm."""
     required: bool = False
     """Whether every file has it. The files of older versions lack a column that is added."""
 
@@ -84,9 +86,10 @@ class Table:
     def names(self) -> tuple[str, ...]:
         return tuple(column.name for column in self.columns)
 
-    def columns_of(self, *, script: bool) -> tuple[Column, ...]:
-        """The columns that a run has: of a user's ``script``, or of an experiment."""
-        return tuple(column for column in self.columns if script or not column.scripts_only)
+    def columns_of(self, *, script: bool, clips: bool = False) -> tuple[Column, ...]:
+        """The columns that a run has: of a user's ``script``, or of an experiment, which ``clips`` gradients or does not."""
+        lacks = {"scripts_only": not script, "clipping_only": not (script or clips)}
+        return tuple(column for column in self.columns if not any(lacks[rule] and getattr(column, rule) for rule in lacks))
 
 
 STEPS = Table(
@@ -99,7 +102,7 @@ STEPS = Table(
         Column(
             "grad_norm",
             NUMBER,
-            "the norm of the applied gradient: what had accumulated in `.grad`",
+            "the norm of the applied gradient: what had accumulated in `.grad`, before any clipping",
             quantity="gradient norm, applied",
             sparse=True,
             required=True,
@@ -119,6 +122,13 @@ STEPS = Table(
             written="%.6g",
             quantity="cosine of applied and fresh",
             sparse=True,
+        ),
+        Column(
+            "clipped_norm",
+            NUMBER,
+            "the norm of what was applied after clipping",
+            sparse=True,
+            clipping_only=True,
         ),
         Column(
             "optimizer",
@@ -170,12 +180,12 @@ class RowFormat:
         self._plain = ",".join("" if column.sparse else column.format for column in columns) + "\n"
 
     def rows(self, dense: Mapping[str, Iterable[float]], sparse: Mapping[int, Mapping[str, float]]) -> list[str]:
-        """One line per row: ``dense`` has the values of all rows by column, ``sparse`` those measured on row i."""
+        """One line per row: ``dense`` has the values of all rows by column, ``sparse`` what was measured on row i."""
         lines = [self._plain % values for values in zip(*(dense[name] for name in self._dense), strict=True)]
         for i, measured in sparse.items():
             fields = lines[i][:-1].split(",")
             for place, column in enumerate(self._columns):
-                if column.sparse:
+                if column.name in measured:
                     fields[place] = column.format % measured[column.name]
             lines[i] = ",".join(fields) + "\n"
         return lines
@@ -223,7 +233,7 @@ def markdown() -> str:
         lines += [f"`{table.file}`: a row per {table.per_row}.", "", "| column | holds | meaning |", "|---|---|---|"]
         for column in table.columns:
             meaning = column.meaning + (" (measured on some steps)" if column.sparse else "")
-            meaning += " (scripts only)" if column.scripts_only else ""
+            meaning += " (scripts only)" if column.scripts_only else " (runs that may clip)" if column.clipping_only else ""
             lines.append(f"| `{column.name}` | {column.kind.name} | {meaning} |")
         lines.append("")
     return "\n".join(lines)

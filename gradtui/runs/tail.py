@@ -11,7 +11,7 @@ from operator import eq
 from pathlib import Path
 
 from gradtui.runs.columns import COUNT, INDEX, MOST_SECONDS, TIME, Column
-from gradtui.runs.packed import HEADER, PACKED, Block, PackedRows
+from gradtui.runs.packed import PACKED, Block, PackedRows
 from gradtui.runs.results.spans import Span, spans_of
 from gradtui.runs.results.times import NotWhole, Ticks, tick_of
 from gradtui.runs.safe_open import open_regular
@@ -139,7 +139,7 @@ class CsvTail:
     def _unpacked(self, block: Block) -> Chunk:
         assert self._packed is not None
         self._lines.skip_to(self._packed.csv_at)
-        self._places = self._places_in(HEADER)
+        self._places = self._places_in(self._packed.header)
         self._last = block.steps[-1]
         every = block.values
         values = {name: every[name] for name in self._names}

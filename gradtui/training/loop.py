@@ -23,7 +23,7 @@ def train(training: Training, journal: Journal) -> None:
     train_step = training.policy.make(settings.k or 1)
     shuffle = torch.Generator().manual_seed(settings.seed)
     batches = Batches(data.train, settings.step_samples(training.side), shuffle, training.device)
-    probe = GradientProbe(optimizer)
+    probe = GradientProbe(optimizer, clips=settings.clip_norm > 0)
     to_measure = measured_steps(settings.planned_steps(training.side))
     next_measured = next(to_measure)
     step = 0

@@ -9,7 +9,7 @@ import torch
 
 from gradtui.catalog import EXPERIMENTS, OPTIMIZERS
 from gradtui.runs.folder import RunFolder
-from gradtui.runs.packed import GRADIENTS, ROWS, PackedRows
+from gradtui.runs.packed import PLAIN, ROWS, PackedRows
 from gradtui.settings import RunSettings
 from gradtui.training import experiments
 from gradtui.training.batches import Batches
@@ -166,7 +166,7 @@ def test_the_rows_of_a_long_run_are_packed_too(tmp_path: Path, dtype: torch.dtyp
     with Journal(folder, "side", torch.device("cpu"), FewSteps(9999)) as journal:
         journal.begin()
         for i, loss in enumerate(losses):
-            reading = torch.tensor([[4.0, 1.0 / (i + 1)], [1.0 / (i + 1), 0.3]], dtype=torch.float64) if i % 5000 == 0 else None
+            reading = torch.tensor([4.0, 1.0 / (i + 1), 0.3, -1.0], dtype=torch.float64) if i % 5000 == 0 else None
             journal.step(i // 7 + 1, loss, reading)
     packed, rows = PackedRows(folder.steps_csv("side"), folder.packed("side")), rows_of(folder.steps_csv("side"))
     for number in range(2):
@@ -175,7 +175,7 @@ def test_the_rows_of_a_long_run_are_packed_too(tmp_path: Path, dtype: torch.dtyp
         written = rows[number * ROWS : (number + 1) * ROWS]
         assert [*block.steps] == [int(row["step"]) for row in written]
         assert [*block.losses] == [float(row["loss"]) for row in written]
-        for name in ("seconds", *GRADIENTS):
+        for name in ("seconds", *PLAIN.gradients):
             expected = [repr(float(row[name] or "nan")) for row in written]
             assert [*map(repr, block.values[name])] == expected
     assert packed.read() is None

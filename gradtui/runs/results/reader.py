@@ -100,9 +100,9 @@ class RunReader:
         self.folder = folder
         self._lost_since: float | None = None
         self.state = folder.observe()
-        names = self.state.settings.variants
+        settings, names = self.state.settings, self.state.settings.variants
         self.evidence = {name: Evidence() for name in names}
-        columns = STEPS.columns_of(script=self.state.settings.can.use_several_optimizers)
+        columns = STEPS.columns_of(script=settings.can.use_several_optimizers, clips=settings.may_clip)
         read = [column for column in columns if epochs or column.name != "epoch"]
         self._steps = {name: CsvTail(folder.steps_csv(name), read, folder.packed(name)) for name in names}
         self._epochs = {name: CsvTail(folder.epochs_csv(name), EPOCHS.columns) for name in names}
