@@ -156,6 +156,12 @@ TIMING = Table(
         Column("block", COUNT, "the block of four slices, in the order ABBA", required=True),
         Column("side", INDEX, "the policy that was timed: 0 left, 1 right", required=True),
         Column("seconds_per_batch", TIME, "the time of a step, per batch", required=True),
+        Column(
+            "clock",
+            INDEX,
+            "what measured it: 0 the wall clock, 1 the CPU time of the training thread, 2 that of all threads of the process",
+        ),
+        Column("load", NUMBER, "the machine's load average over the last minute, per core", written="%.3f"),
     ),
 )
 SCALARS = Table(

@@ -121,12 +121,12 @@ class Journal:
         self._epochs_file.add(epoch=epoch, step=step, test_loss=test_loss, accuracy=accuracy)
         self._clock.start()
 
-    def time_slice(self, block: int, side: int, seconds_per_batch: float) -> None:
-        """Record a slice of the timing probe."""
+    def time_slice(self, **measured: float | None) -> None:
+        """Record a slice of the timing probe: the values of its columns, but for the slice's number."""
         if self._timing_file is None:
             self._timing_file = RowFile(self._timing_path, RowFormat(TIMING.columns))
         self._slices += 1
-        self._timing_file.add(slice=self._slices, block=block, side=side, seconds_per_batch=seconds_per_batch)
+        self._timing_file.add(slice=self._slices, **measured)
 
     def breathe(self) -> None:
         """Pass the turn on if it is over; to be called between pieces of work that are not steps. Raises Stopped."""

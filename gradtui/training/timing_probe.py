@@ -3,63 +3,123 @@
 Two processes that do identical work differ by a few percent for their whole lifetime, so times of the training itself
 cannot be compared. Here one process alternates between both policies, in short slices in ABBA order, on one scratch copy
 of the model with a learning rate of 0: the same memory, weights and batch. Both workers do this, and their measurements
-are combined.
+are compared worker by worker.
+
+On a CPU the clock is the CPU time of what computes, which other processes hardly change. On a GPU it is the wall clock: the
+process's CPU time says nothing of the GPU's work.
 """
 
 from __future__ import annotations
 
+import math
+import os
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import nn
 
 from gradtui.policies import POLICIES, TrainStep
+from gradtui.runs.results.time_verdict import PROCESS, THREAD, WALL
 from gradtui.training import experiments
 from gradtui.training.batches import as_inputs
 from gradtui.training.journal import Journal
-from gradtui.training.preparation import Training, make_optimizer
+from gradtui.training.preparation import Autocast, Training, make_optimizer
 from gradtui.training.torch_devices import synchronize
 
 SLICE_SECONDS = 0.015
-BUDGET_SECONDS = 1.5
-BLOCKS = (4, 20)
-"""Minimum and maximum number of blocks of four slices; between them, as many as the budget allows."""
+BLOCKS = (6, 40)
+"""Minimum and maximum number of blocks of four slices. Fewer tell nothing (``thresholds.FEWEST_BLOCKS``)."""
+BUDGET_SECONDS = 2.5
+"""On the probe's clock; enough for all blocks unless a step is longer than a slice."""
+LONGEST_SECONDS = 10.0
+"""On the wall clock: under load a CPU second takes several seconds, so the probe makes do with fewer blocks."""
+
+
+@dataclass(frozen=True)
+class Clock:
+    """``number`` is its value in the column `clock`; ``threads`` is how many seconds it may count per second."""
+
+    number: int
+    read: Callable[[], float]
+    threads: int = 1
+
+
+def clock_for(device: torch.device) -> Clock:
+    """The clock that other processes disturb least."""
+    if device.type != "cpu":
+        return Clock(WALL, time.perf_counter)
+    threads = torch.get_num_threads()
+    if threads == 1:  # backward() runs on the thread that called it, so that thread does all the work
+        return Clock(THREAD, time.thread_time)
+    return Clock(PROCESS, time.process_time, threads)
+
+
+def load_per_core() -> float | None:
+    """The load average over the last minute per core of this machine; None if the system does not tell."""
+    try:
+        return os.getloadavg()[0] / (os.cpu_count() or 1)
+    except OSError:
+        return None
+
+
+class ScratchSteps:
+    """Takes steps of both policies in turns, on one scratch model, and times them."""
+
+    def __init__(self, training: Training, clock: Clock) -> None:
+        settings, self._device, self._clock = training.settings, training.device, clock
+        experiment = experiments.load(settings.experiment)
+        self._model: nn.Module = experiment.model(settings).to(self._device)
+        if settings.precision == "bfloat16":
+            self._model = Autocast(self._model, self._device)
+        self._loss_fn = training.loss_fn
+        self._optimizer = make_optimizer(settings, list(experiment.optimized(self._model, settings)))
+        for group in self._optimizer.param_groups:
+            group["lr"] = 0.0
+        self._batches = [self._batch(training, settings.step_samples(side)) for side in (0, 1)]
+        self._steps: list[TrainStep] = [POLICIES[name].make(settings.k or 1) for name in settings.policies]
+        self.wall_seconds = 0.0
+        """How long all timed steps took on the wall clock."""
+
+    def _batch(self, training: Training, samples: int) -> tuple[torch.Tensor, torch.Tensor]:
+        train = training.data.train
+        return as_inputs(train.inputs[:samples].to(self._device)), train.targets[:samples].to(self._device)
+
+    def time(self, side: int, count: int) -> float:
+        """Time ``count`` steps, in seconds, after an untimed one that puts the gradients into the policy's state."""
+        train_step, (inputs, targets) = self._steps[side], self._batches[side]
+        model, loss_fn, optimizer = self._model, self._loss_fn, self._optimizer
+        train_step(model, loss_fn, optimizer, inputs, targets)
+        synchronize(self._device)
+        wall_began, began = time.perf_counter(), self._clock.read()
+        for _ in range(count):
+            train_step(model, loss_fn, optimizer, inputs, targets)
+        synchronize(self._device)
+        seconds = self._clock.read() - began
+        self.wall_seconds += time.perf_counter() - wall_began
+        return seconds
 
 
 def probe_times(training: Training, journal: Journal) -> None:
     """Time both policies of the run and record the slices in the journal. Raises ``journal.Stopped``."""
-    settings, device = training.settings, training.device
-    experiment = experiments.load(settings.experiment)
-    model = experiment.model(settings).to(device)
-    optimizer = make_optimizer(settings, list(experiment.optimized(model, settings)))
-    for group in optimizer.param_groups:
-        group["lr"] = 0.0
-    batches, steps = [], []
-    for side, name in enumerate(settings.policies):
-        samples = settings.step_samples(side)
-        inputs, targets = training.data.train.inputs[:samples], training.data.train.targets[:samples]
-        batches.append((as_inputs(inputs.to(device)), targets.to(device)))
-        steps.append(POLICIES[name].make(settings.k or 1))
-
-    def timed(side: int, count: int) -> float:
-        """Time ``count`` steps, in seconds, after an untimed one that puts the gradients into the policy's state."""
-        train_step: TrainStep = steps[side]
-        inputs, targets = batches[side]
-        train_step(model, training.loss_fn, optimizer, inputs, targets)
-        synchronize(device)
-        began = time.perf_counter()
-        for _ in range(count):
-            train_step(model, training.loss_fn, optimizer, inputs, targets)
-        synchronize(device)
-        return time.perf_counter() - began
-
+    settings, clock = training.settings, clock_for(training.device)
+    steps = ScratchSteps(training, clock)
+    slice_seconds = SLICE_SECONDS * clock.threads
     counts = []
     for side in (0, 1):
-        timed(side, 3)
-        counts.append(max(1, round(SLICE_SECONDS / max(timed(side, 5) / 5, 1e-7))))
-    block_seconds = 4 * max(SLICE_SECONDS, timed(0, counts[0]))
-    blocks = min(BLOCKS[1], max(BLOCKS[0], int(BUDGET_SECONDS / block_seconds)))
-    for block in range(1, blocks + 1):
+        steps.time(side, 3)
+        counts.append(max(1, round(slice_seconds / max(steps.time(side, 5) / 5, 1e-7))))
+    block_seconds = 4 * max(slice_seconds, steps.time(0, counts[0]))
+    most_blocks = min(BLOCKS[1], max(BLOCKS[0], math.ceil(BUDGET_SECONDS * clock.threads / block_seconds)))
+    for block in range(1, most_blocks + 1):
         for side in (0, 1, 1, 0):
-            seconds = timed(side, counts[side])
+            seconds = steps.time(side, counts[side])
             # Per batch, so that a policy that takes k batches per step is compared over the same samples.
             seconds_per_batch = seconds / counts[side] * settings.batch_size / settings.step_samples(side)
-            journal.time_slice(block, side, seconds_per_batch)
+            journal.time_slice(
+                block=block, side=side, seconds_per_batch=seconds_per_batch, clock=clock.number, load=load_per_core()
+            )
         journal.breathe()
+        if block >= BLOCKS[0] and steps.wall_seconds > LONGEST_SECONDS:
+            break

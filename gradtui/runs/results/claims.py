@@ -8,12 +8,10 @@ policy, they do not differ, so no claim of a difference may hold.
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from gradtui.runs.results.evidence import Evidence, RunEvidence, first_losses_differ
-from gradtui.runs.results.statistics import median_interval
 from gradtui.runs.results.thresholds import (
     ACCURACY_ERRORS,
     CONVERGED_SHARE,
@@ -25,10 +23,10 @@ from gradtui.runs.results.thresholds import (
     SMALLEST_GROWTH_MB,
     SMALLEST_LOSS_DIFFERENCE,
     SMALLEST_MEMORY_DIFFERENCE,
-    SMALLEST_TIME_DIFFERENCE,
     STEADY_RISES,
     STEPS_FOR_GROWTH,
 )
+from gradtui.runs.results.time_verdict import judge_times
 from gradtui.runs.results.wording import count, megabytes, number, percent
 
 HOLDS, FAILS, UNKNOWN = "holds", "does not hold", "cannot tell"
@@ -148,23 +146,9 @@ def _accuracy_higher(run: RunEvidence) -> Ruling:
 
 
 def _time_shorter(run: RunEvidence) -> Ruling:
-    ratios = run.time_ratios
-    if run.settings.schedule == "parallel":
-        return "", UNKNOWN, "contended: both sides computed at once"
-    if not run.settings.can.probe_times:
-        return "", UNKNOWN, "the timing probe cannot run a script"
-    if len(ratios) < FEW_POINTS:
-        return "", UNKNOWN, "no timing probe, or too few of its slices"
-    middle = statistics.median(ratios)
-    low, high = median_interval(ratios)
-    measured = f"a step takes {run.names[0]} {middle:.3f} times what it takes {run.names[1]} (95 %: {low:.3f} to {high:.3f})"
-    if high < 1 - SMALLEST_TIME_DIFFERENCE:
-        return measured, HOLDS, ""
-    if low > 1 + SMALLEST_TIME_DIFFERENCE:
-        return measured, FAILS, "it is longer"
-    if low >= 1 - SMALLEST_TIME_DIFFERENCE and high <= 1 + SMALLEST_TIME_DIFFERENCE:
-        return measured, FAILS, f"no difference beyond {100 * SMALLEST_TIME_DIFFERENCE:.0f} %"
-    return measured, UNKNOWN, f"the interval does not clear {100 * SMALLEST_TIME_DIFFERENCE:.0f} %"
+    ruling = judge_times(run.settings, run.probes)
+    verdict = UNKNOWN if ruling.shorter is None else HOLDS if ruling.shorter else FAILS
+    return ruling.measured, verdict, ruling.why
 
 
 def _memory_lower(run: RunEvidence) -> Ruling:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from gradtui.runs.results.spans import BLOCK, Span, place_of, total
 from gradtui.runs.results.thresholds import EXPLODES, FEW_POINTS, FINAL_PARTS, SMALLEST_GRADIENT_DIFFERENCE, SMALLEST_RISE
+from gradtui.runs.results.time_verdict import WorkerTimes
 from gradtui.runs.results.times import StepTimes
 from gradtui.runs.tail import Chunk
 from gradtui.settings import RunSettings
@@ -192,12 +193,12 @@ class Evidence:
 
 @dataclass(frozen=True)
 class RunEvidence:
-    """Both variants' evidence, and the left / right ratios of the timing probe's blocks."""
+    """Both variants' evidence, and what each worker's timing probe measured."""
 
     settings: RunSettings
     left: Evidence
     right: Evidence
-    time_ratios: Sequence[float]
+    probes: Sequence[WorkerTimes]
     test_samples: int
 
     @property
@@ -208,11 +209,3 @@ class RunEvidence:
 def first_losses_differ(left: Evidence, right: Evidence) -> bool:
     """Whether the first losses differ, although nothing distinguishes the sides before their first step."""
     return None not in (left.first_loss, right.first_loss) and repr(left.first_loss) != repr(right.first_loss)
-
-
-def block_ratios(rows: Chunk) -> list[float]:
-    """The left / right ratio of every complete block of the timing probe: two slices per side, in the order ABBA."""
-    blocks: dict[float, tuple[list[float], list[float]]] = {}
-    for block, side, seconds in zip(*(rows.values[name] for name in ("block", "side", "seconds_per_batch")), strict=True):
-        blocks.setdefault(block, ([], []))[int(side) & 1].append(seconds)
-    return [sum(left) / sum(right) for left, right in blocks.values() if len(left) == len(right) == 2 and sum(right) > 0]

@@ -13,8 +13,9 @@ from gradtui.runs.columns import EPOCHS, STEPS, TIMING
 from gradtui.runs.folder import RunFolder
 from gradtui.runs.results.axes import round_up
 from gradtui.runs.results.claims import Claim, judge
-from gradtui.runs.results.evidence import Evidence, RunEvidence, block_ratios
+from gradtui.runs.results.evidence import Evidence, RunEvidence
 from gradtui.runs.results.script_notes import script_notes
+from gradtui.runs.results.time_verdict import load_notes, worker_times
 from gradtui.runs.state import DELETED, DamagedRun, DeletedRun, RunState, VariantState
 from gradtui.runs.tail import Chunk, CsvTail
 
@@ -148,7 +149,10 @@ class RunReader:
         """The numbers so far; the claims are judged once the run has ended."""
         variants = {name: self._variant(name) for name in self.evidence}
         notes = [*self.state.settings.notes, *script_notes(self.folder, self.state.settings, list(self.evidence.values()))]
-        return RunResults(self.state, variants, () if self.state.live else judge(self._run_evidence()), notes)
+        if self.state.live:
+            return RunResults(self.state, variants, (), notes)
+        evidence = self._run_evidence()
+        return RunResults(self.state, variants, judge(evidence), [*notes, *load_notes(evidence.probes)])
 
     def _variant(self, name: str) -> VariantResults:
         evidence, variant = self.evidence[name], self.state.variants[name]
@@ -182,11 +186,8 @@ class RunReader:
     def _run_evidence(self) -> RunEvidence:
         settings = self.state.settings
         left, right = self.evidence.values()
-        ratios = []
-        for name in settings.variants:
-            slices = CsvTail(self.folder.timing_csv(name), TIMING.columns).read()
-            ratios += block_ratios(slices) if slices is not None else []
-        return RunEvidence(settings, left, right, ratios, EXPERIMENTS[settings.experiment].test_samples)
+        probes = [worker_times(CsvTail(self.folder.timing_csv(name), TIMING.columns).read()) for name in settings.variants]
+        return RunEvidence(settings, left, right, probes, EXPERIMENTS[settings.experiment].test_samples)
 
 
 def read_results(folder: RunFolder) -> RunResults:

@@ -5,7 +5,7 @@ from __future__ import annotations
 # What the losses show
 
 FEW_POINTS = 8
-"""A curve with fewer points is too short to judge its shape, and a timing probe with fewer blocks too short for an interval."""
+"""A curve with fewer points is too short to judge its shape."""
 
 CONVERGED_SHARE = 0.1
 """A side has converged once its loss stays at or below this share of its first loss: a loss that is merely falling does not
@@ -49,6 +49,15 @@ SMALLEST_TIME_DIFFERENCE = 0.03
 
 INTERVAL_TAIL = 0.025
 """The probability on either side of a 95 % confidence interval."""
+
+FEWEST_BLOCKS = 6
+"""Of fewer blocks, even the range from the smallest to the largest ratio is no 95 % interval of the median."""
+
+FEWEST_WORKERS = 2
+"""One worker does not tell how much workers differ."""
+
+BUSY_LOAD = 1.5
+"""From this load average per core on, others compute too: a run alone keeps one core busy."""
 
 STEPS_FOR_TIMES = 1000
 """With fewer steps, the slow first ones dominate, so times are not compared."""
