@@ -45,6 +45,7 @@ NUMBER = Kind("float or empty", f"(?:{FLOAT})?", "%r")
 VALUE = Kind("float", FLOAT, "%r")
 TIME = Kind("seconds", FLOAT, "%r")
 TEXT = Kind("text", ".*", "%s")
+BITS = Kind("hexadecimal digits", "[0-9a-f]+", "%s")
 
 
 @dataclass(frozen=True)
@@ -148,6 +149,19 @@ EPOCHS = Table(
         Column("accuracy", NUMBER, "the share of test samples classified correctly", quantity="accuracy", required=True),
     ),
 )
+RIGHT = Table(
+    "<variant>.right.csv",
+    "epoch, if there is test data",
+    (
+        Column("epoch", COUNT, "the epoch", required=True),
+        Column(
+            "right",
+            BITS,
+            "the test samples classified correctly: four samples per digit, the first one its highest bit",
+            required=True,
+        ),
+    ),
+)
 TIMING = Table(
     "<variant>.timing.csv",
     "slice of the timing probe",
@@ -173,7 +187,7 @@ SCALARS = Table(
         Column("value", VALUE, "the number", required=True),
     ),
 )
-TABLES = (STEPS, EPOCHS, TIMING, SCALARS)
+TABLES = (STEPS, EPOCHS, RIGHT, TIMING, SCALARS)
 
 
 class RowFormat:
@@ -196,7 +210,7 @@ class RowFormat:
             lines[i] = ",".join(fields) + "\n"
         return lines
 
-    def row(self, **values: float | None) -> str:
+    def row(self, **values: float | str | None) -> str:
         """One line; what is None or not given is left empty."""
         given = [(column, values.get(column.name)) for column in self._columns]
         return ",".join("" if value is None else column.format % value for column, value in given) + "\n"

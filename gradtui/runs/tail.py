@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import compress
@@ -43,6 +44,16 @@ class Chunk:
 
     def __len__(self) -> int:
         return len(self.values[self.names[0]])
+
+    def first(self, count: int) -> Chunk:
+        """The first ``count`` rows."""
+        if count >= len(self):
+            return self
+        return Chunk(self.names, {name: values[:count] for name, values in self.values.items()}, before=self.before)
+
+    def until(self, number: float) -> Chunk:
+        """The rows whose first column is at most ``number``."""
+        return self.first(bisect_right(self.values[self.names[0]], number))
 
     def filled(self, name: str) -> list[int]:
         """The rows in which a column has a number."""

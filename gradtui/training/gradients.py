@@ -26,21 +26,23 @@ PIECE = 1 << 20
 """Large gradients are measured this many elements at a time, so that measuring a large model takes little memory."""
 
 
-def measured_steps(planned_steps: int | None) -> Iterator[int]:
+def measured_steps(planned_steps: int | None, *periods: int) -> Iterator[int]:
     """Yield the steps whose gradients are measured, in ascending order, then 0 forever.
 
     All steps of a short run, else the first 5, every n-th, and the last.
 
-    Measuring takes about as long as a small model's step, so n is at least 40; it grows with the run so that about 200
-    steps are measured, more than a chart can show. If the length is unknown: the first 100, then every 40th.
+    Measuring takes about as long as a small model's step, so n is more than 20; it grows with the run so that about 200
+    steps are measured, more than a chart can show. It has no divisor in common with the ``periods`` of the run, such as the
+    steps from one clearing to the next: else only some phases would be seen. If the length is unknown: the first 100, then
+    every 41st.
     """
     if planned_steps is None:
         yield from range(1, 101)
-        yield from itertools.count(120, 40)
+        yield from itertools.count(123, 41)
     elif planned_steps <= 100:
         yield from range(1, planned_steps + 1)
     else:
-        n = max(40, planned_steps // 200)
+        n = next(n for n in itertools.count(max(21, planned_steps // 200)) if math.gcd(n, math.prod(periods)) == 1)
         yield from range(1, 6)
         yield from range(n, planned_steps, n)
         yield planned_steps

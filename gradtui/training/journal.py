@@ -19,7 +19,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from gradtui.runs.columns import EPOCHS, STEPS, TIMING, RowFormat
+from gradtui.runs.columns import EPOCHS, RIGHT, STEPS, TIMING, RowFormat
 from gradtui.runs.folder import RunFolder
 from gradtui.runs.packed import PLAIN, Layout
 from gradtui.runs.results.times import TICKS
@@ -71,6 +71,8 @@ class Journal:
         self._packing = Packing(folder.packed(variant))
         self._epochs_path = folder.epochs_csv(variant)
         self._epochs_file: RowFile | None = None
+        self._right_path = folder.right_csv(variant)
+        self._right_file: RowFile | None = None
         self._timing_path = folder.timing_csv(variant)
         self._timing_file: RowFile | None = None
         self._slices = 0
@@ -113,12 +115,19 @@ class Journal:
             self._write_steps()
             self._next_turn()
 
-    def epoch(self, epoch: int, test_loss: float, accuracy: float) -> None:
-        """Record an epoch's test results. The time since the last step does not count as training."""
+    def epoch(self, epoch: int, test_loss: float, accuracy: float, right: str | None = None) -> None:
+        """Record an epoch's test results; ``right`` says which samples were classified correctly, see columns.RIGHT.
+
+        The time since the last step does not count as training.
+        """
         if self._epochs_file is None:
             self._epochs_file = RowFile(self._epochs_path, RowFormat(EPOCHS.columns))
         step = self._step + len(self._losses)
         self._epochs_file.add(epoch=epoch, step=step, test_loss=test_loss, accuracy=accuracy)
+        if right is not None:
+            if self._right_file is None:
+                self._right_file = RowFile(self._right_path, RowFormat(RIGHT.columns))
+            self._right_file.add(epoch=epoch, right=right)
         self._clock.start()
 
     def time_slice(self, **measured: float | None) -> None:

@@ -154,7 +154,7 @@ def test_the_gradient_that_is_applied_and_the_fresh_one(tmp_path: Path) -> None:
 
 def test_measuring_gradients_changes_no_loss(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run_loop(tmp_path / "measured", side=1, experiment="digits", epochs=2)
-    monkeypatch.setattr("gradtui.training.loop.measured_steps", lambda planned: iter(lambda: 0, 1))
+    monkeypatch.setattr("gradtui.training.loop.measured_steps", lambda *planned: iter(lambda: 0, 1))
     run_loop(tmp_path / "bare", side=1, experiment="digits", epochs=2)
     assert losses_of(tmp_path / "measured" / "side.csv") == losses_of(tmp_path / "bare" / "side.csv")
 
