@@ -31,8 +31,8 @@ def measured_steps(planned_steps: int | None, *periods: int) -> Iterator[int]:
 
     All steps of a short run, else the first 5, every n-th, and the last.
 
-    Measuring takes about as long as a small model's step, so n is more than 20; it grows with the run so that about 200
-    steps are measured, more than a chart can show. It has no divisor in common with the ``periods`` of the run, such as the
+    Measuring takes about as long as a small model's step, so n is more than 20, except that at least about 50 steps are
+    measured; it grows with the run so that no more than about 200 are, as many as a chart can show. It has no divisor in common with the ``periods`` of the run, such as the
     steps from one clearing to the next: else only some phases would be seen. If the length is unknown: the first 100, then
     every 41st.
     """
@@ -42,7 +42,8 @@ def measured_steps(planned_steps: int | None, *periods: int) -> Iterator[int]:
     elif planned_steps <= 100:
         yield from range(1, planned_steps + 1)
     else:
-        n = next(n for n in itertools.count(max(21, planned_steps // 200)) if math.gcd(n, math.prod(periods)) == 1)
+        least = max(planned_steps // 200, min(21, max(5, planned_steps // 50)))
+        n = next(n for n in itertools.count(least) if math.gcd(n, math.prod(periods)) == 1)
         yield from range(1, 6)
         yield from range(n, planned_steps, n)
         yield planned_steps

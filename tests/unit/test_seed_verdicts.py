@@ -73,7 +73,9 @@ def test_a_table_of_18_is_sure_with_the_default_number_of_seeds_and_not_with_one
 
 def test_both_tests_have_to_be_sure_and_agree() -> None:
     outlier = only(points([*[1.0] * 9, 60.0]))
-    assert (outlier.p_sign, outlier.p_t > 0.05, outlier.verdict) == (pytest.approx(0.00195, abs=1e-5), True, CANNOT_TELL)
+    assert outlier.p_sign < 0.01
+    assert outlier.p_t > 0.05
+    assert said(outlier) == (CANNOT_TELL, None)
     large_and_small = only(points([10.0] * 4 + [-0.1] * 6))
     assert large_and_small.p_t < 0.05
     assert said(large_and_small) == (CANNOT_TELL, None), "left by the mean, right by most seeds"

@@ -23,6 +23,9 @@ from gradtui.runs.results.thresholds import (
 LOG_RATIO, POINTS, LOSS = "log ratio", "points", "loss"
 """The units of a difference: log(left / right) of losses, left - right in points of accuracy, left - right of losses."""
 
+MARGINS = {LOG_RATIO: math.log1p(EQUAL_LOSSES), POINTS: EQUAL_POINTS}
+"""Differences within this do not matter, by unit. That of plain losses is a share of the losses themselves."""
+
 PRECISION_BITS = 64
 """A term of a sum of integers that is smaller than the sum by this factor of two changes nothing, once it is a float."""
 
@@ -187,9 +190,8 @@ def paired_differences(pair: Paired) -> Differences:
     finite = [(a, b) for a, b in zip(pair.left, pair.right, strict=True) if math.isfinite(a) and math.isfinite(b)]
     unit = LOSS if pair.unit == LOG_RATIO and any(a != b and min(a, b) <= 0 for a, b in finite) else pair.unit
     size = mean([max(abs(a), abs(b)) for a, b in finite]) if finite else 0.0
-    margin = {POINTS: EQUAL_POINTS, LOG_RATIO: math.log1p(EQUAL_LOSSES), LOSS: EQUAL_LOSSES * size}[unit]
     values = [_difference(a, b, unit) for a, b in zip(pair.left, pair.right, strict=True)]
-    return Differences(values, unit, margin, lower_wins=unit != POINTS)
+    return Differences(values, unit, MARGINS.get(unit, EQUAL_LOSSES * size), lower_wins=unit != POINTS)
 
 
 def _difference(left: float, right: float, unit: str) -> float:
@@ -289,12 +291,16 @@ class _Tested:
         return CANNOT_TELL, None
 
 
-def matters(difference: Difference) -> bool:
-    """Whether the whole interval of a difference is beyond the margin; False for plain losses, whose margin depends on them."""
-    if difference.unit == LOSS or math.isnan(difference.low):
-        return False
-    margin = EQUAL_POINTS if difference.unit == POINTS else math.log1p(EQUAL_LOSSES)
+def is_beyond_margin(difference: Difference) -> bool:
+    """Whether its whole interval is beyond the margin; False for plain losses, whose margin depends on them."""
+    margin = MARGINS.get(difference.unit, math.inf)
     return difference.low > margin or difference.high < -margin
+
+
+def is_within_margin(difference: Difference) -> bool:
+    """Whether its whole interval is within the margin, sure as it may be; False for plain losses."""
+    margin = MARGINS.get(difference.unit, 0.0)
+    return -margin < difference.low and difference.high < margin
 
 
 def _side(advantage: float) -> str | None:

@@ -115,4 +115,6 @@ def better_side(difference: Difference, names: tuple[str, str]) -> str:
 
 def verdict_cells(difference: Difference, names: tuple[str, str]) -> tuple[str, str, str, str]:
     """The better side, the verdict, the wins, and the mean difference; for a table."""
-    return better_side(difference, names), difference.verdict, wins(difference), mean_difference(difference)
+    finite = [name for name, won in zip(names, (difference.left_wins, difference.right_wins), strict=True) if won]
+    only = f"only {finite[0]} is finite" if math.isnan(difference.mean) and len(finite) == 1 else None
+    return better_side(difference, names), difference.verdict, wins(difference), only or mean_difference(difference)
