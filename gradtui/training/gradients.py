@@ -32,9 +32,9 @@ def measured_steps(planned_steps: int | None, *periods: int) -> Iterator[int]:
     All steps of a short run, else the first 5, every n-th, and the last.
 
     Measuring takes about as long as a small model's step, so n is more than 20, except that at least about 50 steps are
-    measured; it grows with the run so that no more than about 200 are, as many as a chart can show. It has no divisor in common with the ``periods`` of the run, such as the
-    steps from one clearing to the next: else only some phases would be seen. If the length is unknown: the first 100, then
-    every 41st.
+    measured; it grows with the run so that no more than about 200 are, as many as a chart can show. It has no divisor in
+    common with the ``periods`` of the run, such as the steps from one clearing to the next: else only some phases would be
+    seen. If the length is unknown: the first 100, then every 41st.
     """
     if planned_steps is None:
         yield from range(1, 101)
