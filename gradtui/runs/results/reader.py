@@ -58,6 +58,12 @@ class RunResults:
     """Caveats to show with the results."""
 
     @property
+    def unequal(self) -> bool:
+        """Whether the run has ended and one side has trained on more samples."""
+        steps = tuple(variant.steps for variant in self.variants.values())
+        return not self.state.live and common_steps(self.state.settings, steps) != steps
+
+    @property
     def last_step(self) -> int:
         """Right end of the step axis."""
         return last_step(self.state, max(variant.steps for variant in self.variants.values()))
@@ -107,6 +113,7 @@ class RunReader:
         self._common: tuple[tuple[int, ...], tuple[Evidence, Evidence]] | None = None
         columns = STEPS.columns_of(script=settings.can.use_several_optimizers, clips=settings.may_clip)
         read = [column for column in columns if epochs or column.name != "epoch"]
+        self._unread = {*names}  # the sides whose last read found more rows
         self._steps = {name: CsvTail(folder.steps_csv(name), read, folder.packed(name)) for name in names}
         self._epochs = {name: CsvTail(folder.epochs_csv(name), EPOCHS.columns) for name in names}
 
@@ -133,6 +140,7 @@ class RunReader:
         variants = variants or [*self.evidence]
         steps = {name: rows for name in variants if (rows := self._steps[name].read()) is not None}
         epochs = {name: rows for name in variants if (rows := self._epochs[name].read()) is not None}
+        self._unread = (self._unread - {*variants}) | {*steps, *epochs}
         for name, rows in steps.items():
             self.evidence[name].add_steps(rows)
         for name, rows in epochs.items():
@@ -146,12 +154,13 @@ class RunReader:
             other._steps[name],
             other._epochs[name],
         )
+        self._unread = (self._unread - {name}) | (other._unread & {name})
 
     def results(self) -> RunResults:
-        """The numbers so far; the claims are judged once the run has ended."""
+        """The numbers so far; the claims are judged once the run has ended and all of it was read."""
         variants = {name: self._variant(name) for name in self.evidence}
         notes = [*self.state.settings.notes, *script_notes(self.folder, self.state.settings, list(self.evidence.values()))]
-        if self.state.live:
+        if self.state.live or self._unread:
             return RunResults(self.state, variants, (), notes)
         evidence = self._run_evidence()
         return RunResults(self.state, variants, judge(evidence), [*notes, *load_notes(evidence.probes)])
