@@ -21,6 +21,8 @@ class Abilities:
     """The optimizer is a setting, so a sweep can vary it."""
     repeat_exactly: bool = True
     """The same settings give the same losses, because gradtui itself draws every random number."""
+    vary_by_seed: bool = True
+    """Which side does better may depend on the seed, so that one run of one seed decides little."""
     probe_times: bool = True
     """A timing probe can time both policies against each other."""
     pack_rows: bool = True
@@ -56,6 +58,7 @@ class Experiment:
     """What is trained.
 
     ``samples`` is the number of training samples per epoch, ``test_samples`` the number of test samples after each epoch;
+    ``parameters`` the number of its model's parameters, 0 if that is not known in advance;
     ``defaults`` are its defaults for common settings; ``options`` are the settings that only it has, with their defaults;
     ``notes`` are caveats for its results, by the setting and value that they belong to. ``many_cores`` says whether a step is
     large enough to be faster on more than one core. ``title`` is its name on the screen, if different; ``lacks`` are the
@@ -66,6 +69,7 @@ class Experiment:
     help: str
     samples: int
     test_samples: int
+    parameters: int
     defaults: Mapping[str, object]
     options: Mapping[str, object] = field(default_factory=dict)
     notes: Mapping[tuple[str, object], str] = field(default_factory=dict)
@@ -100,24 +104,29 @@ EXPERIMENTS: Mapping[str, Experiment] = {
         help="nn.Linear(2, 1) on one sample, MSE",
         samples=1,
         test_samples=0,
+        parameters=3,
         defaults={"lr": 0.1, "epochs": 20, "batch_size": 1},
+        can=Abilities(vary_by_seed=False),  # it scales the losses of both sides
     ),
     "digits": Experiment(
         help="1,797 handwritten 8x8 digits, MLP 64-128-64-10, cross entropy",
         samples=1500,
         test_samples=297,
+        parameters=17_226,
         defaults={"lr": 0.1, "epochs": 10, "batch_size": 64},
     ),
     "regression": Experiment(
         help="10 random samples, nn.Linear(3, 1), MSE",
         samples=10,
         test_samples=0,
+        parameters=4,
         defaults={"lr": 0.01, "epochs": 5, "batch_size": 10},
     ),
     "three_layer": Experiment(
         help="three nn.Linear(3, 3) on 5 random samples, the sum of the outputs as loss",
         samples=5,
         test_samples=0,
+        parameters=36,
         defaults={"lr": 0.1, "epochs": 20, "batch_size": 5},
         options={"network": "corrected"},
         notes={
@@ -130,6 +139,7 @@ EXPERIMENTS: Mapping[str, Experiment] = {
         help="60,000 32x32 colour pictures, two convolutions and two linear layers, cross entropy",
         samples=50_000,
         test_samples=10_000,
+        parameters=4_275_594,
         defaults={"lr": 0.01, "epochs": 50, "batch_size": 128},
         options={"data": "files", "data_dir": "", "download": False},
         notes={("data", "synthetic"): "synthetic data: made up, of the shapes of CIFAR-10; not the real pictures"},
@@ -140,6 +150,7 @@ EXPERIMENTS: Mapping[str, Experiment] = {
         title="your script",
         samples=0,  # not known in advance
         test_samples=0,
+        parameters=0,
         defaults={},
         options={"script": "", "module": False, "arguments": "", "directory": "", "steps": 0},
         lacks=frozenset((*_OF_A_TRAINING, *_OF_A_MODEL)),

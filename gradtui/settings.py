@@ -251,6 +251,11 @@ class RunSettings:
         return EXPERIMENTS[self.experiment].can
 
     @property
+    def may_clip(self) -> bool:
+        """Whether gradients may be clipped before a step; what a script does is not known in advance."""
+        return self.can.run_script or self.clip_norm > 0
+
+    @property
     def script_path(self) -> Path:
         """Where the script is, if the run has one."""
         return Path(self.directory or "", self.script or "")

@@ -2,7 +2,8 @@
 
 - ``script_worker``: the process; ``script_turns``: its supervisor, its turns, and how it is ended;
 - ``step_hooks``: torch hooks around every step; ``script_journal``: the step's row, and the wait for the next turn;
-  ``backward_losses``: the loss of a step; ``script_gradients``: gradient norms;
+  ``backward_losses``: the loss of a step; ``script_gradients``: gradient norms, taken before the script
+  clips, which ``clipping`` notices;
 - ``applied``: which gradients a step has applied: WITH clears them, WITHOUT detects other clearing; ``void_zero_grad``: makes
   zero_grad() do nothing;
 - ``script_seed``, ``logged_scalars``, ``run_notes``, ``standard_input``: the script's surroundings; ``interruptions``: which

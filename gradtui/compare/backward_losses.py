@@ -15,8 +15,8 @@ from gradtui.check.torch.loss_values import BEFORE_SCALING
 class BackwardLosses:
     """The scalars whose backward() ran since the last step.
 
-    If two optimizers step after one backward(), both steps get its loss. For a step that evaluates a closure, the first
-    backward() in there counts, as ``step()`` returns its loss, together with micro-batches before the step.
+    If two optimizers step after one backward(), both steps get its loss. For a step that evaluates a closure, its first
+    evaluation counts, as ``step()`` returns its loss, together with micro-batches before the step.
     """
 
     def __init__(self, begin: Callable[[torch.device], bool]) -> None:
@@ -31,6 +31,7 @@ class BackwardLosses:
         """Whether a backward() is running; torch.autograd.grad() does not count."""
         self._in_step = False
         self._added_in_step = False
+        self._evaluations = 0
 
     def watch(self) -> None:
         """Watch every backward() from now on. Tensor.backward() calls torch.autograd.backward() too."""
@@ -56,7 +57,11 @@ class BackwardLosses:
         self._watch_scaling()
 
     def step_begins(self) -> None:
-        self._in_step, self._added_in_step = True, False
+        self._in_step, self._added_in_step, self._evaluations = True, False, 0
+
+    def evaluation_begins(self) -> None:
+        """The step is about to evaluate its closure."""
+        self._evaluations += 1
 
     @property
     def pending(self) -> bool:
@@ -76,7 +81,7 @@ class BackwardLosses:
     def _add(self, tensors: list[Tensor]) -> None:
         self.calls += 1
         scalars = [tensor for tensor in tensors if tensor.numel() == 1 and not tensor.is_complex()]
-        if not scalars or (self._in_step and self._added_in_step):
+        if not scalars or (self._in_step and self._later_in_step):
             return
         self._added_in_step = self._in_step
         if self._stepped:
@@ -90,6 +95,11 @@ class BackwardLosses:
                 exact = torch.promote_types(self._sum.dtype, torch.float32)
                 self._sum = self._sum.to(exact) + loss.to(self._sum.device, exact)
             self._count += 1
+
+    @property
+    def _later_in_step(self) -> bool:
+        """Whether a backward() inside the step comes after those that count."""
+        return self._evaluations > 1 if self._evaluations else self._added_in_step
 
     def _watch_scaling(self) -> None:
         scale = torch.amp.GradScaler.scale

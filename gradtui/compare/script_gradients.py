@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,7 +16,10 @@ from gradtui.training.gradients import GradientProbe, measured_steps
 
 
 class ScriptProbe(GradientProbe):
-    """A probe that copes with gradients cleared between two backward() calls; measures only dense floating-point ones."""
+    """A probe that copes with gradients cleared between two backward() calls; measures only dense floating-point ones.
+
+    If the script clips them between backward() and step(), they are measured before it does so for the first time.
+    """
 
     def __init__(self, optimizer: Optimizer, losses: BackwardLosses) -> None:
         super().__init__(optimizer)
@@ -33,16 +35,36 @@ class ScriptProbe(GradientProbe):
         if not self._fit:
             return
         gradient = parameter.grad
-        if gradient is None or not gradient.any():  # earlier contributions were cleared, like a generator's in a GAN
-            self._fresh.pop(parameter, None)
+        cleared = gradient is None or not gradient.any()  # earlier contributions, like a generator's in a GAN
+        if cleared and self._fresh.pop(parameter, None) is not None:
+            self.reading, self.clips = None, False
         super()._add_fresh(parameter, fresh.detach())
 
-    def _before_step(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        gradients = [parameter.grad for parameter in self._fresh if parameter.grad is not None]
-        one_device = len({gradient.device for gradient in gradients}) <= 1
-        if self._fit and one_device and all(map(_is_plain, gradients)):
+    def before_clipping(self, parameters: set[Tensor]) -> None:
+        """Measure now if gradients of this step are about to be clipped, unless that has been done."""
+        if self.clips or self._fresh.keys().isdisjoint(parameters):
+            return
+        if self.reading is None:  # else the step has begun: one of its own hooks clips
+            self._measure()
+        self.clips = True
+
+    def unscale(self, scale: float) -> None:
+        """Divide the fresh gradients by the loss scale, as the applied ones were."""
+        self._fresh = {parameter: fresh / scale for parameter, fresh in self._fresh.items()}
+
+    def _measure(self) -> None:
+        if not self.clips and self._measurable():
             with torch.no_grad():
-                super()._before_step(optimizer, args, kwargs)
+                super()._measure()
+
+    def _measure_clipped(self) -> None:
+        if self._measurable():
+            with torch.no_grad():
+                super()._measure_clipped()
+
+    def _measurable(self) -> bool:
+        gradients = [parameter.grad for parameter in self._fresh if parameter.grad is not None]
+        return self._fit and len({gradient.device for gradient in gradients}) <= 1 and all(map(_is_plain, gradients))
 
 
 def _is_plain(gradient: Tensor) -> bool:
@@ -63,6 +85,18 @@ class Measuring:
     def __init__(self, losses: BackwardLosses) -> None:
         self._losses = losses
         self._schedules: weakref.WeakKeyDictionary[Optimizer, _Schedule] = weakref.WeakKeyDictionary()
+
+    def before_clipping(self, parameters: list[Tensor]) -> None:
+        """Called when the script is about to clip the gradients of these parameters."""
+        for schedule in [*self._schedules.values()]:
+            if schedule.probe is not None:
+                schedule.probe.before_clipping({*parameters})
+
+    def unscaled(self, optimizer: Optimizer, scale: Callable[[], float]) -> None:
+        """Called when the optimizer's gradients were divided by the loss scale."""
+        schedule = self._schedules.get(optimizer)
+        if schedule is not None and schedule.probe is not None:
+            schedule.probe.unscale(scale())
 
     def after_step(self, optimizer: Optimizer) -> Tensor | None:
         """Return the reading of the step that has ended, if it was measured; start measuring the next one if it is due."""

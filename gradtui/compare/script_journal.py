@@ -11,6 +11,7 @@ from torch import Tensor
 from gradtui.compare.script_turns import EndScript, ScriptTurns
 from gradtui.runs.columns import STEPS
 from gradtui.runs.folder import RunFolder
+from gradtui.runs.packed import Layout
 from gradtui.training.journal import Journal, Memory, memory
 from gradtui.training.row_file import RowsNotWritten
 
@@ -20,11 +21,10 @@ FLUSH_SECONDS = 0.1
 class ScriptJournal(Journal):
     """A journal that also records which optimizer stepped."""
 
-    columns = STEPS.columns_of(script=True)
     packs = False
 
     def __init__(self, folder: RunFolder, variant: str, device: torch.device, turns: ScriptTurns) -> None:
-        super().__init__(folder, variant, device, turns)
+        super().__init__(folder, variant, device, turns, Layout(STEPS.columns_of(script=True)))
         self.device = device
 
     def step_of(self, optimizer: int, loss: Tensor, gradients: Tensor | None) -> None:

@@ -12,13 +12,14 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 from gradtui.check.torch.optimizer_steps import OpenSteps, closure_of, parameters_of, share_a_tensor, with_closure
 from gradtui.compare.applied import AppliedGradients, Clears
 from gradtui.compare.backward_losses import BackwardLosses
+from gradtui.compare.clipping import watch_clipping
 from gradtui.compare.script_gradients import Measuring
 from gradtui.compare.script_journal import StepRecorder
 
@@ -42,6 +43,8 @@ class StepHooks:
         self._losses.watch()
         self._watch_parameters()
         self._watch_skipped_steps()
+        self._watch_unscaling()
+        watch_clipping(self._before_clipping)
         if isinstance(self._applied, Clears):
             self._watch_clearing()
         register_optimizer_step_pre_hook(self._before_step)
@@ -53,9 +56,7 @@ class StepHooks:
         self._enter(optimizer)
         self._losses.step_begins()
         self._applied.before_step(optimizer)
-        if isinstance(self._applied, Clears):
-            return self._with_marking_closure(optimizer, args, kwargs)
-        return None
+        return self._with_watched_closure(optimizer, args, kwargs)
 
     def _after_step(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if not self._rows.recording or not self._open.end(optimizer):
@@ -69,6 +70,10 @@ class StepHooks:
             self.without_loss += 1
             loss = torch.tensor(float("nan"), device=parameters_of(optimizer)[0].device)
         self._rows.step(loss, gradients, self._number(optimizer))
+
+    def _before_clipping(self, parameters: list[Tensor]) -> None:
+        if self._rows.recording:
+            self._measuring.before_clipping(parameters)
 
     def _watch_parameters(self) -> None:
         """Track parameters as soon as an optimizer gets them, to know which ones backward() calls reach."""
@@ -115,6 +120,18 @@ class StepHooks:
 
         torch.amp.GradScaler.step = watched  # type: ignore[method-assign, assignment]
 
+    def _watch_unscaling(self) -> None:
+        """Notice when gradients of a scaled loss are divided by the scale, before a step at the latest."""
+        unscale = torch.amp.GradScaler.unscale_
+
+        @functools.wraps(unscale)
+        def watched(scaler: Any, optimizer: Optimizer) -> None:
+            unscale(scaler, optimizer)
+            if self._rows.recording and isinstance(optimizer, Optimizer) and scaler.is_enabled():
+                self._measuring.unscaled(optimizer, scaler.get_scale)
+
+        torch.amp.GradScaler.unscale_ = watched  # type: ignore[method-assign, assignment]
+
     def _enter(self, optimizer: Optimizer) -> None:
         """Begin a step. Drop open steps that cannot contain it (no shared parameters): an error ended them."""
         mine, around = parameters_of(optimizer), self._open.all
@@ -129,15 +146,19 @@ class StepHooks:
             self._numbers[optimizer] = self._count
         return self._numbers[optimizer]
 
-    def _with_marking_closure(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """The same arguments with a closure that, before each later evaluation, marks what the earlier ones left; else None."""
+    def _with_watched_closure(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """The same arguments with a closure whose evaluations are noticed; None if there is no closure.
+
+        WITH, what earlier evaluations left is marked before each later one.
+        """
         closure, evaluated = closure_of(args, kwargs), False
         if closure is None:
             return None
 
         def evaluate() -> object:
             nonlocal evaluated
-            if evaluated:
+            self._losses.evaluation_begins()
+            if evaluated and isinstance(self._applied, Clears):
                 self._applied.mark(optimizer)
             evaluated = True
             return closure()

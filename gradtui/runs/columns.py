@@ -45,6 +45,7 @@ NUMBER = Kind("float or empty", f"(?:{FLOAT})?", "%r")
 VALUE = Kind("float", FLOAT, "%r")
 TIME = Kind("seconds", FLOAT, "%r")
 TEXT = Kind("text", ".*", "%s")
+BITS = Kind("hexadecimal digits", "[0-9a-f]+", "%s")
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,8 @@ class Column:
     sparse: bool = False
     scripts_only: bool = False
     """Whether only runs of a user's script have it."""
+    clipping_only: bool = False
+    """Whether only runs that may clip gradients have it: a script's, and those with a clip norm."""
     required: bool = False
     """Whether every file has it. The files of older versions lack a column that is added."""
 
@@ -84,9 +87,10 @@ class Table:
     def names(self) -> tuple[str, ...]:
         return tuple(column.name for column in self.columns)
 
-    def columns_of(self, *, script: bool) -> tuple[Column, ...]:
-        """The columns that a run has: of a user's ``script``, or of an experiment."""
-        return tuple(column for column in self.columns if script or not column.scripts_only)
+    def columns_of(self, *, script: bool, clips: bool = False) -> tuple[Column, ...]:
+        """The columns that a run has: of a user's ``script``, or of an experiment, which ``clips`` gradients or does not."""
+        lacks = {"scripts_only": not script, "clipping_only": not (script or clips)}
+        return tuple(column for column in self.columns if not any(lacks[rule] and getattr(column, rule) for rule in lacks))
 
 
 STEPS = Table(
@@ -99,7 +103,7 @@ STEPS = Table(
         Column(
             "grad_norm",
             NUMBER,
-            "the norm of the applied gradient: what had accumulated in `.grad`",
+            "the norm of the applied gradient: what had accumulated in `.grad`, before any clipping",
             quantity="gradient norm, applied",
             sparse=True,
             required=True,
@@ -121,6 +125,13 @@ STEPS = Table(
             sparse=True,
         ),
         Column(
+            "clipped_norm",
+            NUMBER,
+            "the norm of what was applied after clipping",
+            sparse=True,
+            clipping_only=True,
+        ),
+        Column(
             "optimizer",
             COUNT,
             "which of the script's optimizers stepped: 1 for the first one to step",
@@ -136,6 +147,19 @@ EPOCHS = Table(
         Column("step", COUNT, "its last optimizer step", required=True),
         Column("test_loss", NUMBER, "the mean loss over the test data", quantity="test loss", required=True),
         Column("accuracy", NUMBER, "the share of test samples classified correctly", quantity="accuracy", required=True),
+    ),
+)
+RIGHT = Table(
+    "<variant>.right.csv",
+    "epoch, if there is test data",
+    (
+        Column("epoch", COUNT, "the epoch", required=True),
+        Column(
+            "right",
+            BITS,
+            "the test samples classified correctly: four samples per digit, the first one its highest bit",
+            required=True,
+        ),
     ),
 )
 TIMING = Table(
@@ -163,7 +187,7 @@ SCALARS = Table(
         Column("value", VALUE, "the number", required=True),
     ),
 )
-TABLES = (STEPS, EPOCHS, TIMING, SCALARS)
+TABLES = (STEPS, EPOCHS, RIGHT, TIMING, SCALARS)
 
 
 class RowFormat:
@@ -176,17 +200,17 @@ class RowFormat:
         self._plain = ",".join("" if column.sparse else column.format for column in columns) + "\n"
 
     def rows(self, dense: Mapping[str, Iterable[float]], sparse: Mapping[int, Mapping[str, float]]) -> list[str]:
-        """One line per row: ``dense`` has the values of all rows by column, ``sparse`` those measured on row i."""
+        """One line per row: ``dense`` has the values of all rows by column, ``sparse`` what was measured on row i."""
         lines = [self._plain % values for values in zip(*(dense[name] for name in self._dense), strict=True)]
         for i, measured in sparse.items():
             fields = lines[i][:-1].split(",")
             for place, column in enumerate(self._columns):
-                if column.sparse:
+                if column.name in measured:
                     fields[place] = column.format % measured[column.name]
             lines[i] = ",".join(fields) + "\n"
         return lines
 
-    def row(self, **values: float | None) -> str:
+    def row(self, **values: float | str | None) -> str:
         """One line; what is None or not given is left empty."""
         given = [(column, values.get(column.name)) for column in self._columns]
         return ",".join("" if value is None else column.format % value for column, value in given) + "\n"
@@ -229,7 +253,7 @@ def markdown() -> str:
         lines += [f"`{table.file}`: a row per {table.per_row}.", "", "| column | holds | meaning |", "|---|---|---|"]
         for column in table.columns:
             meaning = column.meaning + (" (measured on some steps)" if column.sparse else "")
-            meaning += " (scripts only)" if column.scripts_only else ""
+            meaning += " (scripts only)" if column.scripts_only else " (runs that may clip)" if column.clipping_only else ""
             lines.append(f"| `{column.name}` | {column.kind.name} | {meaning} |")
         lines.append("")
     return "\n".join(lines)

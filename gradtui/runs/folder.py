@@ -6,6 +6,7 @@
 - ``<variant>.csv``: a row per optimizer step; ``<variant>.epochs.csv``: a row per epoch, if there is test data;
 - ``<variant>.packed``: a packed copy of a long ``<variant>.csv``, for readers that need all of it: see packed.py;
 - ``<variant>.log`` and ``supervisor.log``: what the processes printed;
+- ``<variant>.right.csv``: which test samples were classified correctly after each epoch;
 - ``<variant>.timing.csv``: the slices of the timing probe;
 - ``<variant>.scalars.csv``: values that a script logged with ``gradtui.log``; ``<variant>.notes``: caveats about how a script
   ran, one per line;
@@ -68,6 +69,9 @@ class RunFolder:
 
     def epochs_csv(self, variant: str) -> Path:
         return self.path / f"{variant}.epochs.csv"
+
+    def right_csv(self, variant: str) -> Path:
+        return self.path / f"{variant}.right.csv"
 
     def timing_csv(self, variant: str) -> Path:
         return self.path / f"{variant}.timing.csv"

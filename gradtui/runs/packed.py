@@ -7,7 +7,8 @@ file.
 
 A block is a HEAD followed by its parts in the byte order of the machine: the losses (float32 or float64), the times (uint32,
 in ticks of 0.1 microseconds), summaries of the losses of each BLOCK rows and of the times of each STRETCH of rows, how many
-rows took each time, and the places and GRADIENTS of the rows whose gradients were measured.
+rows took each time, and the places and the gradients' columns of the rows whose gradients were measured. Which columns
+these are depends on the header of the CSV file.
 """
 
 from __future__ import annotations
@@ -19,23 +20,41 @@ from array import array
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from operator import mul
 from pathlib import Path
 from struct import Struct
 from typing import Any, BinaryIO
 
-from gradtui.runs.columns import STEPS, RowFormat
+from gradtui.runs.columns import STEPS, Column, RowFormat
 from gradtui.runs.results.spans import BLOCK, Span, extremes, total
 from gradtui.runs.results.times import STRETCH, TICKS, Ticks
 from gradtui.runs.safe_open import open_regular
 
 ROWS = 16 * BLOCK
-WRITTEN = STEPS.columns_of(script=False)
-"""The columns of the step files that are packed; a script's are not."""
-GRADIENTS = tuple(column.name for column in WRITTEN if column.sparse)
-PACKED = ("step", "loss", "seconds", *GRADIENTS)
-"""The columns that a packed copy has."""
-HEADER = RowFormat(WRITTEN).header.encode()
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The columns of a step file, and the ``gradients`` among them, which are measured on some rows."""
+
+    columns: tuple[Column, ...]
+
+    @cached_property
+    def header(self) -> bytes:
+        return RowFormat(self.columns).header.encode()
+
+    @cached_property
+    def gradients(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.columns if column.sparse)
+
+
+PLAIN, CLIPPING = (Layout(STEPS.columns_of(script=False, clips=clips)) for clips in (False, True))
+LAYOUTS = {layout.header: layout for layout in (PLAIN, CLIPPING)}
+"""The layouts of the step files that are packed, by header; those of a script are not."""
+PACKED = ("step", "loss", "seconds", *CLIPPING.gradients)
+"""The columns that a packed copy can have."""
+LONGEST_HEADER = max(map(len, LAYOUTS))
 MAGIC = f"gradtui 1 {sys.byteorder:6}".encode()
 HEAD = Struct("=16s c I I Q I I I")
 """MAGIC, type of the losses, distinct times, measured rows, first step, bytes of CSV text, its CRC, the CRC of the parts."""
@@ -54,7 +73,7 @@ class Block:
     ticks: array[int]
     """The time of each row, in ticks."""
     measured: Mapping[int, Sequence[float]]
-    """The GRADIENTS of the rows that have them, by place."""
+    """The gradients' columns of the rows that have them, by place."""
     lows: array[float]
     highs: array[float]
     finite: array[int]
@@ -64,6 +83,7 @@ class Block:
     """The sum of the times of each STRETCH rows."""
     counts: Mapping[int, int]
     """The number of rows by time in ticks."""
+    layout: Layout = PLAIN
 
     @property
     def steps(self) -> range:
@@ -71,13 +91,15 @@ class Block:
 
     @property
     def values(self) -> dict[str, Sequence[float]]:
-        """The rows by column, without the epoch."""
+        """The rows by column, without the epoch; empty in a column that the file lacks."""
         ticks = Ticks(self.ticks, self.counts, self.stretches)
         columns: dict[str, Sequence[float]] = {"step": self.steps, "loss": self.losses, "seconds": ticks}
-        for i, name in enumerate(GRADIENTS):
+        for name in CLIPPING.gradients:
             column = [math.nan] * ROWS
-            for place, row in self.measured.items():
-                column[place] = row[i]
+            if name in self.layout.gradients:
+                i = self.layout.gradients.index(name)
+                for place, row in self.measured.items():
+                    column[place] = row[i]
             columns[name] = column
         return columns
 
@@ -135,21 +157,24 @@ class PackedRows:
         self._packed = packed
         self._at = 0
         self._step = 1
-        self.csv_at = len(HEADER)
-        """Offset in the CSV file of the first row not returned yet."""
+        self.header = b""
+        """The header of the CSV file, once a block was read."""
+        self.csv_at = 0
+        """Offset in the CSV file of the first row not returned yet; 0 before the first block."""
 
     def read(self) -> Block | None:
         """The next block; None if no more can be believed."""
         try:
             with open_regular(self._packed) as packed, open_regular(self._csv) as csv:
-                _believe(csv.read(len(HEADER)) == HEADER)
+                header = csv.readline(LONGEST_HEADER)
+                _believe(header in LAYOUTS and self.header in (b"", header))
                 packed.seek(self._at)
-                csv.seek(self.csv_at)
-                return self._next(csv, packed)
+                csv.seek(self.csv_at or len(header))
+                return self._next(csv, packed, LAYOUTS[header])
         except (OSError, NotBelieved):
             return None
 
-    def _next(self, csv: BinaryIO, packed: BinaryIO) -> Block:
+    def _next(self, csv: BinaryIO, packed: BinaryIO, layout: Layout) -> Block:
         """Read the block at the current position of the files. Raises NotBelieved."""
         head = packed.read(HEAD.size)
         _believe(len(head) == HEAD.size)
@@ -157,7 +182,7 @@ class PackedRows:
         _believe(magic == MAGIC and kind in (b"f", b"d") and first == self._step)
         _believe(max(distinct, measured) <= ROWS and text_bytes <= ROWS * MOST_ROW_BYTES)
         blocks = ROWS // BLOCK
-        counts = ROWS, ROWS, *[blocks] * 4, ROWS // STRETCH, distinct, distinct, measured, measured * len(GRADIENTS)
+        counts = ROWS, ROWS, *[blocks] * 4, ROWS // STRETCH, distinct, distinct, measured, measured * len(layout.gradients)
         parts: list[array[Any]] = [array(letter) for letter in f"{kind.decode()}IddBdQIIId"]
         sizes = [count * part.itemsize for count, part in zip(counts, parts, strict=True)]
         body, text = packed.read(sum(sizes)), csv.read(text_bytes)
@@ -170,14 +195,14 @@ class PackedRows:
         losses, ticks, lows, highs, finite, totals, stretches, times, steps, places, numbers = parts
         _believe(sum(steps) == ROWS and all(place < ROWS for place in places))
         _believe(sum(map(mul, times, steps)) == sum(stretches))
-        gradients = zip(*[iter(numbers)] * len(GRADIENTS), strict=True)
+        gradients = zip(*[iter(numbers)] * len(layout.gradients), strict=True)
         by_time = dict(zip(times, steps, strict=True))
         by_place = dict(zip(places, gradients, strict=True))
-        block = Block(first, losses, ticks, by_place, lows, highs, finite, totals, stretches, by_time)
+        block = Block(first, losses, ticks, by_place, lows, highs, finite, totals, stretches, by_time, layout)
         _check_sums(block)
         _check_rows(block, text)
         self._at += HEAD.size + len(body)
-        self.csv_at += text_bytes
+        self.header, self.csv_at = layout.header, (self.csv_at or len(layout.header)) + text_bytes
         self._step += ROWS
         return block
 
@@ -198,11 +223,11 @@ def _check_rows(block: Block, text: bytes) -> None:
         ahead = -1 if place == 0 else text.rfind(b"\n", 0, -1) if place == ROWS - 1 else text.find(b"\n" + begins)
         line = text[ahead + 1 : text.find(b"\n", ahead + 1)]
         row = line.decode("ascii", "replace").split(",")
-        _believe(line.startswith(begins) and len(row) == len(WRITTEN))
-        said = dict(zip((column.name for column in WRITTEN), row, strict=True))
+        _believe(line.startswith(begins) and len(row) == len(block.layout.columns))
+        said = dict(zip((column.name for column in block.layout.columns), row, strict=True))
         gradients = block.measured.get(place)
-        _believe(gradients is not None or not any(said[name] for name in GRADIENTS))
-        names = ["loss", "seconds", *(GRADIENTS if gradients is not None else ())]
+        _believe(gradients is not None or not any(said[name] for name in block.layout.gradients))
+        names = ["loss", "seconds", *(block.layout.gradients if gradients is not None else ())]
         numbers = [block.losses[place], block.ticks[place] / TICKS, *(gradients or ())]
         try:
             _believe([repr(float(said[name])) for name in names] == [*map(repr, numbers)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import compress
@@ -11,7 +12,7 @@ from operator import eq
 from pathlib import Path
 
 from gradtui.runs.columns import COUNT, INDEX, MOST_SECONDS, TIME, Column
-from gradtui.runs.packed import HEADER, PACKED, Block, PackedRows
+from gradtui.runs.packed import PACKED, Block, PackedRows
 from gradtui.runs.results.spans import Span, spans_of
 from gradtui.runs.results.times import NotWhole, Ticks, tick_of
 from gradtui.runs.safe_open import open_regular
@@ -43,6 +44,16 @@ class Chunk:
 
     def __len__(self) -> int:
         return len(self.values[self.names[0]])
+
+    def first(self, count: int) -> Chunk:
+        """The first ``count`` rows."""
+        if count >= len(self):
+            return self
+        return Chunk(self.names, {name: values[:count] for name, values in self.values.items()}, before=self.before)
+
+    def until(self, number: float) -> Chunk:
+        """The rows whose first column is at most ``number``."""
+        return self.first(bisect_right(self.values[self.names[0]], number))
 
     def filled(self, name: str) -> list[int]:
         """The rows in which a column has a number."""
@@ -139,7 +150,7 @@ class CsvTail:
     def _unpacked(self, block: Block) -> Chunk:
         assert self._packed is not None
         self._lines.skip_to(self._packed.csv_at)
-        self._places = self._places_in(HEADER)
+        self._places = self._places_in(self._packed.header)
         self._last = block.steps[-1]
         every = block.values
         values = {name: every[name] for name in self._names}

@@ -2,7 +2,8 @@
 
 There are three per step: the norm of the gradient that the optimizer applies (accumulated in ``.grad``), the norm of the
 fresh gradient (added by this step's backward passes), and the cosine between the two: 1 if the step follows the current
-slope downhill, below 0 if old gradients drag it uphill.
+slope downhill, below 0 if old gradients drag it uphill. All three are taken before any clipping, so that they compare; a run
+that clips has a fourth, the norm of what was then applied.
 
 They cost a pass over the gradients, so only some steps are measured; see :func:`measured_steps`.
 """
@@ -19,26 +20,30 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
+from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 PIECE = 1 << 20
 """Large gradients are measured this many elements at a time, so that measuring a large model takes little memory."""
 
 
-def measured_steps(planned_steps: int | None) -> Iterator[int]:
+def measured_steps(planned_steps: int | None, *periods: int) -> Iterator[int]:
     """Yield the steps whose gradients are measured, in ascending order, then 0 forever.
 
     All steps of a short run, else the first 5, every n-th, and the last.
 
-    Measuring takes about as long as a small model's step, so n is at least 40; it grows with the run so that about 200
-    steps are measured, more than a chart can show. If the length is unknown: the first 100, then every 40th.
+    Measuring takes about as long as a small model's step, so n is more than 20, except that at least about 50 steps are
+    measured; it grows with the run so that no more than about 200 are, as many as a chart can show. It has no divisor in
+    common with the ``periods`` of the run, such as the steps from one clearing to the next: else only some phases would be
+    seen. If the length is unknown: the first 100, then every 41st.
     """
     if planned_steps is None:
         yield from range(1, 101)
-        yield from itertools.count(120, 40)
+        yield from itertools.count(123, 41)
     elif planned_steps <= 100:
         yield from range(1, planned_steps + 1)
     else:
-        n = max(40, planned_steps // 200)
+        least = max(planned_steps // 200, min(21, max(5, planned_steps // 50)))
+        n = next(n for n in itertools.count(least) if math.gcd(n, math.prod(periods)) == 1)
         yield from range(1, 6)
         yield from range(n, planned_steps, n)
         yield planned_steps
@@ -48,21 +53,28 @@ def measured_steps(planned_steps: int | None) -> Iterator[int]:
 class GradientProbe:
     """Measures the gradients of steps taken inside ``with probe:``; costs other steps nothing.
 
-    ``reading`` is the last reading, left on the device so that nothing waits for it; :func:`norms` decodes it. It is None
-    if the optimizer's tensors got no gradient. A gradient that was cleared before the step counts as 0.
+    ``clips`` says that a step pre-hook of the optimizer, registered before, clips gradients. ``reading`` is the last
+    reading, left on the device so that nothing waits for it; :func:`norms` decodes it. It is None if the optimizer's tensors
+    got no gradient. A gradient that was cleared before the step counts as 0.
     """
 
-    def __init__(self, optimizer: Optimizer) -> None:
+    def __init__(self, optimizer: Optimizer, *, clips: bool = False) -> None:
         self.reading: Tensor | None = None
+        self.clips = clips
         self._parameters: list[Tensor] = [p for group in optimizer.param_groups for p in group["params"]]
         self._optimizer = optimizer
         self._fresh: dict[Tensor, Tensor] = {}
-        self._hooks: list[torch.utils.hooks.RemovableHandle] = []
+        self._hooks: list[Any] = []
 
     def __enter__(self) -> None:
         self.reading = None
         self._fresh.clear()
-        self._hooks = [self._optimizer.register_step_pre_hook(self._before_step)]
+        # Global hooks run before an optimizer's own, and those in the order of their registration: one before and one after
+        # a hook that clips.
+        self._hooks = [
+            register_optimizer_step_pre_hook(self._before_own_hooks),
+            self._optimizer.register_step_pre_hook(self._after_own_hooks),
+        ]
         for parameter in self._parameters:
             # A tensor hook sees the gradient before it is added to .grad.
             self._hooks.append(parameter.register_hook(partial(self._add_fresh, parameter)))
@@ -76,13 +88,41 @@ class GradientProbe:
         # A copy, as autograd may use this very tensor as .grad and write to it later.
         self._fresh[parameter] = fresh.clone() if before is None else before + fresh
 
-    def _before_step(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        both = [
+    def _before_own_hooks(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        if optimizer is self._optimizer:
+            self._measure()
+
+    def _after_own_hooks(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        if self.clips:
+            self._measure_clipped()
+
+    def _measure(self) -> None:
+        """Read what is about to be applied, before any clipping, and the fresh gradient."""
+        both = self._applied_and_fresh()
+        self.reading = _reading(_products(both)) if both else None
+
+    def _measure_clipped(self) -> None:
+        """Add to the reading the norm of what is applied after clipping."""
+        both = self._applied_and_fresh()
+        if both and self.reading is not None:
+            self.reading[CLIPPED] = _products(both)[0, 0]
+
+    def _applied_and_fresh(self) -> list[tuple[Tensor, Tensor]]:
+        return [
             (p.grad if p.grad is not None else torch.zeros_like(self._fresh[p]), self._fresh[p])
             for p in self._parameters
             if p in self._fresh
         ]
-        self.reading = _products(both) if both else None
+
+
+CLIPPED = 3
+"""Index of the clipped gradient's square in a reading."""
+NOT_CLIPPED = -1.0
+
+
+def _reading(products: Tensor) -> Tensor:
+    """What a probe reads: the squares of the applied gradient, of both together, of the fresh one and of the clipped one."""
+    return torch.cat([products.reshape(-1)[[0, 1, 3]], products.new_full((1,), NOT_CLIPPED)])
 
 
 def _products(gradients: list[tuple[Tensor, Tensor]]) -> Tensor:
@@ -109,12 +149,13 @@ def _in_pieces(gradients: list[tuple[Tensor, Tensor]]) -> Iterator[tuple[Tensor,
             yield from zip(applied.reshape(-1).split(PIECE), fresh.reshape(-1).split(PIECE), strict=True)
 
 
-def norms(products: list[list[float]]) -> dict[str, float]:
+def norms(reading: list[float]) -> dict[str, float]:
     """The measured columns of a step, by name, from a reading of the probe; the cosine is nan if either norm is 0."""
-    (applied, between), (_, fresh) = products
+    applied, between, fresh, clipped = reading
     size = math.sqrt(applied) * math.sqrt(fresh)
-    return {
+    measured = {
         "grad_norm": math.sqrt(applied),
         "fresh_grad_norm": math.sqrt(fresh),
         "cosine": max(-1.0, min(1.0, between / size)) if size else math.nan,
     }
+    return measured if clipped == NOT_CLIPPED else {**measured, "clipped_norm": math.sqrt(clipped)}

@@ -19,9 +19,9 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from gradtui.runs.columns import EPOCHS, STEPS, TIMING, Column, RowFormat
+from gradtui.runs.columns import EPOCHS, RIGHT, STEPS, TIMING, RowFormat
 from gradtui.runs.folder import RunFolder
-from gradtui.runs.packed import GRADIENTS
+from gradtui.runs.packed import PLAIN, Layout
 from gradtui.runs.results.times import TICKS
 from gradtui.training.gradients import norms
 from gradtui.training.packing import Packing
@@ -57,19 +57,22 @@ class Turns(Protocol):
 class Journal:
     """Appends one variant's rows to its files at the end of each turn."""
 
-    columns: tuple[Column, ...] = STEPS.columns_of(script=False)
     packs = True
-    """Whether rows are also packed; only exactly these columns can be."""
+    """Whether rows are also packed."""
 
-    def __init__(self, folder: RunFolder, variant: str, device: torch.device, turns: Turns) -> None:
+    def __init__(self, folder: RunFolder, variant: str, device: torch.device, turns: Turns, layout: Layout = PLAIN) -> None:
+        """``layout`` has the columns of the step file: those of ``packed.CLIPPING`` in a run that clips gradients."""
+        self._layout = layout
         self._device = device
         self._turns = turns
         self._clock = timer_for(device)
-        self._format = RowFormat(self.columns)
+        self._format = RowFormat(layout.columns)
         self._steps_file = RowFile(folder.steps_csv(variant), self._format)
         self._packing = Packing(folder.packed(variant))
         self._epochs_path = folder.epochs_csv(variant)
         self._epochs_file: RowFile | None = None
+        self._right_path = folder.right_csv(variant)
+        self._right_file: RowFile | None = None
         self._timing_path = folder.timing_csv(variant)
         self._timing_file: RowFile | None = None
         self._slices = 0
@@ -112,12 +115,19 @@ class Journal:
             self._write_steps()
             self._next_turn()
 
-    def epoch(self, epoch: int, test_loss: float, accuracy: float) -> None:
-        """Record an epoch's test results. The time since the last step does not count as training."""
+    def epoch(self, epoch: int, test_loss: float, accuracy: float, right: str | None = None) -> None:
+        """Record an epoch's test results; ``right`` says which samples were classified correctly, see columns.RIGHT.
+
+        The time since the last step does not count as training.
+        """
         if self._epochs_file is None:
             self._epochs_file = RowFile(self._epochs_path, RowFormat(EPOCHS.columns))
         step = self._step + len(self._losses)
         self._epochs_file.add(epoch=epoch, step=step, test_loss=test_loss, accuracy=accuracy)
+        if right is not None:
+            if self._right_file is None:
+                self._right_file = RowFile(self._right_path, RowFormat(RIGHT.columns))
+            self._right_file.add(epoch=epoch, right=right)
         self._clock.start()
 
     def time_slice(self, **measured: float | None) -> None:
@@ -154,17 +164,16 @@ class Journal:
         text = self._steps_file.write(self._format.rows(dense, measured))
         if self.packs:
             kind = "d" if stacked.dtype == torch.float64 else "f"
-            self._packing.add(array(kind, losses), ticks, {i: _as_read(row) for i, row in measured.items()}, text)
+            self._packing.add(array(kind, losses), ticks, {i: self._as_read(row) for i, row in measured.items()}, text)
         self._step += len(losses)
         if self._device.type != "cpu":
             # The host runs ahead of a GPU, so estimate how many steps fit into a turn from how long the last ones took.
             fitting = int(QUEUE_SECONDS * len(seconds) / max(sum(seconds), 1e-9))
             self._device_steps = max(1, min(fitting, self._device_steps * 4, CPU_STEPS))
 
-
-def _as_read(measured: Mapping[str, float]) -> list[float]:
-    """The measurements of a row in the order of GRADIENTS, as they read back from its text."""
-    return [float(STEPS[name].format % measured[name]) for name in GRADIENTS]
+    def _as_read(self, measured: Mapping[str, float]) -> list[float]:
+        """The measurements of a row in the order of their columns, as they read back from its text."""
+        return [float(STEPS[name].format % measured[name]) for name in self._layout.gradients]
 
 
 def memory(device: torch.device) -> Memory:

@@ -7,7 +7,7 @@ weights, the batches, their order, the random numbers.
 from __future__ import annotations
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from gradtui.training.batches import Batches, as_inputs
 from gradtui.training.experiments import Split
@@ -23,8 +23,9 @@ def train(training: Training, journal: Journal) -> None:
     train_step = training.policy.make(settings.k or 1)
     shuffle = torch.Generator().manual_seed(settings.seed)
     batches = Batches(data.train, settings.step_samples(training.side), shuffle, training.device)
-    probe = GradientProbe(optimizer)
-    to_measure = measured_steps(settings.planned_steps(training.side))
+    probe = GradientProbe(optimizer, clips=settings.clip_norm > 0)
+    periods = settings.k or 1, settings.steps_per_epoch(training.side) or 1
+    to_measure = measured_steps(settings.planned_steps(training.side), *periods)
     next_measured = next(to_measure)
     step = 0
 
@@ -47,15 +48,24 @@ def train(training: Training, journal: Journal) -> None:
 @torch.no_grad()
 def evaluate(
     model: nn.Module, loss_fn: nn.Module, test: Split, device: torch.device, journal: Journal, batch_size: int = 512
-) -> tuple[float, float]:
-    """The mean loss over ``test``, and the accuracy: the share of samples that the model classifies correctly."""
+) -> tuple[float, float, str]:
+    """The mean loss over ``test``, the accuracy, which is the share of samples that the model classifies correctly, and which
+    samples these are, as :data:`gradtui.runs.columns.RIGHT` has them."""
     model.eval()
-    loss, right = torch.zeros((), device=device), torch.zeros((), device=device)
+    loss, right = torch.zeros((), device=device), []
     for inputs, targets in zip(test.inputs.split(batch_size), test.targets.split(batch_size), strict=True):
         outputs, wanted = model(as_inputs(inputs.to(device))), targets.to(device)
         loss += loss_fn(outputs, wanted) * len(inputs)
-        right += (outputs.argmax(dim=1) == wanted).sum()
+        right.append(outputs.argmax(dim=1) == wanted)
         journal.breathe()
     model.train()
-    mean_loss, accuracy = (torch.stack([loss, right]) / len(test)).tolist()
-    return mean_loss, accuracy
+    which = torch.cat(right)
+    mean_loss, accuracy = (torch.stack([loss, which.sum().to(loss.dtype)]) / len(test)).tolist()
+    return mean_loss, accuracy, hexadecimal(which)
+
+
+def hexadecimal(bits: Tensor) -> str:
+    """A vector of booleans as hexadecimal digits, four per digit; the last digit is filled up with zeros."""
+    bits = nn.functional.pad(bits.cpu().to(torch.uint8), (0, -len(bits) % 8))
+    packed = bits.view(-1, 8) @ torch.tensor([128, 64, 32, 16, 8, 4, 2, 1], dtype=torch.uint8)
+    return bytes(packed.tolist()).hex()

@@ -27,7 +27,7 @@ class RowFile:
             raise self._not_written(error) from None
         self.write([format.header])
 
-    def add(self, **values: float | None) -> None:
+    def add(self, **values: float | str | None) -> None:
         """Append one row; its values are given by column. Raises RowsNotWritten."""
         self.write([self._format.row(**values)])
 

@@ -15,6 +15,7 @@ import torch
 from gradtui import private
 from gradtui.catalog import EXPERIMENTS
 from gradtui.runs.folder import RunFolder
+from gradtui.runs.packed import CLIPPING, PLAIN
 from gradtui.runs.processes.last_words import why_it_failed
 from gradtui.settings import RunSettings
 from gradtui.training import journal, loop, preparation, row_file, timing_probe, torch_devices
@@ -55,7 +56,8 @@ def train_side(supervisor: Supervisor) -> None:
     status, reason = "finished", None
     try:
         training = _prepare(settings, side, device)
-        with journal.Journal(folder, settings.variants[side], device, turns) as journaled:
+        layout = CLIPPING if settings.may_clip else PLAIN
+        with journal.Journal(folder, settings.variants[side], device, turns, layout) as journaled:
             supervisor.send("ready", device=str(device), device_name=device_name, torch=torch.__version__)
             loop.train(training, journaled)
             _probe_times(training, journaled)

@@ -25,6 +25,7 @@ from gradtui.compare.backward_losses import BackwardLosses
 from gradtui.compare.script_journal import StepRecorder
 from gradtui.compare.step_hooks import StepHooks
 from gradtui.compare.void_zero_grad import make_zero_grad_void
+from gradtui.training.gradients import norms
 
 ROOT = Path(__file__).parents[2]
 LIMIT_SECONDS = 60
@@ -37,7 +38,7 @@ class Seen:
     tensors: str = ""
     losses: list[float] = field(default_factory=list)
     optimizers: list[int] = field(default_factory=list)
-    measured: list[bool] = field(default_factory=list)
+    norms: list[dict[str, float] | None] = field(default_factory=list)
     uncleared: int = 0
     cleared_otherwise: bool = False
     error: str = ""
@@ -57,7 +58,7 @@ class CollectedRows(StepRecorder):
     def step(self, loss: Tensor, gradients: Tensor | None, optimizer: int) -> None:
         self.losses.append(loss)
         self._seen.optimizers.append(optimizer)
-        self._seen.measured.append(gradients is not None)
+        self._seen.norms.append(norms(gradients.tolist()) if gradients is not None else None)
 
 
 class ScriptForks:

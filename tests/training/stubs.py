@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from gradtui.runs.folder import RunFolder
+from gradtui.runs.packed import CLIPPING, PLAIN
 from gradtui.settings import RunSettings
 from gradtui.training.journal import Journal, Memory
 from gradtui.training.loop import train
@@ -45,6 +46,7 @@ def run_loop(folder: Path, side: int = 0, device: str = "cpu", **given: object) 
     folder.mkdir(exist_ok=True)
     where = torch.device(device)
     training = prepare(RunSettings.parse(given), side, where)
-    with Journal(RunFolder(folder), "side", where, EndlessTurn()) as journal:
+    layout = CLIPPING if training.settings.may_clip else PLAIN
+    with Journal(RunFolder(folder), "side", where, EndlessTurn(), layout) as journal:
         train(training, journal)
     return training

@@ -2,6 +2,8 @@
 
 import itertools
 import json
+import statistics
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -9,10 +11,11 @@ import torch
 
 from gradtui.catalog import EXPERIMENTS, OPTIMIZERS
 from gradtui.runs.folder import RunFolder
-from gradtui.runs.packed import GRADIENTS, ROWS, PackedRows
+from gradtui.runs.packed import PLAIN, ROWS, PackedRows
 from gradtui.settings import RunSettings
 from gradtui.training import experiments
 from gradtui.training.batches import Batches
+from gradtui.training.gradients import measured_steps
 from gradtui.training.journal import Journal
 from gradtui.training.preparation import prepare
 from tests.training.stubs import FewSteps, losses_of, rows_of, run_loop
@@ -119,9 +122,11 @@ def test_digits_are_learned_and_tested_after_every_epoch(tmp_path: Path) -> None
 @pytest.mark.parametrize("name", [name for name, experiment in EXPERIMENTS.items() if experiment.samples])
 def test_the_catalogue_tells_the_truth_about_an_experiment(name: str) -> None:
     made_up = {"data": "synthetic"} if name == "cifar10" else {}
-    data = experiments.load(name).data(RunSettings.parse({"experiment": name, **made_up}))
+    settings = RunSettings.parse({"experiment": name, **made_up})
+    data, model = experiments.load(name).data(settings), experiments.load(name).model(settings)
     assert len(data.train) == EXPERIMENTS[name].samples
     assert (len(data.test) if data.test else 0) == EXPERIMENTS[name].test_samples
+    assert sum(parameter.numel() for parameter in model.parameters()) == EXPERIMENTS[name].parameters
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
@@ -152,9 +157,48 @@ def test_the_gradient_that_is_applied_and_the_fresh_one(tmp_path: Path) -> None:
         assert min(abs(was + fresh - applied), abs(abs(was - fresh) - applied)) < 1e-4
 
 
+def test_which_test_samples_were_right_is_recorded_after_every_epoch(tmp_path: Path) -> None:
+    training = run_loop(tmp_path, experiment="digits", epochs=2)
+    epochs, right = rows_of(tmp_path / "side.epochs.csv"), rows_of(tmp_path / "side.right.csv")
+    assert [row["epoch"] for row in right] == ["1", "2"]
+    for row, bits in zip(epochs, right, strict=True):
+        assert int(bits["right"], 16).bit_count() == round(float(row["accuracy"]) * 297)
+    test = training.data.test
+    assert test is not None
+    expected = (training.model(test.inputs).argmax(dim=1) == test.targets).tolist()
+    digits = [f"{int(digit, 16):04b}" for digit in right[-1]["right"]]
+    assert [bit == "1" for bit in "".join(digits)][:297] == expected
+
+
+@pytest.mark.parametrize("planned", [101, 240, 480, 1440, 5000, 100_000, None])
+@pytest.mark.parametrize("period", [1, 2, 4, 7, 23, 40])
+def test_the_steps_that_are_measured_see_all_phases_alike(planned: int | None, period: int) -> None:
+    steps = list(itertools.islice(measured_steps(planned, period, 24), planned and 10_000))[:400]
+    spread = [step for step in steps if step > 5]
+    counts = Counter(step % period for step in spread if step)
+    if len(spread) >= 4 * period:
+        assert len(counts) == period
+        assert max(counts.values()) <= 2 * min(counts.values()) + 1
+    if planned and planned > 1050:
+        assert sum(step > 0 for step in steps) <= planned / 20, "so that the time of 95 % of the steps is not inflated"
+
+
+def test_the_measured_ratio_of_gradients_is_that_of_all_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cleared every fourth step: of steps 40, 80, 120, only the last phase would be seen."""
+
+    def ratio(folder: Path) -> float:
+        run_loop(folder, 1, experiment="digits", right="every_kth_step", k=4)
+        rows = [row for row in rows_of(folder / "side.csv") if row["grad_norm"] and row["step"] != "1"]
+        return statistics.median(float(row["grad_norm"]) / float(row["fresh_grad_norm"]) for row in rows)
+
+    measured = ratio(tmp_path / "measured")
+    monkeypatch.setattr("gradtui.training.loop.measured_steps", lambda *planned: itertools.count(1))
+    assert measured == pytest.approx(ratio(tmp_path / "all"), rel=0.1)
+
+
 def test_measuring_gradients_changes_no_loss(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run_loop(tmp_path / "measured", side=1, experiment="digits", epochs=2)
-    monkeypatch.setattr("gradtui.training.loop.measured_steps", lambda planned: iter(lambda: 0, 1))
+    monkeypatch.setattr("gradtui.training.loop.measured_steps", lambda *planned: iter(lambda: 0, 1))
     run_loop(tmp_path / "bare", side=1, experiment="digits", epochs=2)
     assert losses_of(tmp_path / "measured" / "side.csv") == losses_of(tmp_path / "bare" / "side.csv")
 
@@ -166,7 +210,7 @@ def test_the_rows_of_a_long_run_are_packed_too(tmp_path: Path, dtype: torch.dtyp
     with Journal(folder, "side", torch.device("cpu"), FewSteps(9999)) as journal:
         journal.begin()
         for i, loss in enumerate(losses):
-            reading = torch.tensor([[4.0, 1.0 / (i + 1)], [1.0 / (i + 1), 0.3]], dtype=torch.float64) if i % 5000 == 0 else None
+            reading = torch.tensor([4.0, 1.0 / (i + 1), 0.3, -1.0], dtype=torch.float64) if i % 5000 == 0 else None
             journal.step(i // 7 + 1, loss, reading)
     packed, rows = PackedRows(folder.steps_csv("side"), folder.packed("side")), rows_of(folder.steps_csv("side"))
     for number in range(2):
@@ -175,7 +219,7 @@ def test_the_rows_of_a_long_run_are_packed_too(tmp_path: Path, dtype: torch.dtyp
         written = rows[number * ROWS : (number + 1) * ROWS]
         assert [*block.steps] == [int(row["step"]) for row in written]
         assert [*block.losses] == [float(row["loss"]) for row in written]
-        for name in ("seconds", *GRADIENTS):
+        for name in ("seconds", *PLAIN.gradients):
             expected = [repr(float(row[name] or "nan")) for row in written]
             assert [*map(repr, block.values[name])] == expected
     assert packed.read() is None

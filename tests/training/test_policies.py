@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -75,8 +76,25 @@ def test_as_printed_nothing_is_learned_and_corrected_something_is(tmp_path: Path
 def test_clipping_bounds_what_is_applied(tmp_path: Path) -> None:
     run_loop(tmp_path, 1, clip_norm=0.5)
     rows = rows_of(tmp_path / "side.csv")
-    assert all(float(row["grad_norm"]) <= 0.5 + 1e-5 for row in rows)
+    assert all(float(row["clipped_norm"]) <= 0.5 + 1e-5 for row in rows)
     assert any(float(row["fresh_grad_norm"]) > 0.5 for row in rows)
+
+
+def test_norms_are_taken_before_clipping_and_the_clipped_one_after(tmp_path: Path) -> None:
+    for side in (0, 1):
+        run_loop(tmp_path / str(side), side, clip_norm=0.5)
+    with_rows, without_rows = (rows_of(tmp_path / str(side) / "side.csv") for side in (0, 1))
+    assert all(row["grad_norm"] == row["fresh_grad_norm"] for row in with_rows)
+    # What is stored is rewritten by clipping: each step adds to at most 0.5.
+    for before, row in itertools.pairwise(without_rows):
+        was, fresh, applied = float(before["clipped_norm"]), float(row["fresh_grad_norm"]), float(row["grad_norm"])
+        assert min(abs(was + fresh - applied), abs(abs(was - fresh) - applied)) < 1e-4
+        assert float(row["clipped_norm"]) == pytest.approx(min(applied, 0.5), abs=1e-5)
+
+
+def test_a_run_that_does_not_clip_has_no_clipped_norm(tmp_path: Path) -> None:
+    run_loop(tmp_path, 1)
+    assert "clipped_norm" not in rows_of(tmp_path / "side.csv")[0]
 
 
 @pytest.mark.parametrize("device", DEVICES)

@@ -95,6 +95,31 @@ def test_the_loss_of_a_step_is_the_mean_of_its_micro_batches(forks: ScriptForks)
     assert losses(forks, training) == [9.0, 9.0]
 
 
+@pytest.mark.parametrize("side", ["with", "without"])
+@pytest.mark.parametrize("outside", [0, 1, 2])
+def test_the_loss_of_a_step_is_the_mean_of_its_micro_batches_also_in_a_closure(
+    outside: int, side: str, forks: ScriptForks
+) -> None:
+    """As trainers do that accumulate gradients; an optimizer that evaluates the closure again returns the first loss."""
+    training = f"""
+        class Twice(torch.optim.SGD):
+            def step(self, closure):
+                closure()
+                return super().step(closure)
+        optimizer = Twice([weight], lr=0.0)
+        shares = (1.0, 2.0, 6.0)
+        for step in range(2):
+            for share in shares[:{outside}]:
+                (weight * share).backward()
+            def last():
+                for share in shares[{outside}:]:
+                    (weight * share).backward()
+            optimizer.step(last)
+            optimizer.zero_grad()
+    """
+    assert losses(forks, training, side) == [9.0, 9.0]
+
+
 def test_a_scaled_loss_is_recorded_as_it_was_before(forks: ScriptForks) -> None:
     training = """
         scaler = torch.amp.GradScaler("cpu")
@@ -114,6 +139,78 @@ def test_a_loss_that_the_script_adds_up_in_place_is_recorded_as_it_was(forks: Sc
             total = loss.detach() if total is None else total.add_(loss.detach())
     """
     assert losses(forks, training) == [3.0, 3.0, 3.0]
+
+
+def norms(forks: ScriptForks, training: str, side: str) -> list[dict[str, float] | None]:
+    seen = forks.run(HEAD + textwrap.dedent(training), side)
+    assert not seen.error
+    return seen.norms
+
+
+CLIPS = {
+    "between backward() and step()": "nn.utils.clip_grad_norm_([weight], 1.0)",
+    "by its value": "nn.utils.clip_grad_value_([weight], 1.0)",
+    "a generator": "nn.utils.clip_grad_norm_((each for each in [weight]), 1.0)",
+    "twice": "nn.utils.clip_grad_norm_(weight, 2.0); nn.utils.clip_grad_norm_(weight, 1.0)",
+    "of others first": "for each in (nn.Parameter(torch.ones(2)), weight): nn.utils.clip_grad_norm_([each], 1.0)",
+}
+
+
+@pytest.mark.parametrize("clip", CLIPS.values(), ids=CLIPS)
+def test_norms_are_taken_before_the_script_clips(clip: str, forks: ScriptForks) -> None:
+    training = f"""
+        for step in range(4):
+            optimizer.zero_grad()
+            (weight * 5.0).backward()
+            {clip}
+            optimizer.step()
+    """
+    one = {"grad_norm": 5.0, "fresh_grad_norm": 5.0, "cosine": 1.0}
+    clipped = {"clipped_norm": pytest.approx(1.0, rel=1e-5)}
+    assert norms(forks, training, "with") == [None, *[one | clipped] * 3]
+    stored = one | {"grad_norm": pytest.approx(6.0, rel=1e-5)}  # WITHOUT, clipping rewrites what is stored
+    assert norms(forks, training, "without") == [None, *[stored | clipped] * 3]
+
+
+def test_norms_are_taken_before_a_hook_of_the_optimizer_clips(forks: ScriptForks) -> None:
+    training = """
+        optimizer.register_step_pre_hook(lambda *args: nn.utils.clip_grad_norm_([weight], 1.0) and None)
+        for step in range(3):
+            optimizer.zero_grad()
+            (weight * 5.0).backward()
+            optimizer.step()
+    """
+    with_norms, without_norms = (norms(forks, training, side)[-1] or {} for side in ("with", "without"))
+    assert (with_norms["grad_norm"], with_norms["clipped_norm"]) == pytest.approx((5.0, 1.0))
+    assert (without_norms["grad_norm"], without_norms["clipped_norm"]) == pytest.approx((6.0, 1.0))
+
+
+def test_a_step_that_does_not_clip_has_no_clipped_norm(forks: ScriptForks) -> None:
+    training = """
+        for step in range(3):
+            optimizer.zero_grad()
+            (weight * 5.0).backward()
+            if step == 1:
+                nn.utils.clip_grad_norm_([weight], 1.0)
+            optimizer.step()
+    """
+    assert ["clipped_norm" in (each or {}) for each in norms(forks, training, "with")] == [False, True, False]
+
+
+def test_the_fresh_gradient_of_a_scaled_loss_is_unscaled_like_the_applied_one(forks: ScriptForks) -> None:
+    training = """
+        scaler = torch.amp.GradScaler("cpu")
+        for step in range(3):
+            optimizer.zero_grad()
+            scaler.scale(weight * 5.0).backward()
+            if step == 2:
+                scaler.unscale_(optimizer)
+                nn.utils.clip_grad_norm_([weight], 1.0)
+            scaler.step(optimizer)
+            scaler.update()
+    """
+    one = {"grad_norm": 5.0, "fresh_grad_norm": 5.0, "cosine": 1.0}
+    assert norms(forks, training, "with") == [None, one, one | {"clipped_norm": pytest.approx(1.0, rel=1e-5)}]
 
 
 def test_two_optimizers_that_share_a_backward_share_its_loss_and_are_told_apart(forks: ScriptForks) -> None:

@@ -27,10 +27,10 @@ MEASURED: dict[int, dict[str, float]] = {1: {"grad_norm": 1 / 3, "fresh_grad_nor
 
 def test_rows_are_written_in_the_order_of_the_declaration() -> None:
     rows = RowFormat(STEPS.columns)
-    assert rows.header == "step,epoch,loss,grad_norm,seconds,fresh_grad_norm,cosine,optimizer\n"
+    assert rows.header == "step,epoch,loss,grad_norm,seconds,fresh_grad_norm,cosine,clipped_norm,optimizer\n"
     assert rows.rows(DENSE, MEASURED) == [
-        "1,1,0.1,,0.2500000,,,1\n",
-        "2,1,inf,0.3333333333333333,0.0000001,nan,0.333333,12\n",
+        "1,1,0.1,,0.2500000,,,,1\n",
+        "2,1,inf,0.3333333333333333,0.0000001,nan,0.333333,,12\n",
     ]
 
 
@@ -38,6 +38,15 @@ def test_a_run_of_an_experiment_lacks_the_columns_of_scripts() -> None:
     rows = RowFormat(STEPS.columns_of(script=False))
     assert rows.header == "step,epoch,loss,grad_norm,seconds,fresh_grad_norm,cosine\n"
     assert rows.rows(DENSE, {})[0] == "1,1,0.1,,0.2500000,,\n"
+
+
+def test_only_a_run_that_clips_has_the_clipped_norm() -> None:
+    rows = RowFormat(STEPS.columns_of(script=False, clips=True))
+    assert rows.header == "step,epoch,loss,grad_norm,seconds,fresh_grad_norm,cosine,clipped_norm\n"
+    assert rows.rows(DENSE, {1: {**MEASURED[1], "clipped_norm": 0.25}}) == [
+        "1,1,0.1,,0.2500000,,,\n",
+        "2,1,inf,0.3333333333333333,0.0000001,nan,0.333333,0.25\n",
+    ]
 
 
 def test_what_a_row_lacks_is_empty() -> None:
@@ -71,8 +80,8 @@ def test_what_is_written_is_read_back() -> None:
     rows = RowFormat(STEPS.columns)
     pattern = RowPattern(rows.header.rstrip(), STEPS, STEPS.columns)
     assert [pattern.fields(row.rstrip()) for row in rows.rows(DENSE, MEASURED)] == [
-        ("1", "1", "0.1", "", "0.2500000", "", "", "1"),
-        ("2", "1", "inf", "0.3333333333333333", "0.0000001", "nan", "0.333333", "12"),
+        ("1", "1", "0.1", "", "0.2500000", "", "", "", "1"),
+        ("2", "1", "inf", "0.3333333333333333", "0.0000001", "nan", "0.333333", "", "12"),
     ]
 
 
@@ -93,11 +102,11 @@ def test_a_required_column_may_not_be_missing() -> None:
 
 def test_a_column_that_is_added_is_written_and_read() -> None:
     """The one declaration is enough: nothing else lists the columns."""
-    more = replace(STEPS, columns=(*STEPS.columns_of(script=False), Column("clipped_norm", NUMBER, "a test", sparse=True)))
+    more = replace(STEPS, columns=(*STEPS.columns_of(script=False), Column("noise", NUMBER, "a test", sparse=True)))
     rows = RowFormat(more.columns)
-    text = rows.rows(DENSE, {0: {**MEASURED[1], "clipped_norm": 2.0}})
+    text = rows.rows(DENSE, {0: {**MEASURED[1], "noise": 2.0}})
     assert text == ["1,1,0.1,0.3333333333333333,0.2500000,nan,0.333333,2.0\n", "2,1,inf,,0.0000001,,,\n"]
-    pattern = RowPattern(rows.header.rstrip(), more, [more["step"], more["clipped_norm"]])
+    pattern = RowPattern(rows.header.rstrip(), more, [more["step"], more["noise"]])
     assert [pattern.fields(row.rstrip()) for row in text] == [("1", "2.0"), ("2", "")]
 
 
@@ -113,7 +122,7 @@ def test_the_charts_draw_what_is_declared_first_what_every_row_has() -> None:
 
 
 def test_what_the_app_reads_of_a_long_run_is_packed() -> None:
-    read = {column.name for column in STEPS.columns_of(script=False)} - {"epoch"}
+    read = {column.name for column in STEPS.columns_of(script=False, clips=True)} - {"epoch"}
     assert read <= {*PACKED}, "a column that every row has needs a place in packed.py, or long runs open slowly"
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from gradtui.runs import packed
 from gradtui.runs.folder import RunFolder
-from gradtui.runs.packed import GRADIENTS, HEADER, PackedRows
+from gradtui.runs.packed import CLIPPING, PLAIN, PackedRows
 from gradtui.runs.results.spans import BLOCK
 from gradtui.runs.results.times import TICKS
 from gradtui.runs.saved_runs import create_run
@@ -39,9 +39,10 @@ def _short_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packing, "ROWS", BLOCK)
 
 
-def write_side(folder: RunFolder, name: str, count: int, seed: int, kind: str = "f") -> None:
+def write_side(folder: RunFolder, name: str, count: int, seed: int, kind: str = "f", clips: bool = False) -> None:
     """Rows as a worker writes them, some at a time, packed too."""
     draw = random.Random(seed)
+    layout = CLIPPING if clips else PLAIN
     odd = draw.choice([[0.0], [math.nan], [math.inf, -math.inf, math.nan], [0.0, -1.0], [1e300 if kind == "d" else 1e30]])
     oddly, scale = draw.choice([0, 0.001, 0.5]), draw.choice([1e-3, 1, 1e6])
     longest = draw.choice([1, 900, 30_000, 2**32 - 1])
@@ -51,7 +52,7 @@ def write_side(folder: RunFolder, name: str, count: int, seed: int, kind: str = 
     folder.packed(name).unlink(missing_ok=True)
     packs = Packing(folder.packed(name))
     with open(folder.steps_csv(name), "wb") as file:
-        file.write(HEADER)
+        file.write(layout.header)
         at = 0
         while at < count:
             end, rows, measured = min(count, at + draw.choice([1, 700, 5000])), [], {}
@@ -63,10 +64,11 @@ def write_side(folder: RunFolder, name: str, count: int, seed: int, kind: str = 
                         draw.random(),
                         float(f"{draw.random():.6g}"),
                     )
-                    measured[i - at] = norm, fresh, cosine
-                    rows.append(f"{front},{norm!r},{ticks[i] / TICKS:.7f},{fresh!r},{cosine:.6g}\n")
+                    measured[i - at] = (norm, fresh, cosine, norm / 2) if clips else (norm, fresh, cosine)
+                    clipped = f",{norm / 2!r}" if clips else ""
+                    rows.append(f"{front},{norm!r},{ticks[i] / TICKS:.7f},{fresh!r},{cosine:.6g}{clipped}\n")
                 else:
-                    rows.append(f"{front},,{ticks[i] / TICKS:.7f},,\n")
+                    rows.append(f"{front},,{ticks[i] / TICKS:.7f},,{',' if clips else ''}\n")
             text = "".join(rows).encode()
             file.write(text)
             packs.add(losses[at:end], ticks[at:end], measured, text)
@@ -134,13 +136,14 @@ COUNTS = st.sampled_from([1, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK, 3 * BLOCK +
 
 
 @HOW_MANY
-def test_sound_runs_are_the_same(examples: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = create_run(RunSettings.parse({}))
+@pytest.mark.parametrize("clips", [False, True])
+def test_sound_runs_are_the_same(examples: int, clips: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = create_run(RunSettings.parse({"clip_norm": 0.5 if clips else 0.0}))
 
     def check(drawn: tuple[int, int, str]) -> None:
         count, seed, kind = drawn
         for name in SIDES:
-            write_side(folder, name, count, seed, kind)
+            write_side(folder, name, count, seed, kind, clips)
         same_without_packed(folder)
         assert rows_read_as_text(folder, monkeypatch) == 2 * (count % BLOCK), "packed rows were not used"
 
@@ -218,7 +221,7 @@ def test_a_forged_file_is_found_out_or_does_no_harm() -> None:
         write_side(folder, name, 2 * BLOCK, 3)
     sound = PackedRows(folder.steps_csv(SIDES[0]), folder.packed(SIDES[0])).read()
     assert sound is not None
-    text = folder.steps_csv(SIDES[0]).read_bytes().removeprefix(HEADER)
+    text = folder.steps_csv(SIDES[0]).read_bytes().removeprefix(PLAIN.header)
     draw = random.Random(5)
     for _ in range(25):
         block = packed.block_of(1, array("f", sound.losses), array("I", sound.ticks), dict(sound.measured))
@@ -288,4 +291,13 @@ def test_a_step_of_an_hour_is_in_the_csv_file_alone(tmp_path: Path) -> None:
 def test_a_run_without_packed_rows_is_read_as_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     folder = made_up_run(steps=2000)
     assert read_all(FollowedRun(folder)).steps == dict.fromkeys(SIDES, 2000)
-    assert set(GRADIENTS) < set(packed.PACKED)
+    assert {*PLAIN.gradients} < {*CLIPPING.gradients} < {*packed.PACKED}
+
+
+def test_a_clipped_run_of_an_older_version_is_read_from_its_packed_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its files lack the clipped norm."""
+    folder = create_run(RunSettings.parse({"clip_norm": 0.5}))
+    for name in SIDES:
+        write_side(folder, name, 2 * BLOCK, 3)
+    same_without_packed(folder)
+    assert rows_read_as_text(folder, monkeypatch) == 0

@@ -5,14 +5,21 @@ Memory use does not grow with the run.
 
 from __future__ import annotations
 
-import itertools
 import math
-import statistics
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from gradtui.runs.results.moves import Moves
 from gradtui.runs.results.spans import BLOCK, Span, place_of, total
-from gradtui.runs.results.thresholds import EXPLODES, FEW_POINTS, FINAL_PARTS, SMALLEST_GRADIENT_DIFFERENCE, SMALLEST_RISE
+from gradtui.runs.results.thresholds import (
+    CONVERGED_FOR,
+    CONVERGED_SHARE,
+    EXPLODES,
+    FEW_POINTS,
+    FINAL_PARTS,
+    SMALLEST_GRADIENT_DIFFERENCE,
+)
 from gradtui.runs.results.time_verdict import WorkerTimes
 from gradtui.runs.results.times import StepTimes
 from gradtui.runs.tail import Chunk
@@ -67,10 +74,37 @@ class BlockMeans:
 
 @dataclass(frozen=True)
 class GradientExcess:
-    """How the applied gradient compares with the fresh one: the median ratio of norms, and whether they differ at all."""
+    """How the applied gradient compares with the fresh one, before clipping: the median ratio of their norms, and whether an
+    applied one that is not zero differs on any step."""
 
     ratio: float
     differs: bool
+
+
+@dataclass
+class GradientRatios:
+    """The ratios of the norms of applied and fresh gradients: how often each occurs, to four digits, in bounded memory."""
+
+    counts: Counter[float] = field(default_factory=Counter)
+    differs: bool = False
+
+    def add(self, applied: float, fresh: float) -> None:
+        """Add the norms of one step; nothing is added if either is not finite or no fresh gradient came."""
+        if not (0 <= applied < math.inf and 0 < fresh < math.inf):
+            return
+        ratio = applied / fresh
+        self.differs = self.differs or (applied > 0 and abs(ratio - 1) > SMALLEST_GRADIENT_DIFFERENCE)
+        self.counts[float(f"{ratio:.4g}")] += 1
+
+    @property
+    def excess(self) -> GradientExcess | None:
+        """What the ratios say together; None if there are none. Of an even number, the median is the lower middle one."""
+        before, middle = 0, (self.counts.total() + 1) // 2
+        for ratio, times in sorted(self.counts.items()):
+            before += times
+            if before >= middle:
+                return GradientExcess(ratio, self.differs)
+        return None
 
 
 @dataclass
@@ -86,12 +120,18 @@ class Evidence:
     exploded_at: int | None = None
     step_times: StepTimes = field(default_factory=StepTimes)
     accuracy: float | None = None
+    accuracy_epoch: int = 0
+    """The epoch after which the accuracy was measured."""
     optimizers: int = 1
     grad_norm: float | None = None
     peak_memory_mb: float | None = None
     memory_growth_mb: float | None = None
     loss_blocks: BlockMeans = field(default_factory=BlockMeans)
-    gradient_ratios: BlockMeans = field(default_factory=lambda: BlockMeans(most=4096))
+    moves: Moves = field(default_factory=Moves)
+    gradient_ratios: GradientRatios = field(default_factory=GradientRatios)
+    clipped: bool = False
+    """Whether gradients were clipped, and the norms before that are known."""
+    _last_above: int = 0  # the last step whose loss is above CONVERGED_SHARE of the first
 
     def add_steps(self, rows: Chunk) -> None:
         """Add rows of the step file."""
@@ -104,6 +144,7 @@ class Evidence:
         for span in rows.spans("loss"):
             self._look_through(span, steps)
             self.loss_blocks.extend_span(span)
+            self.moves.extend(span, self.first_loss)
         self.step_times.add(rows.values["seconds"])
         numbers = rows.values.get("optimizer")  # of a script with several optimizers; nan otherwise
         if numbers and numbers[0] == numbers[0]:
@@ -112,19 +153,25 @@ class Evidence:
         measured = rows.filled("grad_norm")
         if measured:
             self.grad_norm = norms[measured[-1]]
-            known = (i for i in measured if steps[i] > 1 and fresh[i] > 0)
-            ratios = [norms[i] / fresh[i] for i in known if math.isfinite(norms[i]) and math.isfinite(fresh[i])]
-            self.gradient_ratios.extend(ratios)
+            clipped = rows.values.get("clipped_norm")
+            self.clipped = self.clipped or (clipped is not None and any(clipped[i] == clipped[i] for i in measured))
+            for i in measured:
+                if steps[i] > 1:
+                    self.gradient_ratios.add(norms[i], fresh[i])
 
     def add_epochs(self, rows: Chunk) -> None:
         """Add rows of the epoch file."""
-        known = [accuracy for accuracy in rows.values["accuracy"] if not math.isnan(accuracy)]
-        if known:
-            self.accuracy = known[-1]
+        for epoch, accuracy in zip(rows.values["epoch"], rows.values["accuracy"], strict=True):
+            if not math.isnan(accuracy):
+                self.accuracy, self.accuracy_epoch = accuracy, int(epoch)
 
     def _look_through(self, span: Span, steps: Sequence[float]) -> None:
         """Add a span of losses."""
         assert self.first_loss is not None
+        limit = CONVERGED_SHARE * self.first_loss
+        if not (span.finite and span.high <= limit):  # nan is above too
+            above = (i for i in range(span.end - 1, span.start - 1, -1) if not span.values[i - span.start] <= limit)
+            self._last_above = int(steps[at]) if (at := next(above, None)) is not None else self._last_above
         if not span.finite and self.diverged_at is None:
             self.diverged_at = int(steps[span.first_not_finite])
         if span.low > span.high:
@@ -163,43 +210,41 @@ class Evidence:
         mean = sum(last) / len(last) if last else math.nan
         return mean if math.isfinite(mean) else math.nan
 
-    def converged_at(self, share: float) -> int | None:
-        """The step from which the loss stays at or below ``share`` times the first loss; None if it never does."""
-        limit = share * (self.first_loss or 0)
-        blocks = self.blocks
-        above = [i for i, mean in enumerate(blocks) if not mean <= limit]  # also if it is nan
-        at = above[-1] + 1 if above else 0
-        return None if at >= len(blocks) else at * self.loss_blocks.size + 1
+    @property
+    def converged_at(self) -> int | None:
+        """The step from which the loss stays at or below CONVERGED_SHARE times the first loss.
+
+        None unless it stays there for the last CONVERGED_FOR of the run.
+        """
+        return self._last_above + 1 if self._last_above <= (1 - CONVERGED_FOR) * self.steps else None
 
     @property
     def share_of_rises(self) -> float | None:
-        """The share of the run's stretches in which the loss rose, by more than SMALLEST_RISE; None if too few."""
-        blocks = self.blocks
-        if len(blocks) < FEW_POINTS:
-            return None
-        least = SMALLEST_RISE * abs(self.first_loss or 0)
-        rises = sum(not after <= before + least for before, after in itertools.pairwise(blocks))
-        return rises / (len(blocks) - 1)
+        """The share of the loss's moves that are rises, see Moves; None if there are too few epochs."""
+        return self.moves.share_of_rises if self.moves.epochs >= FEW_POINTS else None
 
     @property
     def gradient_excess(self) -> GradientExcess | None:
         """How the applied gradients compare with the fresh ones; None if no step after the first was measured."""
-        ratios = self.gradient_ratios.all
-        if not ratios:
-            return None
-        differs = any(abs(ratio - 1) > SMALLEST_GRADIENT_DIFFERENCE for ratio in ratios)
-        return GradientExcess(statistics.median(ratios), differs)
+        return self.gradient_ratios.excess
 
 
 @dataclass(frozen=True)
 class RunEvidence:
-    """Both variants' evidence, and what each worker's timing probe measured."""
+    """Both variants' evidence of the samples that both have trained on, and what each worker's timing probe measured.
+
+    ``shortfall`` says which side did not train to the end, if any; ``only_right_on`` how many test samples only the left
+    and only the right side classified correctly, if that is known; ``gradient_mb`` the size of all gradients in 10**6 bytes.
+    """
 
     settings: RunSettings
     left: Evidence
     right: Evidence
     probes: Sequence[WorkerTimes]
     test_samples: int
+    shortfall: str = ""
+    only_right_on: tuple[int, int] | None = None
+    gradient_mb: float | None = None
 
     @property
     def names(self) -> tuple[str, str]:

@@ -13,6 +13,7 @@ from gradtui.runs.columns import EPOCHS, STEPS, TIMING
 from gradtui.runs.folder import RunFolder
 from gradtui.runs.results.axes import round_up
 from gradtui.runs.results.claims import Claim, judge
+from gradtui.runs.results.common_part import common_steps, new_evidence, only_right_on, read_until, shortfall
 from gradtui.runs.results.evidence import Evidence, RunEvidence
 from gradtui.runs.results.script_notes import script_notes
 from gradtui.runs.results.time_verdict import load_notes, worker_times
@@ -55,6 +56,12 @@ class RunResults:
     claims: Sequence[Claim] = ()
     notes: Sequence[str] = ()
     """Caveats to show with the results."""
+
+    @property
+    def unequal(self) -> bool:
+        """Whether the run has ended and one side has trained on more samples."""
+        steps = tuple(variant.steps for variant in self.variants.values())
+        return not self.state.live and common_steps(self.state.settings, steps) != steps
 
     @property
     def last_step(self) -> int:
@@ -101,10 +108,12 @@ class RunReader:
         self.folder = folder
         self._lost_since: float | None = None
         self.state = folder.observe()
-        names = self.state.settings.variants
-        self.evidence = {name: Evidence() for name in names}
-        columns = STEPS.columns_of(script=self.state.settings.can.use_several_optimizers)
+        settings, names = self.state.settings, self.state.settings.variants
+        self.evidence = {name: new_evidence(settings, side) for side, name in enumerate(names)}
+        self._common: tuple[tuple[int, ...], tuple[Evidence, Evidence]] | None = None
+        columns = STEPS.columns_of(script=settings.can.use_several_optimizers, clips=settings.may_clip)
         read = [column for column in columns if epochs or column.name != "epoch"]
+        self._unread = {*names}  # the sides whose last read found more rows
         self._steps = {name: CsvTail(folder.steps_csv(name), read, folder.packed(name)) for name in names}
         self._epochs = {name: CsvTail(folder.epochs_csv(name), EPOCHS.columns) for name in names}
 
@@ -131,6 +140,7 @@ class RunReader:
         variants = variants or [*self.evidence]
         steps = {name: rows for name in variants if (rows := self._steps[name].read()) is not None}
         epochs = {name: rows for name in variants if (rows := self._epochs[name].read()) is not None}
+        self._unread = (self._unread - {*variants}) | {*steps, *epochs}
         for name, rows in steps.items():
             self.evidence[name].add_steps(rows)
         for name, rows in epochs.items():
@@ -144,12 +154,13 @@ class RunReader:
             other._steps[name],
             other._epochs[name],
         )
+        self._unread = (self._unread - {name}) | (other._unread & {name})
 
     def results(self) -> RunResults:
-        """The numbers so far; the claims are judged once the run has ended."""
+        """The numbers so far; the claims are judged once the run has ended and all of it was read."""
         variants = {name: self._variant(name) for name in self.evidence}
         notes = [*self.state.settings.notes, *script_notes(self.folder, self.state.settings, list(self.evidence.values()))]
-        if self.state.live:
+        if self.state.live or self._unread:
             return RunResults(self.state, variants, (), notes)
         evidence = self._run_evidence()
         return RunResults(self.state, variants, judge(evidence), [*notes, *load_notes(evidence.probes)])
@@ -185,9 +196,43 @@ class RunReader:
 
     def _run_evidence(self) -> RunEvidence:
         settings = self.state.settings
-        left, right = self.evidence.values()
+        steps = [evidence.steps for evidence in self.evidence.values()]
+        left, right = self._common_evidence()
+        experiment = EXPERIMENTS[settings.experiment]
         probes = [worker_times(CsvTail(self.folder.timing_csv(name), TIMING.columns).read()) for name in settings.variants]
-        return RunEvidence(settings, left, right, probes, EXPERIMENTS[settings.experiment].test_samples)
+        return RunEvidence(
+            settings,
+            left,
+            right,
+            probes,
+            experiment.test_samples,
+            shortfall(self.state, steps),
+            self._only_right_on(left, right),
+            4 * experiment.parameters / 1e6 if experiment.parameters else None,  # gradients are float32
+        )
+
+    def _common_evidence(self) -> tuple[Evidence, Evidence]:
+        """The evidence of what both sides have trained. If one has trained more, that is read again up to there."""
+        settings, (left, right) = self.state.settings, self.evidence.values()
+        seen = left.steps, right.steps, left.accuracy_epoch, right.accuracy_epoch
+        common = common_steps(settings, seen[:2])
+        if common == seen[:2] and left.accuracy_epoch == right.accuracy_epoch:
+            return left, right
+        if self._common is None or self._common[0] != seen:
+            one, other = (read_until(self.folder, settings, side, common[side]) for side in (0, 1))
+            if one.accuracy_epoch != other.accuracy_epoch:  # one was not tested after the last epoch
+                epoch = min(one.accuracy_epoch, other.accuracy_epoch)
+                one, other = (read_until(self.folder, settings, side, common[side], epoch) for side in (0, 1))
+            self._common = seen, (one, other)
+        for whole, part in zip((left, right), self._common[1], strict=True):
+            part.peak_memory_mb, part.memory_growth_mb = whole.peak_memory_mb, whole.memory_growth_mb
+        return self._common[1]
+
+    def _only_right_on(self, left: Evidence, right: Evidence) -> tuple[int, int] | None:
+        if not EXPERIMENTS[self.state.settings.experiment].has_accuracy or left.accuracy_epoch == 0:
+            return None
+        paths = [self.folder.right_csv(name) for name in self.state.settings.variants]
+        return only_right_on(paths[0], paths[1], left.accuracy_epoch)
 
 
 def read_results(folder: RunFolder) -> RunResults:

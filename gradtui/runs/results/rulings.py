@@ -1,4 +1,4 @@
-"""The words of a verdict on a claim."""
+"""What a claim comes to: a ruling."""
 
 from __future__ import annotations
 

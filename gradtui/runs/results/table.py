@@ -30,6 +30,8 @@ class Metric:
     say: Callable[[VariantResults], str]
     compare: Callable[[float, float, str, str], str]
     is_time: bool = False
+    over_training: bool = False
+    """Whether it depends on how long a side has trained, so that it compares only after the same samples."""
 
 
 def _lower(left: float, right: float, left_name: str, right_name: str) -> str:
@@ -86,16 +88,16 @@ def _exploded(results: VariantResults) -> str:
 
 
 METRICS = (
-    Metric("final loss", lambda r: r.final_loss, lambda r: number(r.final_loss), _lower),
-    Metric("best loss", lambda r: r.best_loss, _best, _lower),
-    Metric("accuracy", lambda r: r.accuracy, lambda r: percent(r.accuracy), _points),
+    Metric("final loss", lambda r: r.final_loss, lambda r: number(r.final_loss), _lower, over_training=True),
+    Metric("best loss", lambda r: r.best_loss, _best, _lower, over_training=True),
+    Metric("accuracy", lambda r: r.accuracy, lambda r: percent(r.accuracy), _points, over_training=True),
     Metric("not finite", lambda r: None, _diverged, _minus),
     Metric(f"over {EXPLODES:.0f} x first", lambda r: None, _exploded, _minus),
-    Metric("gradient norm", lambda r: r.final_grad_norm, lambda r: number(r.final_grad_norm), _lower),
+    Metric("gradient norm", lambda r: r.final_grad_norm, lambda r: number(r.final_grad_norm), _lower, over_training=True),
     Metric("time per step", lambda r: r.step_ms_median, lambda r: step_time(r.step_ms_median), _ratio, is_time=True),
     Metric("  95 % within", lambda r: r.step_ms_p95, lambda r: step_time(r.step_ms_p95), _ratio, is_time=True),
-    Metric("training time", lambda r: r.seconds, lambda r: duration(r.seconds), _ratio, is_time=True),
-    Metric("peak memory", lambda r: r.peak_memory_mb, lambda r: megabytes(r.peak_memory_mb), _ratio),
+    Metric("training time", lambda r: r.seconds, lambda r: duration(r.seconds), _ratio, is_time=True, over_training=True),
+    Metric("peak memory", lambda r: r.peak_memory_mb, lambda r: megabytes(r.peak_memory_mb), _ratio, over_training=True),
     Metric("  its growth", lambda r: r.memory_growth_mb, lambda r: signed_mb(r.memory_growth_mb), _no_comparison),
     Metric("steps", lambda r: r.steps, lambda r: count(r.steps), _minus),
     Metric("status", lambda r: None, lambda r: r.status, _no_comparison),
@@ -117,6 +119,8 @@ def rows(results: RunResults) -> list[Row]:
             difference = ""
         elif metric.is_time and (objection := _objection_to_times(results)):
             difference = objection
+        elif metric.over_training and results.unequal:
+            difference = "after unequal steps"
         else:
             difference = metric.compare(a, b, left_name, right_name)
         table.append(Row(metric.label, metric.say(left), metric.say(right), difference))

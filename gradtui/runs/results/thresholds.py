@@ -11,6 +11,10 @@ CONVERGED_SHARE = 0.1
 """A side has converged once its loss stays at or below this share of its first loss: a loss that is merely falling does not
 count. The claims call it "a tenth"."""
 
+CONVERGED_FOR = 0.25
+"""For good means: for at least this share of the run, up to its end. A loss that swings between its first value and 0 is
+below CONVERGED_SHARE for a fifth of the time, so where it happens to be at the end does not count."""
+
 FINAL_PARTS = 10
 """The final loss is the mean over the last of this many equal parts of the run, so that one lucky batch does not decide. The
 claims call it "the last tenth"."""
@@ -19,12 +23,12 @@ SMALLEST_LOSS_DIFFERENCE = 0.01
 """Final losses that differ by at most this share of the larger one are too close to name the lower."""
 
 SMALLEST_RISE = 0.01
-"""A loss rises if it grows by more than this share of the first loss; noise near the end of a run stays below that."""
+"""A loss moves if it changes by more than this share of the first loss; noise near the end of a run stays below that."""
 
 STEADY_RISES = 0.1
-"""A loss falls steadily if it rises in at most this share of the stretches of the run."""
+"""A loss falls steadily if at most this share of its moves are rises."""
 ERRATIC_RISES = 0.25
-"""A loss is erratic if it rises in at least this share of the stretches; between the two it is clearly neither."""
+"""A loss is erratic if at least this share of its moves are rises; between the two it is clearly neither."""
 
 EXPLODES = 1000.0
 """A loss has exploded once it exceeds the first loss by this factor: no batch is that much harder than another."""
@@ -32,7 +36,8 @@ EXPLODES = 1000.0
 # What the accuracies show
 
 ACCURACY_ERRORS = 2.0
-"""Accuracies must differ by more than this many standard errors of their difference, which is about 95 % confidence."""
+"""If it is not known which samples were classified correctly, accuracies must differ by more than this many standard errors
+of their difference, which is about 95 % confidence."""
 
 SLIGHT_ACCURACY_DIFFERENCE = 0.05
 """The claim says "slightly higher"; a difference of this much or more, 5 points, is not slight."""
@@ -67,6 +72,9 @@ STEPS_FOR_TIMES = 1000
 SMALLEST_MEMORY_DIFFERENCE = 0.05
 SMALLEST_GROWTH_MB = 16.0
 """Processes that do the same work differ by up to this much, so smaller differences say nothing."""
+
+NOISE_PER_GRADIENTS = 4.0
+"""If SMALLEST_GROWTH_MB is more than this many times all gradients of the model, keeping them or not would not show."""
 
 STEPS_FOR_GROWTH = 100
 """In fewer steps, a leak of a few gradients would not show."""

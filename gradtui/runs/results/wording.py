@@ -31,6 +31,19 @@ def count(value: int | None) -> str:
     return UNKNOWN if value is None else f"{value:,}"
 
 
+def of_these(number_of_them: int, one: str) -> str:
+    """How many of something: ``1 epoch``, ``20,000 steps``."""
+    return f"{count(number_of_them)} {one}{'' if number_of_them == 1 else 's'}"
+
+
+def size(mb: float) -> str:
+    """A size that may be small, from 10**6 bytes: ``12 B``, ``68.9 KB``, ``17.1 MB``."""
+    for factor_, unit in ((1, "MB"), (1e3, "KB")):
+        if mb * factor_ >= 1:
+            return f"{mb * factor_:,.3g} {unit}"
+    return f"{mb * 1e6:,.0f} B"
+
+
 def percent(value: float | None) -> str:
     """A share: ``84.5 %``."""
     return UNKNOWN if value is None else f"{100 * value:.1f} %"

@@ -153,7 +153,7 @@ def _line(row: table.Row, space: int) -> Line:
 def claim_lines(results: RunResults, width: int) -> list[Line]:
     """The claims with their verdicts; before the run ends, a note that they are not judged yet."""
     if not results.claims:
-        return [[(" The articles' claims are judged when the run has ended.", "note")]]
+        return [[(" The articles' claims are judged when the run has ended and was read.", "note")]]
     lines: list[Line] = []
     for claim in results.claims:
         lines += _claim(claim, width)
