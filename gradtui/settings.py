@@ -179,6 +179,9 @@ class RunSettings:
     pace: float = _setting(
         0.0, "Pace", "at most this many steps per second, for watching; 0: full speed", Real(0, 1e6), more=True
     )
+    sharpness: bool = _setting(
+        False, "Sharpness", "measure lr times the largest curvature of the training loss", Switch(), more=True
+    )
     timing_probe: bool = _setting(
         True, "Timing probe", "after the training, time both policies against each other", Switch(), more=True
     )
@@ -219,6 +222,9 @@ class RunSettings:
                 errors[name] = str(error)
         if values["nesterov"] and not values["momentum"]:
             errors.setdefault("nesterov", "got on; takes off while momentum is 0")
+        for side in ("left", "right"):
+            if SETTINGS[side].applies(values) and (obstacle := POLICIES[str(values[side])].obstacle(values)):
+                errors.setdefault(side, f"got {values[side]}; not offered while {obstacle}")
         if values["script"] == "":
             takes = "the name of a module" if values["module"] else "the path of a Python script"
             errors.setdefault("script", f"got nothing; takes {takes}")

@@ -57,16 +57,21 @@ def prepare(settings: RunSettings, side: int, device: torch.device) -> Training:
     if settings.precision == "bfloat16":
         model = Autocast(model, device)
     torch.manual_seed(settings.seed)  # from here on both sides draw the same random numbers
-    optimizer = make_optimizer(settings, list(experiment.optimized(model, settings)))
+    optimizer = make_optimizer(settings, side, list(experiment.optimized(model, settings)))
     test = _on(device, data.test) if data.test is not None else None
     policy = POLICIES[settings.policies[side]]
     return Training(settings, side, device, policy, Data(_on(device, data.train), test), model, experiment.loss_fn, optimizer)
 
 
-def make_optimizer(settings: RunSettings, tensors: list[Tensor]) -> Optimizer:
-    """Create the optimizer for ``tensors``; it clips their gradients before each step if ``clip_norm`` is set."""
+def optimizer_options(settings: RunSettings, side: int) -> dict[str, object]:
+    """Keyword arguments of a side's optimizer besides the learning rate: its policy's take the place of the settings'."""
+    return {**settings.optimizer_options, **POLICIES[settings.policies[side]].optimizer_options}
+
+
+def make_optimizer(settings: RunSettings, side: int, tensors: list[Tensor]) -> Optimizer:
+    """Create a side's optimizer for ``tensors``; it clips their gradients before each step if ``clip_norm`` is set."""
     optimizer_class = getattr(torch.optim, settings.optimizer)
-    optimizer: Optimizer = optimizer_class(tensors, lr=settings.lr, **settings.optimizer_options)
+    optimizer: Optimizer = optimizer_class(tensors, lr=settings.lr, **optimizer_options(settings, side))
     if settings.clip_norm:
 
         def clip(optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:

@@ -14,7 +14,7 @@ from gradtui.policies import POLICIES, TrainStep
 from gradtui.training import experiments
 from gradtui.training.batches import as_inputs
 from gradtui.training.journal import Journal
-from gradtui.training.preparation import Training, make_optimizer
+from gradtui.training.preparation import Training, make_optimizer, optimizer_options
 from gradtui.training.torch_devices import synchronize
 
 SLICE_SECONDS = 0.015
@@ -28,9 +28,7 @@ def probe_times(training: Training, journal: Journal) -> None:
     settings, device = training.settings, training.device
     experiment = experiments.load(settings.experiment)
     model = experiment.model(settings).to(device)
-    optimizer = make_optimizer(settings, list(experiment.optimized(model, settings)))
-    for group in optimizer.param_groups:
-        group["lr"] = 0.0
+    optimizer = make_optimizer(settings, 0, list(experiment.optimized(model, settings)))
     batches, steps = [], []
     for side, name in enumerate(settings.policies):
         samples = settings.step_samples(side)
@@ -42,6 +40,8 @@ def probe_times(training: Training, journal: Journal) -> None:
         """Time ``count`` steps, in seconds, after an untimed one that puts the gradients into the policy's state."""
         train_step: TrainStep = steps[side]
         inputs, targets = batches[side]
+        for group in optimizer.param_groups:
+            group.update(optimizer_options(settings, side), lr=0.0)
         train_step(model, training.loss_fn, optimizer, inputs, targets)
         synchronize(device)
         began = time.perf_counter()
