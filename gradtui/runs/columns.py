@@ -148,6 +148,29 @@ TIMING = Table(
         Column("seconds_per_batch", TIME, "the time of a step, per batch", required=True),
     ),
 )
+SHARPNESS = Table(
+    "<variant>.sharpness.csv",
+    "step at which the sharpness was measured (`--sharpness`)",
+    (
+        Column("step", COUNT, "the optimizer step from whose weights it was measured, before they changed", required=True),
+        Column(
+            "sharpness",
+            VALUE,
+            "lr times `lambda_max`; nan once the weights are not finite",
+            quantity="lr × sharpness",
+            required=True,
+        ),
+        Column("lambda_max", VALUE, "the largest eigenvalue of the Hessian of the training loss", required=True),
+        Column(
+            "residual",
+            VALUE,
+            "how far its eigenvector is from one, as a share of the largest eigenvalue in size; converged: at most 0.01",
+            written="%.3g",
+            required=True,
+        ),
+        Column("seconds", TIME, "what measuring it took; it is not in the time of any step", written="%.7f", required=True),
+    ),
+)
 SCALARS = Table(
     "<variant>.scalars.csv",
     "number that a script logged with `gradtui.log()`",
@@ -157,7 +180,7 @@ SCALARS = Table(
         Column("value", VALUE, "the number", required=True),
     ),
 )
-TABLES = (STEPS, EPOCHS, TIMING, SCALARS)
+TABLES = (STEPS, EPOCHS, TIMING, SHARPNESS, SCALARS)
 
 
 class RowFormat:

@@ -6,7 +6,7 @@
 - ``<variant>.csv``: a row per optimizer step; ``<variant>.epochs.csv``: a row per epoch, if there is test data;
 - ``<variant>.packed``: a packed copy of a long ``<variant>.csv``, for readers that need all of it: see packed.py;
 - ``<variant>.log`` and ``supervisor.log``: what the processes printed;
-- ``<variant>.timing.csv``: the slices of the timing probe;
+- ``<variant>.timing.csv``: the slices of the timing probe; ``<variant>.sharpness.csv``: where the sharpness was measured;
 - ``<variant>.scalars.csv``: values that a script logged with ``gradtui.log``; ``<variant>.notes``: caveats about how a script
   ran, one per line;
 - ``stop``, ``pause`` and ``step``: requests to the supervisor, empty files;
@@ -71,6 +71,9 @@ class RunFolder:
 
     def timing_csv(self, variant: str) -> Path:
         return self.path / f"{variant}.timing.csv"
+
+    def sharpness_csv(self, variant: str) -> Path:
+        return self.path / f"{variant}.sharpness.csv"
 
     def scalars_csv(self, variant: str) -> Path:
         return self.path / f"{variant}.scalars.csv"

@@ -19,7 +19,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from gradtui.runs.columns import EPOCHS, STEPS, TIMING, Column, RowFormat
+from gradtui.runs.columns import EPOCHS, SHARPNESS, STEPS, TIMING, Column, RowFormat
 from gradtui.runs.folder import RunFolder
 from gradtui.runs.packed import GRADIENTS
 from gradtui.runs.results.times import TICKS
@@ -72,6 +72,8 @@ class Journal:
         self._epochs_file: RowFile | None = None
         self._timing_path = folder.timing_csv(variant)
         self._timing_file: RowFile | None = None
+        self._sharpness_path = folder.sharpness_csv(variant)
+        self._sharpness_file: RowFile | None = None
         self._slices = 0
         self._step = 0
         self._epochs: list[int] = []
@@ -118,6 +120,13 @@ class Journal:
             self._epochs_file = RowFile(self._epochs_path, RowFormat(EPOCHS.columns))
         step = self._step + len(self._losses)
         self._epochs_file.add(epoch=epoch, step=step, test_loss=test_loss, accuracy=accuracy)
+        self._clock.start()
+
+    def sharpness(self, step: int, **values: float) -> None:
+        """Record the sharpness before a step; the time since the last step does not count as training."""
+        if self._sharpness_file is None:
+            self._sharpness_file = RowFile(self._sharpness_path, RowFormat(SHARPNESS.columns))
+        self._sharpness_file.add(step=step, **values)
         self._clock.start()
 
     def time_slice(self, block: int, side: int, seconds_per_batch: float) -> None:

@@ -14,6 +14,7 @@ from gradtui.training.experiments import Split
 from gradtui.training.gradients import GradientProbe, measured_steps
 from gradtui.training.journal import Journal
 from gradtui.training.preparation import Training
+from gradtui.training.sharpness import SharpnessProbe
 
 
 def train(training: Training, journal: Journal) -> None:
@@ -26,12 +27,15 @@ def train(training: Training, journal: Journal) -> None:
     probe = GradientProbe(optimizer)
     to_measure = measured_steps(settings.planned_steps(training.side))
     next_measured = next(to_measure)
+    sharpness = SharpnessProbe(training, journal)
     step = 0
 
     journal.begin()
     for epoch in range(1, settings.epochs + 1):
         for inputs, targets in batches:
             step += 1
+            if step == sharpness.next_step:
+                sharpness.measure()
             if step == next_measured:
                 next_measured = next(to_measure)
                 with probe:

@@ -62,7 +62,7 @@ def test_none_and_zeros_give_the_same_losses(tmp_path: Path, device: str, experi
         ("linear", {"epochs": 300}),
         ("linear", {"epochs": 60, "lr": 0.4}),
         ("regression", {"epochs": 60, "batch_size": 3, "lr": 0.05}),
-        ("digits", {"epochs": 2}),
+        ("digits", {"epochs": 1}),
     ],
 )
 def test_sgd_with_momentum_one_is_the_twin_of_never(

@@ -12,6 +12,7 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from gradtui.policies import PLAIN_SGD, POLICIES, in_the_way
 from gradtui.runs.results.evidence import Evidence, RunEvidence, first_losses_differ
 from gradtui.runs.results.thresholds import (
     ACCURACY_ERRORS,
@@ -65,7 +66,15 @@ class _Claim:
 
 def judge(evidence: RunEvidence) -> list[Claim]:
     """Judge every claim by one run."""
-    return [Claim(claim.text, claim.article, *claim.judge(evidence)) for claim in CLAIMS]
+    return [Claim(claim.text, claim.article, *_of_the_line_alone(evidence, claim.judge(evidence))) for claim in CLAIMS]
+
+
+def _of_the_line_alone(run: RunEvidence, ruling: Ruling) -> Ruling:
+    """Withhold the verdict if a side's policy changes its optimizer: what differs does not come from the line alone."""
+    for name, policy in zip(run.names, map(POLICIES.__getitem__, run.settings.policies), strict=True):
+        for option, value in policy.optimizer_options.items():
+            return ruling[0], UNKNOWN, f"{name} also trains with {option} {value:g}, of which the articles do not speak"
+    return ruling
 
 
 def _incomparable(run: RunEvidence) -> Ruling | None:
@@ -250,7 +259,15 @@ def _may_diverge(run: RunEvidence) -> Ruling:
         return measured, HOLDS, ""
     if left:
         return measured, FAILS, "both diverge" if right else f"it is {run.names[0]} that diverges"
-    return measured, UNKNOWN, "it did not in this run, which does not say that it cannot"
+    noise = ": the noise of minibatches can make it grow without bound even where full batches do not"
+    return measured, UNKNOWN, f"it did not in this run, which does not say that it cannot{noise if _sums_noise(run) else ''}"
+
+
+def _sums_noise(run: RunEvidence) -> bool:
+    """Whether plain SGD never cleared the gradients of minibatches, so that it adds up their noise."""
+    settings = run.settings
+    plain = settings.right == "never" and not in_the_way(PLAIN_SGD, vars(settings))
+    return plain and (settings.steps_per_epoch(1) or 1) > 1
 
 
 def _needs_sweep(run: RunEvidence) -> Ruling:

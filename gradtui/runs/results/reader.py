@@ -15,6 +15,8 @@ from gradtui.runs.results.axes import round_up
 from gradtui.runs.results.claims import Claim, judge
 from gradtui.runs.results.evidence import Evidence, RunEvidence, block_ratios
 from gradtui.runs.results.script_notes import script_notes
+from gradtui.runs.results.sharpness_notes import sharpness_notes
+from gradtui.runs.results.theory import theory_notes
 from gradtui.runs.state import DELETED, DamagedRun, DeletedRun, RunState, VariantState
 from gradtui.runs.tail import Chunk, CsvTail
 
@@ -147,7 +149,12 @@ class RunReader:
     def results(self) -> RunResults:
         """The numbers so far; the claims are judged once the run has ended."""
         variants = {name: self._variant(name) for name in self.evidence}
-        notes = [*self.state.settings.notes, *script_notes(self.folder, self.state.settings, list(self.evidence.values()))]
+        notes = [
+            *self.state.settings.notes,
+            *theory_notes(self.state.settings),
+            *sharpness_notes(self.folder, self.state.settings),
+            *script_notes(self.folder, self.state.settings, list(self.evidence.values())),
+        ]
         return RunResults(self.state, variants, () if self.state.live else judge(self._run_evidence()), notes)
 
     def _variant(self, name: str) -> VariantResults:

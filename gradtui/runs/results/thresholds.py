@@ -64,3 +64,9 @@ STEPS_FOR_GROWTH = 100
 
 GROWTH_FACTOR = 2.0
 """Memory grows because of WITHOUT only if it grows more than this many times as much as WITH."""
+
+# What the sharpness shows
+
+CONVERGED_RESIDUAL = 0.01
+"""The power iteration has converged when ``|H v - e v|`` is at most this share of the largest eigenvalue in size. Then an
+eigenvalue lies that close to e, which is less than a dot of a chart; as the error goes with the square, it is usually closer."""

@@ -11,6 +11,7 @@ from gradtui.runs.history import Offer
 from gradtui.runs.results import table
 from gradtui.runs.results.claims import HOLDS, UNKNOWN, Claim, article_lines
 from gradtui.runs.results.reader import RunResults
+from gradtui.runs.results.theory import theory_notes
 from gradtui.settings import RunSettings
 from gradtui.tui import keys
 from gradtui.tui.run_follower import FollowedRun
@@ -96,6 +97,8 @@ class Panel(Lines):
     def announce(self, settings: RunSettings | None, offer: Offer | None) -> None:
         """Show, before there is a run, the code of the next one or which run can be opened."""
         lines: list[Line] = [[(f" The {self.view.lower()} of the run will appear here.", "note")]]
+        if settings is not None:
+            lines += _notes([*settings.notes, *theory_notes(settings)], self._width)
         if self.view == "Code":
             lines = code_lines(settings, self._width)
         elif offer is not None:
@@ -120,7 +123,7 @@ class Panel(Lines):
         elif self.view == "Log":
             lines = log_lines(results, run.folder, self._width)
         else:
-            lines = result_lines(results, self._width) + _notes(results, self._width)
+            lines = result_lines(results, self._width) + _notes(results.notes, self._width)
         self._show(lines)
 
     @property
@@ -128,8 +131,8 @@ class Panel(Lines):
         return max(40, self.size.width - 2)
 
 
-def _notes(results: RunResults, width: int) -> list[Line]:
-    return [[(f" {line}", "note")] for note in results.notes for line in textwrap.wrap(note, width - 1)]
+def _notes(notes: Sequence[str], width: int) -> list[Line]:
+    return [[(f" {line}", "note")] for note in notes for line in textwrap.wrap(note, width - 1)]
 
 
 def result_lines(results: RunResults, width: int) -> list[Line]:
