@@ -75,6 +75,10 @@ class Stretches:
         self.rows *= 2
         return True
 
+    def place(self, step: float) -> int:
+        """Which stretch a step is in; -1 before the first."""
+        return bisect_right(self.xs, step) - 1
+
     def between(self, xs: Places, first: float, last: float, columns: int) -> Iterator[tuple[int, int]]:
         """The ranges of stretches in each of ``columns`` columns from ``first`` to ``last`` that has any.
 
@@ -187,7 +191,7 @@ class SeedCurves:
 
     def at(self, step: float, place: int | None = None) -> tuple[float, float] | None:
         """The band's edges, or a seed's lowest and highest value, in the stretch of a step; None before the first one."""
-        at = bisect_right(self.stretches.xs, step) - 1
+        at = self.stretches.place(step)
         if at < 0:
             return None
         lows, highs = (self._band_lows, self._band_highs) if place is None else (self._lows[place], self._highs[place])

@@ -87,8 +87,8 @@ class PairedDifference:
 
     def at(self, step: float) -> DifferencePoint | None:
         """The difference in the stretch of a step; None before the first one."""
-        place = max((i for i, x in enumerate(self.stretches.xs) if x <= step), default=None)
-        return None if place is None else self._point(place, place + 1)
+        place = self.stretches.place(step)
+        return self._point(place, place + 1) if place >= 0 else None
 
     @property
     def latest(self) -> DifferencePoint | None:
