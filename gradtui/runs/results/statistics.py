@@ -6,22 +6,22 @@ difference is tested. A pair is one observation; 3 seeds are 3 observations, how
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from statistics import fmean, stdev
 
+from gradtui.runs.results.student_t import t_cdf, t_quantile
 from gradtui.runs.results.thresholds import (
+    EQUAL_LOSSES,
+    EQUAL_POINTS,
+    FEWEST_SEEDS,
     INTERVAL_TAIL,
+    SHARE_OF_FINITE_PAIRS,
+    SIGNIFICANCE,
 )
 
 LOG_RATIO, POINTS, LOSS = "log ratio", "points", "loss"
 """The units of a difference: log(left / right) of losses, left - right in points of accuracy, left - right of losses."""
-
-CLOSE_ENOUGH = 1e-15
-"""Relative change of a sum or a fraction at which its next terms are below the rounding of a float."""
 
 PRECISION_BITS = 64
 """A term of a sum of integers that is smaller than the sum by this factor of two changes nothing, once it is a float."""
@@ -79,56 +79,26 @@ class Difference:
         return {name: None if value != value else value for name, value in vars(self).items()}
 
 
-# Distributions and tests
+# Tests and intervals
 
 
-def incomplete_beta(x: float, a: float, b: float) -> float:
-    """The regularized incomplete beta function I_x(a, b), by its continued fraction.
-
-    Press et al., Numerical Recipes, 3rd edition, section 6.4.
-    """
-    if x <= 0 or x >= 1:
-        return 0.0 if x <= 0 else 1.0
-    if x > (a + 1) / (a + b + 2):  # there, the fraction of the complement converges faster
-        return 1 - incomplete_beta(1 - x, b, a)
-    front = math.exp(math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x))
-    c, d = 1.0, 1 / (1 - (a + b) * x / (a + 1))
-    fraction = d
-    for m in itertools.count(1):
-        even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m))
-        odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
-        before = fraction
-        for term in (even, odd):
-            d, c = 1 / (1 + term * d), 1 + term / c
-            fraction *= c * d
-        if abs(fraction - before) <= CLOSE_ENOUGH * abs(fraction):
-            break
-    return front * fraction / a
+def mean(values: Sequence[float]) -> float:
+    """The arithmetic mean of at least one value, however large."""
+    try:
+        return math.fsum(values) / len(values)
+    except OverflowError:
+        return math.fsum(value / len(values) for value in values)
 
 
-def t_cdf(t: float, df: float) -> float:
-    """P(T <= t) of Student's t with ``df`` degrees of freedom (Abramowitz and Stegun, 26.7.1)."""
-    tail = 0.0 if math.isinf(t) else incomplete_beta(df / (df + t * t), df / 2, 0.5) / 2
-    return tail if t < 0 else 1 - tail
-
-
-@lru_cache(maxsize=1024)
-def t_quantile(probability: float, df: float) -> float:
-    """The t with P(T <= t) = ``probability``, which is between 0 and 1, by bisection."""
-    if probability < 0.5:
-        return -t_quantile(1 - probability, df)
-    low, high = 0.0, 1.0
-    while t_cdf(high, df) < probability:
-        low, high = high, 2 * high
-    while low < (middle := (low + high) / 2) < high:
-        low, high = (middle, high) if t_cdf(middle, df) < probability else (low, middle)
-    return high
+def standard_error(values: Sequence[float]) -> float:
+    """The standard error of the mean of at least two values."""
+    center = mean(values)
+    return math.hypot(*(value - center for value in values)) / math.sqrt(len(values) * (len(values) - 1))
 
 
 def t_statistic(values: Sequence[float], center: float = 0.0) -> float:
     """Distance of the mean from ``center`` in standard errors; infinite if all values are the same, nan if it is zero, too."""
-    distance = fmean(values) - center
-    error = stdev(values) / math.sqrt(len(values))
+    distance, error = mean(values) - center, standard_error(values)
     if error == 0:
         return math.copysign(math.inf, distance) if distance else math.nan
     return distance / error
@@ -146,9 +116,8 @@ def t_interval(values: Sequence[float], confidence: float = 0.95) -> tuple[float
     """The confidence interval of the mean by Student's t; nan with fewer than two values."""
     if len(values) < 2:
         return math.nan, math.nan
-    mean = fmean(values)
-    half = t_quantile((1 + confidence) / 2, len(values) - 1) * stdev(values) / math.sqrt(len(values))
-    return mean - half, mean + half
+    center, half = mean(values), t_quantile((1 + confidence) / 2, len(values) - 1) * standard_error(values)
+    return center - half, center + half
 
 
 def equivalence_test(values: Sequence[float], margin: float) -> float:
@@ -169,7 +138,7 @@ def sign_test(wins: int, losses: int) -> float:
         term = term * k // (n - k + 1)
         tail += term
         k -= 1
-    return min(1.0, tail / 2 ** (n - 1))
+    return min(1.0, tail / (1 << (n - 1)))
 
 
 def exact_mcnemar(only_left: int, only_right: int) -> float:
@@ -210,15 +179,123 @@ def median_interval(values: Sequence[float]) -> tuple[float, float]:
 
 
 def paired_differences(pair: Paired) -> Differences:
-    """The difference of each seed. Losses that are not above zero have no ratio: all are then subtracted, as ``loss``."""
-    raise NotImplementedError
+    """The difference of each seed.
+
+    Losses that are not above zero have no logarithm. If a seed has one, all seeds' losses are subtracted, in the unit
+    ``loss``, and the margin is the same share of the mean size of a loss. Two equal losses differ by 0 in either unit.
+    """
+    finite = [(a, b) for a, b in zip(pair.left, pair.right, strict=True) if math.isfinite(a) and math.isfinite(b)]
+    unit = LOSS if pair.unit == LOG_RATIO and any(a != b and min(a, b) <= 0 for a, b in finite) else pair.unit
+    size = mean([max(abs(a), abs(b)) for a, b in finite]) if finite else 0.0
+    margin = {POINTS: EQUAL_POINTS, LOG_RATIO: math.log1p(EQUAL_LOSSES), LOSS: EQUAL_LOSSES * size}[unit]
+    values = [_difference(a, b, unit) for a, b in zip(pair.left, pair.right, strict=True)]
+    return Differences(values, unit, margin, lower_wins=unit != POINTS)
+
+
+def _difference(left: float, right: float, unit: str) -> float:
+    if not (math.isfinite(left) and math.isfinite(right)):
+        left_loses = math.isfinite(right)
+        if not (left_loses or math.isfinite(left)):
+            return math.nan
+        return -math.inf if left_loses == (unit == POINTS) else math.inf
+    if left == right:
+        return 0.0
+    if unit == LOG_RATIO:
+        ratio = left / right
+        return math.log(ratio) if 0 < ratio < math.inf else math.log(left) - math.log(right)
+    return 100 * (left - right) if unit == POINTS else left - right
 
 
 def judged(pairs: Sequence[Paired]) -> list[Difference]:
-    """Judge each pair; ``surely`` allows for the number of pairs."""
+    """Judge each pair. What is ``surely`` so allows for the number of pairs, with Holm's procedure over all of them.
+
+    - ``surely``: the t test and the sign test both are below SIGNIFICANCE for all pairs together, and favour the same side;
+    - ``likely``: the t test alone, for this pair alone;
+    - ``no difference``: all differences are 0, or two one-sided t tests put their mean within the margin;
+    - ``cannot tell``: none of these, or fewer than FEWEST_SEEDS.
+
+    A seed in which only one side is finite is a win for that side in the sign test. The t test leaves such seeds out. It
+    does not count if too few seeds are left, or if the side that it favours is the one that is not finite in a seed that it
+    leaves out. Where it does not count, the sign test has to decide alone, so that six to none is the least that is likely.
+    """
     return judged_differences([paired_differences(pair) for pair in pairs])
 
 
 def judged_differences(samples: Sequence[Differences]) -> list[Difference]:
-    """As :func:`judged`, from the differences."""
-    raise NotImplementedError
+    """As :func:`judged`, from the differences of each pair."""
+    tested = [_Tested.of(sample) for sample in samples]
+    by_value = holm([one.p_value for one in tested])
+    by_sign = holm([one.p_sign for one in tested])
+    return [one.difference(*adjusted) for one, *adjusted in zip(tested, by_value, by_sign, strict=True)]
+
+
+@dataclass(frozen=True)
+class _Tested:
+    """The tests of one sample of differences, before they are adjusted."""
+
+    sample: Differences
+    finite: Sequence[float]
+    mean: float
+    left_wins: int
+    right_wins: int
+    p_t: float
+    p_sign: float
+    t_counts: bool
+
+    @classmethod
+    def of(cls, sample: Differences) -> _Tested:
+        finite = [value for value in sample.values if math.isfinite(value)]
+        negative, positive = (sum(sign * value > 0 for value in sample.values) for sign in (-1, 1))
+        left_wins, right_wins = (negative, positive) if sample.lower_wins else (positive, negative)
+        center = mean(finite) if finite else math.nan
+        lost = -math.copysign(math.inf, center)  # the side that the mean favours is not finite in such a seed
+        enough = len(finite) >= FEWEST_SEEDS and len(finite) > SHARE_OF_FINITE_PAIRS * len(sample.values)
+        p_t, p_sign = t_test(finite), sign_test(left_wins, right_wins)
+        return cls(sample, finite, center, left_wins, right_wins, p_t, p_sign, enough and lost not in sample.values)
+
+    @property
+    def p_value(self) -> float:
+        """The p of the t test; where that does not count, of the sign test."""
+        return self.p_t if self.t_counts else self.p_sign
+
+    def difference(self, by_value: float, by_sign: float) -> Difference:
+        """The verdict, by the adjusted p values of both tests."""
+        verdict, better = self._verdict(by_value, by_sign)
+        return Difference(
+            unit=self.sample.unit,
+            mean=self.mean,
+            low=(interval := t_interval(self.finite))[0],
+            high=interval[1],
+            left_wins=self.left_wins,
+            right_wins=self.right_wins,
+            ties=len(self.sample.values) - self.left_wins - self.right_wins,
+            p_t=self.p_t,
+            p_sign=self.p_sign,
+            verdict=verdict,
+            better=better,
+        )
+
+    def _verdict(self, by_value: float, by_sign: float) -> tuple[str, str | None]:
+        by_wins = _side(self.left_wins - self.right_wins)
+        by_mean = _side(-self.mean if self.sample.lower_wins else self.mean) if self.t_counts else by_wins
+        agreed = by_wins == by_mean
+        if max(by_value, by_sign) < SIGNIFICANCE and agreed:
+            return SURELY, by_mean
+        if self.p_value < SIGNIFICANCE and (agreed or by_wins is None):
+            return LIKELY, by_mean
+        if self.t_counts and not any(map(math.isinf, self.sample.values)):
+            equal = not any(self.finite) or equivalence_test(self.finite, self.sample.margin) < SIGNIFICANCE
+            return (NO_DIFFERENCE if equal else CANNOT_TELL), None
+        return CANNOT_TELL, None
+
+
+def matters(difference: Difference) -> bool:
+    """Whether the whole interval of a difference is beyond the margin; False for plain losses, whose margin depends on them."""
+    if difference.unit == LOSS or math.isnan(difference.low):
+        return False
+    margin = EQUAL_POINTS if difference.unit == POINTS else math.log1p(EQUAL_LOSSES)
+    return difference.low > margin or difference.high < -margin
+
+
+def _side(advantage: float) -> str | None:
+    return "left" if advantage > 0 else "right" if advantage < 0 else None
