@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -124,10 +125,8 @@ class FollowedSeeds:
         """Size in bytes of a variant's files."""
         total = 0
         for table in self._tables.values():
-            try:
+            with suppress(OSError):
                 total += table.path(self._folder, variant).stat().st_size
-            except OSError:
-                pass
         return total
 
     def glance(self, variant: str) -> None:
@@ -161,4 +160,3 @@ class FollowedSeeds:
     def take_variant(self, variant: str, other: FollowedSeeds) -> None:
         """Take over what another process has read of one variant; reading continues from there."""
         self._tails[variant], self._curves[variant] = other._tails[variant], other._curves[variant]
-

@@ -135,7 +135,9 @@ class SeedCurves:
             if not finite[place] and self.first_not_finite[place] is None:
                 bad = next((i for i, value in enumerate(column) if not math.isfinite(value)), None)
                 self.first_not_finite[place] = None if bad is None else float(steps[bad])
-        lows = [c if fine else [v if math.isfinite(v) else math.inf for v in c] for c, fine in zip(columns, finite, strict=True)]
+        lows = [
+            c if fine else [v if math.isfinite(v) else math.inf for v in c] for c, fine in zip(columns, finite, strict=True)
+        ]
         highs = [
             c if fine else [v if math.isfinite(v) else -math.inf for v in c] for c, fine in zip(columns, finite, strict=True)
         ]

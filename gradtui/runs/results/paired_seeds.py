@@ -141,7 +141,7 @@ class PairedTail:
             both = [step for step in places[0] if step in places[1]]
             mine, yours = ([of[step] for step in both] for of in places)
             used = len(places[0]), len(places[1])
-        columns = [
+        columns: list[list[Sequence[float]]] = [
             [[values[start + i] for i in chosen] for values in (chunk.values[seed] for seed in chunk.names[1:])]
             for chunk, start, chosen in ((left, self._from[0], mine), (right, self._from[1], yours))
         ]

@@ -60,7 +60,7 @@ class Canvas:
         return min(self.columns - 1, max(0, round(self.across(x) * (self.columns - 1))))
 
     def level(self, y: float) -> tuple[int, str] | None:
-        """The character row of y, counted from the top, and a character with dots at its height; None if it is off the canvas."""
+        """The character row of y, counted from the top, and a character with dots at its height; None off the canvas."""
         dot = dot_at(self.frame.axis.place(y), self.rows * DOTS_UP)
         if not 0 <= dot < self.rows * DOTS_UP:
             return None

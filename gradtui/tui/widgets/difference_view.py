@@ -64,7 +64,9 @@ class DifferenceView:
         self._axis = linear_axis(min(ends, default=math.inf), max(ends, default=-math.inf), self._axis)
         there = curve.at(look.cursor) if look.cursor else curve.latest
         words = _said(there, difference.table.format)
-        shown = replace(look, log=False, smoothing=0.0, quantity=replace(look.quantity, name=f"above 0: {settings.shorts[1]} is higher"))
+        shown = replace(
+            look, log=False, smoothing=0.0, quantity=replace(look.quantity, name=f"above 0: {settings.shorts[1]} is higher")
+        )
         return Picture(
             quantity=shown.describe(),
             points=[(point.x, point.mean) for point in points],

@@ -141,7 +141,6 @@ class LossChart(Lines):
             self._drawn = _in_frame(self._canvas, rows)
         return self._drawn
 
-
     def written(self, text: str, role: str) -> str:
         plain = PLAIN.get(role, {}).get(getattr(self.app, "characters", ""), "")
         return plain * len(text) or text
