@@ -20,7 +20,7 @@ Table = Sequence[Sequence[float]]
 def falling(seeds: int, steps: int, side: int) -> list[list[float]]:
     """Noisy losses that fall by a factor of about a hundred, the right side's more slowly; seeds differ more and more."""
     draw = random.Random(side)
-    rates = [draw.uniform(0.8, 1.2) * (0.65 if side else 1) for _ in range(seeds)]
+    rates = [draw.uniform(0.6, 1.4) * (0.65 if side else 1) for _ in range(seeds)]
     return [[2.3 * math.exp(-4.6 * rate * step / steps) * draw.uniform(0.85, 1.15) for rate in rates] for step in range(steps)]
 
 

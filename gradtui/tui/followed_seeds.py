@@ -22,12 +22,15 @@ class SeedTable:
 
     quantity: Quantity
     index: Column
-    path: Callable[[RunFolder, str], Path]
+    file: str
     differ: Callable[[float, float], float]
     unit: str
     """What a difference is called; ``{left}`` and ``{right}`` are the sides."""
     format: str
     """The printf format of a difference."""
+
+    def path(self, folder: RunFolder, variant: str) -> Path:
+        return folder.path / self.file.format(variant=variant)
 
     def columns(self, settings: RunSettings) -> tuple[Column, ...]:
         return (self.index, *(Column(str(seed), NUMBER, "", required=True) for seed in settings.all_seeds))
@@ -48,7 +51,7 @@ SEED_TABLES = (
     SeedTable(
         _of(STEPS["loss"]),
         Column("step", COUNT, "", required=True),
-        lambda folder, variant: folder.path / f"{variant}.seeds.csv",
+        "{variant}.seeds.csv",
         log_ratio,
         "ln(loss {right} / {left})",
         "%+.3g",
@@ -56,7 +59,7 @@ SEED_TABLES = (
     SeedTable(
         _of(EPOCHS["accuracy"]),
         Column("epoch", COUNT, "", required=True),
-        lambda folder, variant: folder.path / f"{variant}.seeds.epochs.csv",
+        "{variant}.seeds.epochs.csv",
         points,
         "accuracy {right} - {left}, points",
         "%+.1f",

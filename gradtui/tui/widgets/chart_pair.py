@@ -113,16 +113,14 @@ class ChartPair(Horizontal):
         wants_difference = self.instruments.layout == DIFFERENCE and run.seeds is not None
         self._lay_out(difference=wants_difference)
         if wants_difference:
-            yield from self._difference.draw(self._wide, run, self.instruments, (first_step, last_step))
+            yield from self._difference.draw(self._wide, run, among, self.instruments, (first_step, last_step))
             self.smoothing = self._difference.behind
             return
         smoothing = self._smooth(run)
         axis = self._shared_axis(among, first_step)
         shown: list[Callable[[], None]] = []
         for side, chart in enumerate(self._charts):
-            title = f"{MARKS[side]} {run.settings.titles[side]}"
-            if chart.border_title != title:
-                chart.border_title = title
+            chart.name_it(f"{MARKS[side]} {run.settings.titles[side]}")
             picture = self._picture(run, among, side, chart.columns, axis, (first_step, last_step))
             shown.append(chart.prepare(picture))
             yield

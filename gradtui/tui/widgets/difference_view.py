@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from gradtui.runs.results.axes import Axis, linear_axis
@@ -16,8 +17,10 @@ from gradtui.tui.instruments import Instruments
 from gradtui.tui.run_follower import FollowedRun
 from gradtui.tui.widgets.loss_chart import LossChart, Picture
 
-ROWS_AT_ONCE = 4
+CHUNKS = 4
 """Chunks of rows to read between two looks at the keyboard."""
+READING_SECONDS = 0.5
+"""A long run is redrawn at this interval while it is being read."""
 
 
 class DifferenceView:
@@ -32,35 +35,47 @@ class DifferenceView:
         """Forget the axis, for another quantity or another part of the run."""
         self._axis = None
 
-    def draw(self, chart: LossChart, run: FollowedRun, look: Instruments, steps: tuple[int, int]) -> Iterator[None]:
-        """Draw the steps from the first to the last of ``steps``, yielding between parts of the work."""
+    def draw(
+        self, chart: LossChart, run: FollowedRun, among: Sequence[FollowedRun], look: Instruments, steps: tuple[int, int]
+    ) -> Iterator[None]:
+        """Draw the steps from the first to the last of ``steps``, on an axis that fits all runs in ``among``.
+
+        Then reads on for up to READING_SECONDS. Yields between parts of the work.
+        """
         difference = run.seeds.difference(look.quantity) if run.seeds else None
         if difference is None:
             self.behind = False
-            chart.border_title = "Paired difference"
+            chart.name_it("Paired difference")
             chart.say(
                 f"The {look.quantity.name} is not recorded for each seed,",
                 f"so there is no paired difference. {keys.QUANTITY.shown} switches to the loss or the accuracy.",
             )
             return
-        for _ in range(ROWS_AT_ONCE):
-            difference.advance()
-            if not difference.behind:
-                break
+        _read(difference)
+        chart.name_it(difference.title)
+        chart.prepare(self._picture(difference, run, among, look, chart.columns, steps))()
+        until = time.monotonic() + READING_SECONDS
+        while difference.behind and time.monotonic() < until:
             yield
+            _read(difference)
         self.behind = difference.behind
-        if chart.border_title != difference.title:
-            chart.border_title = difference.title
-        chart.prepare(self._picture(difference, run, look, chart.columns, steps))()
 
     def _picture(
-        self, difference: SeedDifference, run: FollowedRun, look: Instruments, columns: int, steps: tuple[int, int]
+        self,
+        difference: SeedDifference,
+        run: FollowedRun,
+        among: Sequence[FollowedRun],
+        look: Instruments,
+        columns: int,
+        steps: tuple[int, int],
     ) -> Picture:
         first, last = steps[0], max(steps[1], steps[0] + 1)
         in_epochs = look.x_axis == "epoch"
         curve, settings = difference.curve, run.settings
         points = curve.points(first, last, columns)
-        ends = [y for point in points for y in (point.mean, point.low, point.high) if math.isfinite(y)]
+        others = [other.seeds.difference(look.quantity) for other in among if other is not run and other.seeds]
+        drawn = [*points, *(point for other in others if other for point in other.curve.points(first, last, columns))]
+        ends = [y for point in drawn for y in (point.mean, point.low, point.high) if math.isfinite(y)]
         self._axis = linear_axis(min(ends, default=math.inf), max(ends, default=-math.inf), self._axis)
         there = curve.at(look.cursor) if look.cursor else curve.latest
         words = _said(there, difference.table.format)
@@ -83,6 +98,14 @@ class DifferenceView:
             cursor_step=look.cursor,
             at_cursor=words,
         )
+
+
+def _read(difference: SeedDifference) -> None:
+    """Read some rows, in some 10 milliseconds."""
+    for _ in range(CHUNKS):
+        difference.advance()
+        if not difference.behind:
+            break
 
 
 def _said(point: DifferencePoint | None, form: str) -> str:

@@ -82,7 +82,7 @@ class LossChart(Lines):
     def say(self, *words: str) -> None:
         """Show words instead of a curve: what will be drawn here, and how to start."""
         self._picture, self._words = None, words
-        self.border_subtitle = ""
+        self._put_in_corner("")
         self.show(self._all_lines())
 
     def prepare(self, picture: Picture) -> Callable[[], None]:
@@ -91,11 +91,19 @@ class LossChart(Lines):
         lines = self._all_lines()
 
         def display() -> None:
-            if self.border_subtitle != picture.corner:  # setting it repaints the whole chart
-                self.border_subtitle = picture.corner
+            self._put_in_corner(picture.corner)
             self.show(lines)
 
         return display
+
+    def name_it(self, title: str) -> None:
+        """Show a title in the border."""
+        if self.border_title != title:  # setting it repaints the whole chart
+            self.border_title = title
+
+    def _put_in_corner(self, words: str) -> None:
+        if self.border_subtitle != words:
+            self.border_subtitle = words
 
     @property
     def columns(self) -> int:
