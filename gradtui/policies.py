@@ -97,9 +97,7 @@ def policy(
     """Register what makes a training step as a policy under ``name``."""
 
     def register(make: Make) -> Make:
-        POLICIES[name] = Policy(
-            name, variant, title, short, help, make, takes_k, batches, needs, optimizer_options, limit
-        )
+        POLICIES[name] = Policy(name, variant, title, short, help, make, takes_k, batches, needs, optimizer_options, limit)
         return make
 
     return register

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from gradtui.cli.parsing import Commands, add_experiment_and_settings, given_settings
+from gradtui.runs.results.thresholds import SEEDS_TO_JUDGE
 
 
 def prepare(commands: Commands) -> None:
@@ -15,7 +16,9 @@ def prepare(commands: Commands) -> None:
     add_experiment_and_settings(parser, without=("optimizer", "lr", "timing_probe"))
     parser.add_argument("--optimizers", default="all", metavar="NAMES", help="comma-separated names, or all")
     parser.add_argument("--lrs", default="1e-3,1e-2,1e-1", metavar="NUMBERS", help="comma-separated learning rates")
-    parser.add_argument("--seeds", default="3", metavar="N", help="the number of seeds, counting up from --seed")
+    parser.add_argument(
+        "--seeds", default=str(SEEDS_TO_JUDGE), metavar="N", help="the number of seeds, counting up from --seed (%(default)s)"
+    )
     parser.add_argument(
         "--resume", metavar="SWEEP", help="continue a sweep that was stopped or lost, or follow one in progress: an id, or last"
     )

@@ -23,6 +23,7 @@ from gradtui.runs.safe_open import open_regular, printable_lines
 from gradtui.runs.state import DamagedRun
 from gradtui.runs.sweeps import grid as sweep
 from gradtui.runs.sweeps.grid import Outcome, Sweep
+from gradtui.runs.sweeps.sweep_claims import sweep_claims
 from gradtui.runs.sweeps.sweep_folder import SweepFolder, SweepReader, export_sweep
 from gradtui.runs.sweeps.sweeper import start_sweeper
 
@@ -46,7 +47,7 @@ def run_sweep(folder: SweepFolder, *, csv: Path | None, as_json: bool) -> int:
     except DamagedRun as error:
         return _failed(f"{folder.path} is gone" if folder.gone else str(error))
 
-    judged = sweep.sweep_claims(done)
+    judged = sweep_claims(done)
     if as_json:
         print(json.dumps(_as_json(done, judged), allow_nan=False))
     else:
@@ -163,15 +164,16 @@ def _failed(line: str) -> int:
     return 1
 
 
-def _as_json(state: sweep.Sweep, judged: list[claims.Claim]) -> dict[str, object]:
-    def plain(value: object) -> object:
-        return repr(value) if isinstance(value, float) and not math.isfinite(value) else value
+def _as_json(state: Sweep, judged: list[claims.Claim]) -> dict[str, object]:
+    def plain(row: sweep.GridRow) -> dict[str, object]:
+        values = {name: repr(v) if isinstance(v, float) and not math.isfinite(v) else v for name, v in vars(row).items()}
+        return values | {"difference": row.difference.as_dict()}
 
     return {
         "sweep": state.id,
         "status": state.status,
         "quantity": state.quantity,
         "settings": dict(state.base),
-        "grid": [{key: plain(value) for key, value in vars(row).items()} for row in sweep.grid_rows(state)],
+        "grid": [*map(plain, sweep.grid_rows(state))],
         "claims": [vars(claim) for claim in judged],
     }

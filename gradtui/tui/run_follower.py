@@ -17,6 +17,7 @@ from gradtui.runs.results.times import Clock
 from gradtui.runs.scalars import Scalar, ScalarsTail
 from gradtui.runs.state import RunState
 from gradtui.runs.tail import Chunk, CsvTail
+from gradtui.tui.followed_seeds import FollowedSeeds
 from gradtui.tui.instruments import QUANTITIES, Quantity, logged_quantity
 
 SPEED_SECONDS = 4.0
@@ -82,6 +83,8 @@ class FollowedRun:
         self._reader = RunReader(folder)
         self.settings = self._reader.state.settings
         self.curves = {name: Curves() for name in self.settings.variants}
+        self.seeds = FollowedSeeds(folder, self.settings) if len(self.settings.all_seeds) > 1 else None
+        """The curves of several seeds."""
         self.quantities = list(QUANTITIES)
         """What its charts can show, including a script's own scalars once it has logged them."""
         names = self.settings.variants if self.settings.can.log_scalars else ()
@@ -90,13 +93,14 @@ class FollowedRun:
         self._speed: deque[tuple[float, int]] = deque()
 
     def unread_bytes(self, variant: str) -> int:
-        """Size in bytes of a variant's step file if none of it has been read yet, else 0."""
+        """Size in bytes of a variant's files of steps if none of it has been read yet, else 0."""
         if self.steps[variant]:
             return 0
         try:
-            return self.folder.steps_csv(variant).stat().st_size
+            size = self.folder.steps_csv(variant).stat().st_size
         except OSError:
             return 0
+        return size + (self.seeds.unread_bytes(variant) if self.seeds else 0)
 
     def glance(self, variants: Sequence[str]) -> None:
         """Show a sample of each side's rows until the side is read."""
@@ -108,6 +112,8 @@ class FollowedRun:
                 self.curves[name].add_steps(rows)
                 self.curves[name].seconds = Clock()  # a sample of rows does not give the time at a step
                 self._glanced[name] = int(rows.values["step"][-1])
+                if self.seeds:
+                    self.seeds.glance(name)
 
     @property
     def only_glanced(self) -> int:
@@ -119,6 +125,8 @@ class FollowedRun:
         self._glanced.pop(variant, None)
         self._reader.take_variant(variant, other._reader)
         self.curves[variant] = other.curves[variant]
+        if self.seeds and other.seeds:
+            self.seeds.take_variant(variant, other.seeds)
         self._scalars.update({name: tail for name, tail in other._scalars.items() if name == variant})
         self.quantities += [quantity for quantity in other.quantities if quantity not in self.quantities]
 
@@ -127,6 +135,8 @@ class FollowedRun:
         for name in self._glanced.keys() & (variants or self.curves.keys()):
             del self._glanced[name]
             self.curves[name] = Curves()
+            if self.seeds:
+                self.seeds.forget(name)
         steps, epochs = self._reader.advance(variants)
         for name, rows in steps.items():
             self.curves[name].add_steps(rows)
@@ -139,7 +149,8 @@ class FollowedRun:
             self.curves[name].add_scalars(logged)
             names = dict.fromkeys(scalar.name for scalar in logged if scalar.name not in EPOCHS.names)
             self.quantities += [new for new in map(logged_quantity, names) if new not in self.quantities]
-        return bool(steps or epochs or scalars)
+        more_seeds = self.seeds is not None and self.seeds.advance(variants)
+        return bool(steps or epochs or scalars or more_seeds)
 
     @property
     def state(self) -> RunState:

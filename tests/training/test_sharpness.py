@@ -184,12 +184,16 @@ def test_what_the_optimizer_holds_and_the_loss_does_not_see_has_no_curvature(tmp
     ],
     ids=str,
 )
-def test_measuring_changes_no_bit_of_the_training(tmp_path: Path, given: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_measuring_changes_no_bit_of_the_training(
+    tmp_path: Path, given: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(sharpness, "POINTS", 7)
     trained = {}
     for on in (False, True):
         training = run_loop(tmp_path / str(on), sharpness=on, **given)
-        rows = [{name: text for name, text in row.items() if name != "seconds"} for row in rows_of(tmp_path / str(on) / "side.csv")]
+        rows = [
+            {name: text for name, text in row.items() if name != "seconds"} for row in rows_of(tmp_path / str(on) / "side.csv")
+        ]
         weights = [p.detach().clone() for p in training.model.parameters()]
         grads = [p.grad for p in training.model.parameters()]
         trained[on] = rows, weights, grads, torch.get_rng_state()
@@ -284,14 +288,20 @@ def test_the_time_that_it_takes_is_in_no_step_and_its_waits_are_not_counted(
     with Journal(RunFolder(tmp_path), "side", CPU, Slow()) as journal:
         train(training, journal)
     assert all(float(row["seconds"]) < 1 for row in rows_of(tmp_path / "side.csv"))
-    assert [round(float(row["seconds"])) for row in rows_of(tmp_path / "side.sharpness.csv")] == [30, 10, 10]  # three starts at the first point
+    assert [round(float(row["seconds"])) for row in rows_of(tmp_path / "side.sharpness.csv")] == [
+        30,
+        10,
+        10,
+    ]  # three starts at the first point
 
 
 def test_the_results_say_what_was_measured_and_what_it_cost() -> None:
     folder = made_up_run(sharpness=True)
     header = "step,sharpness,lambda_max,residual,seconds\n"
     for name in folder.read().variants:
-        folder.sharpness_csv(name).write_text(f"{header}1,1.2,12.0,0.001,0.5000000\n2,1.2,12.0,0.02,0.7500000\n3,nan,nan,nan,0.1\n")
+        folder.sharpness_csv(name).write_text(
+            f"{header}1,1.2,12.0,0.001,0.5000000\n2,1.2,12.0,0.02,0.7500000\n3,nan,nan,nan,0.1\n"
+        )
     said = read_results(folder).notes
     assert said[0].startswith("sharpness: measured on all 1 training samples, 6 times in all, which took 2.7 s")
     assert said[1] == "sharpness: 2 of 6 values did not converge, and may be too low"

@@ -21,6 +21,7 @@ from gradtui.runs.results import table
 from gradtui.runs.results.axes import UNIT_AXIS, Axis, log_axis, round_up
 from gradtui.runs.results.reader import RunReader, RunResults
 from gradtui.runs.results.series import Series, Thinned
+from gradtui.runs.results.table_row import Row
 
 HUES = ("#0072b2", "#b35900")
 MARKS = ("●", "■")
@@ -271,7 +272,7 @@ def _label(label: str) -> str:
     return {"1": power, "-1": "-" + power}.get(digits, f"{digits}×{power}")
 
 
-def _table(results: RunResults, rows: Sequence[table.Row]) -> Iterator[str]:
+def _table(results: RunResults, rows: Sequence[Row]) -> Iterator[str]:
     """The results table, with aligned columns."""
     left, right = results.state.settings.shorts
     yield '<g font-weight="600">'

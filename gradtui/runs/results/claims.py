@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from gradtui.policies import PLAIN_SGD, POLICIES, in_the_way
 from gradtui.runs.results.evidence import Evidence, RunEvidence, first_losses_differ
+from gradtui.runs.results.statistics import median_interval
 from gradtui.runs.results.thresholds import (
     ACCURACY_ERRORS,
     CONVERGED_SHARE,
@@ -21,7 +22,6 @@ from gradtui.runs.results.thresholds import (
     EXPLODES,
     FEW_POINTS,
     GROWTH_FACTOR,
-    INTERVAL_TAIL,
     SLIGHT_ACCURACY_DIFFERENCE,
     SMALLEST_GROWTH_MB,
     SMALLEST_LOSS_DIFFERENCE,
@@ -174,19 +174,6 @@ def _time_shorter(run: RunEvidence) -> Ruling:
     if low >= 1 - SMALLEST_TIME_DIFFERENCE and high <= 1 + SMALLEST_TIME_DIFFERENCE:
         return measured, FAILS, f"no difference beyond {100 * SMALLEST_TIME_DIFFERENCE:.0f} %"
     return measured, UNKNOWN, f"the interval does not clear {100 * SMALLEST_TIME_DIFFERENCE:.0f} %"
-
-
-def median_interval(values: Sequence[float]) -> tuple[float, float]:
-    """A 95 % confidence interval of the median, from the order of the values alone (the inverted sign test)."""
-    ordered, n = sorted(values), len(values)
-    below, rank = 0.0, 0
-    while rank < n // 2:  # the largest rank whose tail of the binomial distribution is small enough
-        below += math.comb(n, rank) / 2**n
-        if below > INTERVAL_TAIL:
-            break
-        rank += 1
-    rank = max(rank - 1, 0)
-    return ordered[rank], ordered[n - 1 - rank]
 
 
 def _memory_lower(run: RunEvidence) -> Ruling:

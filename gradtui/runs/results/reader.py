@@ -15,6 +15,7 @@ from gradtui.runs.results.axes import round_up
 from gradtui.runs.results.claims import Claim, judge
 from gradtui.runs.results.evidence import Evidence, RunEvidence, block_ratios
 from gradtui.runs.results.script_notes import script_notes
+from gradtui.runs.results.seed_results import SeedResults
 from gradtui.runs.results.sharpness_notes import sharpness_notes
 from gradtui.runs.results.theory import theory_notes
 from gradtui.runs.state import DELETED, DamagedRun, DeletedRun, RunState, VariantState
@@ -56,6 +57,8 @@ class RunResults:
     claims: Sequence[Claim] = ()
     notes: Sequence[str] = ()
     """Caveats to show with the results."""
+    seeds: SeedResults | None = None
+    """What is known of each seed, if there are several."""
 
     @property
     def last_step(self) -> int:

@@ -152,7 +152,11 @@ def theory_notes(settings: RunSettings) -> list[str]:
             continue
         limit = Fraction(POLICIES[name].limit or 0, CURVATURE)
         if settings.lr > limit:
-            notes.append(f"lr {settings.lr:g} is above {limit}: {short} {'diverges' if name in WITH else 'grows without bound'}")
+            notes.append(
+                f"lr {settings.lr:g} is above {limit}: {short} {'diverges' if name in WITH else 'grows without bound'}"
+            )
     if {*settings.policies} == {"never", "momentum_one"}:
-        notes.append("plain SGD that never clears is SGD with momentum 1 that does: both sides have the same losses, bit for bit")
+        notes.append(
+            "plain SGD that never clears is SGD with momentum 1 that does: both sides have the same losses, bit for bit"
+        )
     return notes

@@ -1,4 +1,4 @@
-"""Every threshold of the verdicts on a run, with its reason. Those of the verdicts on a sweep are in sweeps/grid.py."""
+"""Every threshold of the verdicts on a run, on seeds and on a sweep, with its reason."""
 
 from __future__ import annotations
 
@@ -64,6 +64,31 @@ STEPS_FOR_GROWTH = 100
 
 GROWTH_FACTOR = 2.0
 """Memory grows because of WITHOUT only if it grows more than this many times as much as WITH."""
+
+# What several seeds show
+
+SIGNIFICANCE = 0.05
+"""A p value below this supports a verdict; in one of 20 cases without a difference, chance alone gets there."""
+
+FEWEST_SEEDS = 3
+"""With fewer seeds, nothing is told: with 2, a t test would have one degree of freedom."""
+
+SHARE_OF_FINITE_PAIRS = 0.5
+"""The t test leaves out the seeds in which a side is not finite. It tells something about the seeds only if it keeps more than
+this share of them."""
+
+EQUAL_LOSSES = 0.02
+"""Losses within this share of each other do not differ in any way that matters."""
+
+EQUAL_POINTS = 1.0
+"""Accuracies within this many points of each other do not differ in any way that matters."""
+
+SEEDS_TO_JUDGE = 10
+"""Seeds of a sweep if none are given: the fewest with which a table of 18 cells can be sure. All 10 seeds to one side have
+p = 0.002 by the sign test, and 18 times that is still below SIGNIFICANCE; with 9 it is not."""
+
+FEWEST_OPTIMIZERS = 3
+"""What holds for fewer optimizers is not said to hold for any."""
 
 # What the sharpness shows
 

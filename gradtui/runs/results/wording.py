@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import math
 
+from gradtui.runs.results.statistics import LOG_RATIO, POINTS, Difference
+
+LARGEST_LOG = 700.0
+"""The exponential of little more than this is too large for a float."""
+
 UNKNOWN = "–"
 
 
@@ -19,6 +24,11 @@ def number(value: float | None) -> str:
     if size >= 999.5:
         return f"{value:,.0f}"
     return f"{value:.3g}"
+
+
+def times(ratio: float) -> str:
+    """How many times as much: ``1.37x``, ``1,430x``."""
+    return f"{ratio:.2f}x" if ratio < 10 else f"{number(float(f'{ratio:.3g}'))}x"
 
 
 def count(value: int | None) -> str:
@@ -60,3 +70,41 @@ def megabytes(value: float | None) -> str:
 def signed_mb(value: float | None) -> str:
     """A change in memory: ``+1.5 MB``."""
     return UNKNOWN if value is None else f"{value:+,.1f} MB"
+
+
+def mean_difference(difference: Difference) -> str:
+    """Left against right: ``-48.9 ± 3.2 points``, ``ratio 0.52 (0.41 to 0.66)``, ``-0.3 ± 0.1 in loss``.
+
+    The interval is the 95 % interval. Without an interval if there is none; a dash if the sides cannot be compared in any seed.
+    """
+    if math.isnan(difference.mean):
+        return UNKNOWN
+    known = math.isfinite(difference.low) and math.isfinite(difference.high)
+    half = (difference.high - difference.low) / 2
+    if difference.unit == LOG_RATIO:
+        interval = f" ({factor(difference.low)} to {factor(difference.high)})" if known else ""
+        return f"ratio {factor(difference.mean)}{interval}"
+    if difference.unit == POINTS:
+        return f"{difference.mean:+.1f}{f' ± {half:.1f}' if known else ''} points"
+    return f"{number(difference.mean)}{f' ± {number(half)}' if known else ''} in loss"
+
+
+def factor(log_ratio: float) -> str:
+    """The ratio that has this logarithm: ``0.52``."""
+    return number(math.exp(min(log_ratio, LARGEST_LOG)))
+
+
+def wins(difference: Difference) -> str:
+    """The seeds that each side wins: ``12 to 4``, ``2 to 0, 1 tie``."""
+    ties = f", {count(difference.ties)} {'tie' if difference.ties == 1 else 'ties'}" if difference.ties else ""
+    return f"{count(difference.left_wins)} to {count(difference.right_wins)}{ties}"
+
+
+def better_side(difference: Difference, names: tuple[str, str]) -> str:
+    """The name of the better side, by its verdict."""
+    return {"left": names[0], "right": names[1], None: UNKNOWN}[difference.better]
+
+
+def verdict_cells(difference: Difference, names: tuple[str, str]) -> tuple[str, str, str, str]:
+    """The better side, the verdict, the wins, and the mean difference; for a table."""
+    return better_side(difference, names), difference.verdict, wins(difference), mean_difference(difference)

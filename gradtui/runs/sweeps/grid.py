@@ -9,28 +9,14 @@ from __future__ import annotations
 
 import itertools
 import math
-import statistics
-from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from gradtui.catalog import EXPERIMENTS
-from gradtui.runs.results.claims import FAILS, HOLDS, UNKNOWN, Claim
-from gradtui.runs.results.wording import number, percent
+from gradtui.runs.results import wording
+from gradtui.runs.results.statistics import LOG_RATIO, POINTS, Difference, Paired, judged, mean
 from gradtui.settings import SETTINGS, RunSettings
-
-T_975 = (math.inf, 12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26)
-"""The 97.5 % quantiles of Student's t for 0, 1, 2, ... degrees of freedom; at most 2.26 from 9 on."""
-
-FEWEST_SEEDS = 3
-"""With fewer seeds, nothing is sure: with 2, t would have to exceed 12.7."""
-
-FEWEST_OPTIMIZERS = 3
-"""What holds for fewer optimizers is not said to hold for any."""
-
-LARGEST_LOG = 700.0
-"""The exponential of little more than this is too large for a float."""
 
 
 @dataclass(frozen=True)
@@ -124,10 +110,9 @@ class Sweep:
         )
 
     @property
-    def side_names(self) -> dict[str, str]:
-        """The display names of ``left``, ``right`` and ``neither``."""
-        left, right = self.settings(next(self.cells())).shorts
-        return {"left": left, "right": right, "neither": "neither"}
+    def side_names(self) -> tuple[str, str]:
+        """The display names of the left and the right side."""
+        return self.settings(next(self.cells())).shorts
 
     @property
     def quantity(self) -> str:
@@ -137,15 +122,14 @@ class Sweep:
 
 @dataclass(frozen=True)
 class GridRow:
-    """One optimizer and learning rate over all seeds: both means, the better side, and how sure that is."""
+    """One optimizer and learning rate over all seeds: both means, and how the sides differ."""
 
     optimizer: str
     lr: float
     seeds: int
     left: float
     right: float
-    winner: str
-    surely: str
+    difference: Difference
 
 
 def is_of_optimizer(name: str) -> bool:
@@ -153,120 +137,60 @@ def is_of_optimizer(name: str) -> bool:
     return SETTINGS[name].owner == "optimizer"
 
 
-def grid_rows(sweep: Sweep) -> list[GridRow]:
-    """A row for each optimizer and learning rate with at least one result."""
-    results: dict[tuple[str, float], list[Outcome]] = {}
-    for outcome in latest(sweep.outcomes).values():
+def results_by_row(sweep: Sweep) -> dict[tuple[str, float], dict[int, Outcome]]:
+    """The results by optimizer and learning rate, then by seed."""
+    results: dict[tuple[str, float], dict[int, Outcome]] = {}
+    for cell, outcome in latest(sweep.outcomes).items():
         if outcome.counts:
-            results.setdefault((outcome.cell.optimizer, outcome.cell.lr), []).append(outcome)
-    rows = []
-    for optimizer, lr in itertools.product(sweep.optimizers, sweep.lrs):
-        outcomes = results.get((optimizer, lr))
-        if outcomes:
-            left, right = array("d", (o.left for o in outcomes)), array("d", (o.right for o in outcomes))
-            winner, surely = _winner(left, right, higher_wins=sweep.quantity == "accuracy")
-            rows.append(GridRow(optimizer, lr, len(outcomes), statistics.fmean(left), statistics.fmean(right), winner, surely))
-    return rows
+            results.setdefault((cell.optimizer, cell.lr), {})[cell.seed] = outcome
+    return results
 
 
-def _winner(left: Sequence[float], right: Sequence[float], *, higher_wins: bool) -> tuple[str, str]:
-    """The winner (``left``, ``right`` or ``neither``) and how sure that is.
+def paired(sweep: Sweep, outcomes: Iterable[Outcome]) -> Paired:
+    """Both sides of these outcomes, in the quantity that the sweep compares."""
+    known = [*outcomes]
+    unit = POINTS if sweep.quantity == "accuracy" else LOG_RATIO
+    return Paired([outcome.left for outcome in known], [outcome.right for outcome in known], unit)
 
-    Compares the sides seed by seed, since both sides of a run start from the same state.
+
+def grid_rows(sweep: Sweep) -> list[GridRow]:
+    """A row for each optimizer and learning rate with at least one result.
+
+    The verdicts allow for all rows of the grid, with or without a result, so that more results do not make them stricter.
     """
-    scores = [_advantage(a, b, higher_wins) for a, b in zip(left, right, strict=True)]
-    if all(score == 0 for score in scores):
-        return "neither", "equal in every seed"
-    winner = "left" if statistics.fmean(map(_sign, scores)) > 0 else "right"
-    wins = sum(_sign(score) == (1 if winner == "left" else -1) for score in scores)
-    if wins < len(scores):
-        return "neither", f"{wins} of {len(scores)} seeds"
-    if len(scores) < FEWEST_SEEDS:
-        return winner, f"{wins} of {len(scores)} seeds: too few to be sure"
-    if any(math.isinf(score) for score in scores):
-        return winner, f"surely: only it is finite, {wins} of {wins} seeds"
-    error = statistics.stdev(scores) / math.sqrt(len(scores))
-    sure = abs(statistics.fmean(scores)) > T_975[min(len(scores), len(T_975)) - 1] * error
-    return winner, f"{'surely' if sure else 'likely'}, {wins} of {wins} seeds"
-
-
-def _advantage(left: float, right: float, higher_wins: bool) -> float:
-    """By how much the left side is better (for losses, the logarithm of their ratio); infinite if only one is finite."""
-    if math.isfinite(left) and math.isfinite(right):
-        if higher_wins:
-            return left - right
-        return math.log(right / left) if left > 0 and right > 0 else right - left  # losses differ by factors
-    return math.inf if math.isfinite(left) else -math.inf if math.isfinite(right) else 0.0
-
-
-def _sign(value: float) -> int:
-    return (value > 0) - (value < 0)
-
-
-def sweep_claims(sweep: Sweep) -> list[Claim]:
-    """The articles' claims about optimizers, judged from the grid at each optimizer's best learning rate for WITH."""
-    best = _best_rows(sweep)
-    return [_worst_for_four(sweep, best), _same_with_any(sweep, best)]
-
-
-def _best_rows(sweep: Sweep) -> dict[str, GridRow]:
-    higher = sweep.quantity == "accuracy"
-    best: dict[str, GridRow] = {}
-    for row in grid_rows(sweep):
-        if math.isfinite(row.left):
-            known = best.get(row.optimizer)
-            if known is None or (row.left > known.left if higher else row.left < known.left):
-                best[row.optimizer] = row
-    return best
-
-
-def _same_with_any(sweep: Sweep, best: Mapping[str, GridRow]) -> Claim:
-    text, article = "it is the same with any optimizer", "1"
-    names = sweep.side_names
-    said = f"at the best lr of {names['left']}, the better side is: "
-    said += ", ".join(f"{name} {names[row.winner]}" for name, row in best.items())
-    if len(best) < FEWEST_OPTIMIZERS or min(row.seeds for row in best.values()) < FEWEST_SEEDS:
-        return Claim(text, article, said if best else "", UNKNOWN, "too few optimizers or seeds")
-    sure = {name: row.winner for name, row in best.items() if row.surely.startswith("surely")}
-    if len(set(sure.values())) > 1:
-        return Claim(text, article, said, FAILS, "optimizers differ, surely")
-    if len(sure) == len(best):
-        return Claim(text, article, said, HOLDS, "")
-    return Claim(text, article, said, UNKNOWN, "not every optimizer has a sure winner")
-
-
-FOUR = ("Adadelta", "Adagrad", "Adam", "RMSprop")
-"""The optimizers that article 1 names."""
-
-
-def _worst_for_four(sweep: Sweep, best: Mapping[str, GridRow]) -> Claim:
-    text, article = "it is worst for Adadelta, Adagrad, Adam, RMSprop", "1"
-    four, others = [best[n] for n in FOUR if n in best], [row for name, row in best.items() if name not in FOUR]
-    if len(four) < len(FOUR) or not others or min(row.seeds for row in best.values()) < FEWEST_SEEDS:
-        return Claim(text, article, "", UNKNOWN, f"needs these four, another optimizer, and {FEWEST_SEEDS} seeds")
-    higher = sweep.quantity == "accuracy"
-    harm = {row.optimizer: _advantage(row.left, row.right, higher) for row in [*four, *others]}
-    said = "without costs: " + ", ".join(f"{name} {_cost(value, higher)}" for name, value in harm.items())
-    least, most = min(harm[row.optimizer] for row in four), max(harm[row.optimizer] for row in others)
-    if least > most:
-        return Claim(text, article, said, HOLDS, "")
-    return Claim(text, article, said, FAILS, "another optimizer suffers as much as one of the four")
-
-
-def _cost(harm: float, higher: bool) -> str:
-    """What a side loses, in points of accuracy or as a factor of the loss."""
-    if not math.isfinite(harm):
-        return "everything"
-    return f"{100 * harm:.1f} points" if higher else f"{number(math.exp(min(harm, LARGEST_LOG)))}x the loss"
-
-
-def as_text(sweep: Sweep) -> str:
-    """The grid as plain text with aligned columns."""
-    say = percent if sweep.quantity == "accuracy" else number
-    names = sweep.side_names
-    head = ("optimizer", "lr", "seeds", names["left"], names["right"], "better", "")
-    lines = [head] + [
-        (r.optimizer, f"{r.lr:g}", str(r.seeds), say(r.left), say(r.right), names[r.winner], r.surely) for r in grid_rows(sweep)
+    results = results_by_row(sweep)
+    keys = [*itertools.product(sweep.optimizers, sweep.lrs)]
+    pairs = [paired(sweep, results.get(key, {}).values()) for key in keys]
+    return [
+        GridRow(*key, len(pair.left), _mean(pair.left), _mean(pair.right), difference)
+        for key, pair, difference in zip(keys, pairs, judged(pairs), strict=True)
+        if pair.left
     ]
-    widths = [max(len(line[i]) for line in lines) for i in range(7)]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines)
+
+
+def _mean(values: Sequence[float]) -> float:
+    return mean(values) if all(map(math.isfinite, values)) else math.nan
+
+
+HEAD = ("better", "verdict", "wins", "difference (95 %)")
+GAP = "  "
+
+
+def as_text(sweep: Sweep, width: int | None = None) -> str:
+    """The grid as plain text with aligned columns. Where ``width`` is too small, a row's verdict is on a line of its own."""
+    say = wording.percent if sweep.quantity == "accuracy" else wording.number
+    names = sweep.side_names
+    rows = grid_rows(sweep)
+    values = [("optimizer", "lr", "seeds", *names)]
+    values += [(r.optimizer, f"{r.lr:g}", str(r.seeds), say(r.left), say(r.right)) for r in rows]
+    verdicts = [HEAD, *(wording.verdict_cells(row.difference, names) for row in rows)]
+    left, right = _aligned(values), _aligned(verdicts)
+    lines = [f"{a}{GAP}{b}".rstrip() for a, b in zip(left, right, strict=True)]
+    if width is not None and max(map(len, lines)) > width:
+        lines = [line.rstrip() for a, b in zip(left, right, strict=True) for line in (a, GAP + b)]
+    return "\n".join(lines)
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [GAP.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]

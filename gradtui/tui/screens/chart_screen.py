@@ -101,9 +101,23 @@ class ChartScreen(KeyBound, ResizeGuard, Screen[None]):
         return self.query(ChartPair).first().instruments
 
     def use(self, instruments: Instruments) -> None:
+        moved = instruments.layout != self.instruments.layout
         for pair in self.query(ChartPair):
             pair.use(instruments)
         self.redraw()
+        if moved:
+            self.call_after_refresh(self.redraw)  # the charts that now appear have their size then
+
+    @property
+    def most_seeds(self) -> int:
+        """The number of seeds of the run on screen that has the most; 1 if there is no run."""
+        return max((len(run.settings.all_seeds) for run in self.runs), default=1)
+
+    def next_layout(self) -> None:
+        self.use(self.instruments.next_layout())
+
+    def other_seed(self, direction: int) -> None:
+        self.use(self.instruments.other_seed(self.most_seeds, direction))
 
     def next_quantity(self) -> None:
         among = dict.fromkeys(quantity for run in self.runs for quantity in run.quantities)

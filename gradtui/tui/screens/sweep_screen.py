@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import textwrap
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,9 +16,11 @@ from gradtui.printing import printable
 from gradtui.runs.export.destination import ExportError
 from gradtui.runs.home import HomeError
 from gradtui.runs.results import claims
+from gradtui.runs.results.thresholds import SEEDS_TO_JUDGE
 from gradtui.runs.state import DamagedRun
 from gradtui.runs.sweeps import grid as sweep
 from gradtui.runs.sweeps.grid import Sweep
+from gradtui.runs.sweeps.sweep_claims import sweep_claims
 from gradtui.runs.sweeps.sweep_folder import SweepFolder, SweepReader, export_sweep
 from gradtui.runs.sweeps.sweep_list import create_sweep
 from gradtui.runs.sweeps.sweeper import start_sweeper
@@ -31,7 +34,7 @@ from gradtui.tui.widgets.text_field import TextField
 FIELDS = (
     ("optimizers", "Optimizers", "all", "comma-separated, or all"),
     ("lrs", "Learning rates", "1e-3,1e-2,1e-1", "comma-separated"),
-    ("seeds", "Seeds", "3", "how many, starting at the form's seed"),
+    ("seeds", "Seeds", str(SEEDS_TO_JUDGE), "how many, starting at the form's seed"),
 )
 
 
@@ -144,11 +147,19 @@ class SweepScreen(KeyBound, ResizeGuard, Screen[None]):
     def _show(self, state: Sweep) -> None:
         what = f"sweep of {state.base['experiment']}, {state.quantity}"
         self.query_one("#title", Static).update(f" gradtui  {what}   {state.status}  {state.finished}/{state.size} runs")
-        self.query_one(GridLines).show(_grid(state))
+        self.query_one(GridLines).show(_grid(state, self._grid_width))
         if state.status in ("stopped", "lost"):
             self._say(f"The sweep is {state.status}. {keys.START_SWEEP.shown} continues it.")
         elif state.failed:
             self._say(f"{state.failed:,} failed; gradtui sweep --resume {state.id} repeats what failed.", bad=True)
+
+    @property
+    def _grid_width(self) -> int:
+        return self.query_one("#grid").scrollable_content_region.width
+
+    def size_changed(self) -> None:
+        if self._shown is not None:
+            self.call_after_refresh(self._show, self._shown)  # once the grid has its new width
 
     def _say(self, words: str, *, bad: bool = False) -> None:
         said = self.query_one("#said", Static)
@@ -156,7 +167,16 @@ class SweepScreen(KeyBound, ResizeGuard, Screen[None]):
         said.set_class(bad, "-bad")
 
 
-def _grid(state: Sweep) -> list[Line]:
-    head, *rows = sweep.as_text(state).split("\n")
-    judged = claims.as_text(sweep.sweep_claims(state)).split("\n")
-    return [[(head, "head")], *([(row, "row")] for row in rows), [], *([(line, "note")] for line in judged)]
+def _grid(state: Sweep, width: int) -> list[Line]:
+    rows = sweep.as_text(state, width).split("\n")
+    heads = 1 + rows[1].startswith(sweep.GAP)  # a row and its verdict may be on two lines
+    judged = [part for line in claims.as_text(sweep_claims(state)).split("\n") for part in _wrapped(line, width)]
+    lines: list[Line] = [[(row, "head" if place < heads else "row")] for place, row in enumerate(rows)]
+    return [*lines, [], *([(line, "note")] for line in judged)]
+
+
+def _wrapped(line: str, width: int) -> list[str]:
+    """The line as several, all indented as its text is."""
+    text = line.lstrip()
+    indent = len(line) - len(text)
+    return textwrap.wrap(line, max(width, 2 * indent + 1), subsequent_indent=" " * indent)

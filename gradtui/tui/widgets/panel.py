@@ -11,6 +11,7 @@ from gradtui.runs.history import Offer
 from gradtui.runs.results import table
 from gradtui.runs.results.claims import HOLDS, UNKNOWN, Claim, article_lines
 from gradtui.runs.results.reader import RunResults
+from gradtui.runs.results.table_row import Row
 from gradtui.runs.results.theory import theory_notes
 from gradtui.settings import RunSettings
 from gradtui.tui import keys
@@ -137,13 +138,13 @@ def _notes(notes: Sequence[str], width: int) -> list[Line]:
 
 def result_lines(results: RunResults, width: int) -> list[Line]:
     """A line per quantity: both sides' values, and their difference or ratio."""
-    left, right = results.state.settings.shorts
     space = VALUE if width >= NARROW else VALUE_NARROW
-    head: Line = [(f" {'':<{LABEL}}{left:>{space}}{right:>{space}}   difference", "head")]
+    names = table.head(results)
+    head: Line = [(f" {names.label:<{LABEL}}{names.left:>{space}}{names.right:>{space}}   {names.difference}", "head")]
     return [head] + [_line(row, space) for row in table.rows(results)]
 
 
-def _line(row: table.Row, space: int) -> Line:
+def _line(row: Row, space: int) -> Line:
     return [
         (f" {row.label:<{LABEL}}", "label"),
         (f" {row.left:>{space - 1}}", "left"),
