@@ -218,4 +218,6 @@ def _fit(vector: Tensor, product: Tensor) -> tuple[float, float, float]:
 
 
 def _unit(vector: Tensor) -> Tensor:
-    return (_exact(vector) / _exact(vector).norm()).to(vector.dtype)
+    exact = _exact(vector)
+    unit: Tensor = exact / exact.norm()
+    return unit.to(vector.dtype)

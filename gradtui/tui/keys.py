@@ -80,7 +80,7 @@ SCROLL_BACK: Key[RunScreen] = Key(
 QUANTITY: Key[ChartScreen] = Key(
     ("m",),
     "quantity",
-    "Switch the curves: loss, test loss, accuracy, gradient norms, their cosine, what a script logs",
+    "Switch the curves: loss, test loss, accuracy, gradient norms, their cosine, sharpness, what a script logs",
     lambda screen: screen.next_quantity(),
     footer=False,
 )
@@ -113,6 +113,14 @@ ON_CHARTS: tuple[Key[ChartScreen], ...] = (
         "zoom",
         "Zoom: the whole run, its last half, its last tenth",
         lambda screen: screen.use(screen.instruments.next_zoom()),
+        footer=False,
+    ),
+    Key(
+        ("i",),
+        "theory",
+        "Draw what theory says of the loss behind it, dashed: plain SGD on linear has a closed form",
+        lambda screen: screen.use(screen.instruments.other_theory()),
+        lambda screen: screen.has_theory,
         footer=False,
     ),
     Key(

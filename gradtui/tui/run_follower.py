@@ -8,7 +8,7 @@ from bisect import bisect_left
 from collections import defaultdict, deque
 from collections.abc import Sequence
 
-from gradtui.runs.columns import EPOCHS, STEPS
+from gradtui.runs.columns import EPOCHS, SHARPNESS, STEPS
 from gradtui.runs.folder import RunFolder
 from gradtui.runs.results.reader import RunReader, RunResults, last_step
 from gradtui.runs.results.series import Series
@@ -24,8 +24,9 @@ SPEED_SECONDS = 4.0
 """Steps per second are averaged over this window."""
 
 
-_OF_STEPS, _OF_EPOCHS = (
-    [(quantity, quantity.column) for quantity in QUANTITIES if quantity.column in table.columns] for table in (STEPS, EPOCHS)
+_OF_STEPS, _OF_EPOCHS, _OF_SHARPNESS = (
+    [(quantity, quantity.column) for quantity in QUANTITIES if quantity.column in table.columns]
+    for table in (STEPS, EPOCHS, SHARPNESS)
 )
 
 
@@ -51,6 +52,10 @@ class Curves:
 
     def add_epochs(self, rows: Chunk) -> None:
         for quantity, column in _OF_EPOCHS:
+            self.series[quantity].extend(rows.values["step"], rows.values[column.name])
+
+    def add_sharpness(self, rows: Chunk) -> None:
+        for quantity, column in _OF_SHARPNESS:
             self.series[quantity].extend(rows.values["step"], rows.values[column.name])
 
     def add_scalars(self, scalars: Sequence[Scalar]) -> None:
@@ -85,8 +90,12 @@ class FollowedRun:
         self.curves = {name: Curves() for name in self.settings.variants}
         self.seeds = FollowedSeeds(folder, self.settings) if len(self.settings.all_seeds) > 1 else None
         """The curves of several seeds."""
-        self.quantities = list(QUANTITIES)
+        self.quantities = [
+            quantity for quantity in QUANTITIES if self.settings.sharpness or (quantity, quantity.column) not in _OF_SHARPNESS
+        ]
         """What its charts can show, including a script's own scalars once it has logged them."""
+        measured = self.settings.variants if self.settings.sharpness else ()
+        self._sharpness = {name: CsvTail(folder.sharpness_csv(name), SHARPNESS.columns) for name in measured}
         names = self.settings.variants if self.settings.can.log_scalars else ()
         self._scalars = {name: ScalarsTail(folder.scalars_csv(name)) for name in names}
         self._glanced: dict[str, int] = {}  # sides that were only glanced at: the last step seen
@@ -128,6 +137,7 @@ class FollowedRun:
         if self.seeds and other.seeds:
             self.seeds.take_variant(variant, other.seeds)
         self._scalars.update({name: tail for name, tail in other._scalars.items() if name == variant})
+        self._sharpness.update({name: tail for name, tail in other._sharpness.items() if name == variant})
         self.quantities += [quantity for quantity in other.quantities if quantity not in self.quantities]
 
     def advance(self, variants: Sequence[str] = ()) -> bool:
@@ -142,6 +152,13 @@ class FollowedRun:
             self.curves[name].add_steps(rows)
         for name, rows in epochs.items():
             self.curves[name].add_epochs(rows)
+        sharpness = {
+            name: points
+            for name, tail in self._sharpness.items()
+            if name in (variants or self.curves) and (points := tail.read()) is not None
+        }
+        for name, points in sharpness.items():
+            self.curves[name].add_sharpness(points)
         scalars = {
             name: new for name, tail in self._scalars.items() if name in (variants or self.curves) and (new := tail.read())
         }
@@ -150,7 +167,7 @@ class FollowedRun:
             names = dict.fromkeys(scalar.name for scalar in logged if scalar.name not in EPOCHS.names)
             self.quantities += [new for new in map(logged_quantity, names) if new not in self.quantities]
         more_seeds = self.seeds is not None and self.seeds.advance(variants)
-        return bool(steps or epochs or scalars or more_seeds)
+        return bool(steps or epochs or sharpness or scalars or more_seeds)
 
     @property
     def state(self) -> RunState:

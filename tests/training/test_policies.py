@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -68,7 +69,7 @@ def test_none_and_zeros_give_the_same_losses(tmp_path: Path, device: str, experi
 def test_sgd_with_momentum_one_is_the_twin_of_never(
     tmp_path: Path, device: str, precision: str, experiment: str, given: dict[str, object]
 ) -> None:
-    run = {"experiment": experiment, "left": "never", "right": "momentum_one", "precision": precision, **given}
+    run: Any = {"experiment": experiment, "left": "never", "right": "momentum_one", "precision": precision, **given}
     for side in (0, 1):
         run_loop(tmp_path / str(side), side, device, **run)
     never, twin = (list(map(repr, losses_of(tmp_path / str(side) / "side.csv"))) for side in (0, 1))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -96,7 +97,7 @@ def test_on_regression_it_is_the_dense_hessians(seed: int, precision: str) -> No
 
 @pytest.mark.parametrize("seed", [1, 2, 3, 42])
 def test_eigenvalues_of_both_signs_are_told_apart(seed: int) -> None:
-    """The loss of `three_layer` is a sum of products: for each eigenvalue there is one of nearly the same size and other sign."""
+    """The loss of `three_layer` is a sum of products: most eigenvalues have a neighbour in size that has the other sign."""
     training = prepare(RunSettings.parse({"experiment": "three_layer", "seed": seed, "sharpness": True}), 0, CPU)
     eigenvalues = torch.linalg.eigvalsh(dense(training))
     assert eigenvalues[0] < -0.5 * eigenvalues[-1], "a case of both signs"
@@ -184,9 +185,7 @@ def test_what_the_optimizer_holds_and_the_loss_does_not_see_has_no_curvature(tmp
     ],
     ids=str,
 )
-def test_measuring_changes_no_bit_of_the_training(
-    tmp_path: Path, given: dict[str, object], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_measuring_changes_no_bit_of_the_training(tmp_path: Path, given: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sharpness, "POINTS", 7)
     trained = {}
     for on in (False, True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from gradtui.settings import RunSettings
 from tests.training.stubs import losses_of, run_loop
 
 
-def measured(folder: Path, side: int, **given: object) -> tuple[list[float], Theory]:
+def measured(folder: Path, side: int, **given: Any) -> tuple[list[float], Theory]:
     """A side's losses, row 1 first, and the theory that starts from the first of them."""
     run_loop(folder, side, **given)
     losses = losses_of(folder / "side.csv")

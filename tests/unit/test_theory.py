@@ -34,6 +34,7 @@ def test_the_closed_form_solves_the_recurrence(lr: float, cleared: bool) -> None
 @pytest.mark.parametrize("lr", [0.01, 0.1, 0.25, 0.33])
 def test_the_loss_without_reaches_its_envelope_and_stays_below_it(lr: float) -> None:
     theory = Theory(lr, 3.0, False)
+    assert theory.envelope is not None
     assert theory.envelope == pytest.approx(3.0 / (1 - 3 * lr))
     losses = [theory.loss(row) for row in range(1, 5000)]
     assert max(losses) <= theory.envelope * (1 + 1e-9)
@@ -45,8 +46,17 @@ def test_only_what_swings_within_bounds_has_an_envelope() -> None:
     assert Theory(0.4, 3.0, False).envelope is None
 
 
-@pytest.mark.parametrize(("lr", "cleared", "ends"), [(0.1, True, True), (0.01, True, True), (0.2, True, True), (0.4, False, True),
-                                                     (0.3, False, False), (1 / 6, True, False)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("lr", "cleared", "ends"),
+    [
+        (0.1, True, True),
+        (0.01, True, True),
+        (0.2, True, True),
+        (0.4, False, True),
+        (0.3, False, False),
+        (1 / 6, True, False),
+    ],
+)
 def test_the_curve_ends_where_float32_does(lr: float, cleared: bool, ends: bool) -> None:
     theory = Theory(lr, 3.0, cleared)
     last = theory.last_row(10_000)
@@ -125,7 +135,7 @@ def test_each_side_has_the_curve_of_its_policy() -> None:
             "lr 0.4 is above 1/3: WITHOUT grows without bound", "lr 0.4 is above 1/3: WITHOUT 2 grows without bound"]),
         ({"lr": 0.2, "left": "accumulate"}, []),
         ({"lr": 0.2, "left": "never", "right": "momentum_one"}, [
-            "plain SGD that never clears is SGD with momentum 1 that does: both sides have the same losses, bit for bit"]),
+            "plain SGD that never clears is SGD with momentum 1 that does: the same losses on both sides, bit for bit"]),
     ],
 )  # fmt: skip
 def test_a_learning_rate_beyond_a_limit_is_named(given: dict[str, object], notes: list[str]) -> None:

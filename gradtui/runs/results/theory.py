@@ -31,8 +31,8 @@ WITHOUT = frozenset({"never", "momentum_one"})
 """The policies that it covers."""
 
 FLOAT32_FLOOR = 2.0**-46
-"""Below this, the loss of ``linear`` is rounding: its output is near 1, where float32 has steps of 2^-23, and this is the square
-of such a step."""
+"""Below this, the loss of ``linear`` is rounding: its output is near 1, where float32 has steps of 2^-23, of which this is the
+square."""
 FLOAT32_LARGEST = 3.4028235e38
 """A larger loss is infinite in float32."""
 
@@ -91,7 +91,7 @@ class Theory:
         return low
 
     def _holds(self, row: int) -> bool:
-        """Whether float32 can hold this row's loss. A loss WITHOUT may be tiny for one step, when the residual swings through 0."""
+        """Whether float32 can hold this row's loss. WITHOUT may be near 0 for one step, as its residual swings through it."""
         loss = self.loss(row)
         return loss <= FLOAT32_LARGEST and (loss >= FLOAT32_FLOOR or not self.cleared)
 
@@ -152,11 +152,8 @@ def theory_notes(settings: RunSettings) -> list[str]:
             continue
         limit = Fraction(POLICIES[name].limit or 0, CURVATURE)
         if settings.lr > limit:
-            notes.append(
-                f"lr {settings.lr:g} is above {limit}: {short} {'diverges' if name in WITH else 'grows without bound'}"
-            )
+            fate = "diverges" if name in WITH else "grows without bound"
+            notes.append(f"lr {settings.lr:g} is above {limit}: {short} {fate}")
     if {*settings.policies} == {"never", "momentum_one"}:
-        notes.append(
-            "plain SGD that never clears is SGD with momentum 1 that does: both sides have the same losses, bit for bit"
-        )
+        notes.append("plain SGD that never clears is SGD with momentum 1 that does: the same losses on both sides, bit for bit")
     return notes

@@ -94,4 +94,4 @@ FEWEST_OPTIMIZERS = 3
 
 CONVERGED_RESIDUAL = 0.01
 """The power iteration has converged when ``|H v - e v|`` is at most this share of the largest eigenvalue in size. Then an
-eigenvalue lies that close to e, which is less than a dot of a chart; as the error goes with the square, it is usually closer."""
+eigenvalue lies that close to e, less than a dot of a chart; as the error goes with the square, it is usually closer."""

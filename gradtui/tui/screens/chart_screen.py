@@ -12,6 +12,7 @@ from textual import work
 from textual.css.query import NoMatches
 from textual.screen import Screen
 
+from gradtui.runs.results.theory import theory_of
 from gradtui.tui.instruments import QUANTITIES, Instruments
 from gradtui.tui.key_bindings import KeyBound
 from gradtui.tui.library_internals import ResizeGuard
@@ -112,6 +113,11 @@ class ChartScreen(KeyBound, ResizeGuard, Screen[None]):
     def most_seeds(self) -> int:
         """The number of seeds of the run on screen that has the most; 1 if there is no run."""
         return max((len(run.settings.all_seeds) for run in self.runs), default=1)
+
+    @property
+    def has_theory(self) -> bool:
+        """Whether the loss of a side on screen has a closed form."""
+        return any(theory_of(run.settings, side, 1.0) for run in self.runs for side in (0, 1))
 
     def next_layout(self) -> None:
         self.use(self.instruments.next_layout())

@@ -23,6 +23,7 @@ from gradtui.tui.run_follower import Curves, FollowedRun
 from gradtui.tui.widgets.difference_view import DifferenceView
 from gradtui.tui.widgets.loss_chart import LossChart, Picture
 from gradtui.tui.widgets.seeds_shown import SeedsShown, extent_of_seeds
+from gradtui.tui.widgets.theory_shown import limits_of, with_theory
 
 SIDES = ("left", "right")
 
@@ -73,7 +74,7 @@ class ChartPair(Horizontal):
         self._views.clear()
         old = self.instruments
         quantity = old.quantity if old.quantity in QUANTITIES else QUANTITIES[0]  # another script logs other quantities
-        self.instruments = Instruments(quantity=quantity, log=old.log, x_axis=old.x_axis)
+        self.instruments = Instruments(quantity=quantity, log=old.log, x_axis=old.x_axis, theory=old.theory)
 
     def _reset_axes(self) -> None:
         self._axis, self._end = None, 0.0
@@ -172,10 +173,10 @@ class ChartPair(Horizontal):
             at_cursor=number(curves.value_at(look.quantity, look.cursor)) if look.cursor else "",
             failure=(f"failed: {state.reason}", *run.folder.last_log_lines(name)) if state.status == "failed" else (),
         )
-        if run.seeds is None:
-            return picture
-        shown = SeedsShown(run.seeds, name, look, self._places(run.seeds.curves(name, look.quantity), curves))
-        return shown.added_to(picture, columns)
+        if run.seeds is not None:
+            shown = SeedsShown(run.seeds, name, look, self._places(run.seeds.curves(name, look.quantity), curves))
+            picture = shown.added_to(picture, columns)
+        return with_theory(picture, run, side, look, columns, steps)
 
     def _places(self, seeds: SeedCurves | None, curves: Curves) -> Places:
         """The x values of what is kept of each seed; none if they are not known."""
@@ -230,6 +231,7 @@ class ChartPair(Horizontal):
                 for curves in run.curves.values()
             ]
         extents += [extent for run in runs if run.seeds for extent in extent_of_seeds(run.seeds, look, first_step)]
+        extents += [(level, level, level) for run in runs for level in limits_of(run.settings, look)]
         low, low_positive, high = (f(values) for f, values in zip((min, min, max), zip(*extents, strict=True), strict=True))
         if high == -math.inf:  # nothing to draw yet
             return UNIT_AXIS

@@ -26,9 +26,10 @@ class Picture:
 
     ``points`` are (x, y), with a nan y for a gap; ``smooth`` is a second curve drawn over them, which dims them. x ranges
     from ``first`` to ``last``; ticks are labelled x / ``x_unit``, and ``x_name`` names that unit. ``quantity`` names y.
-    ``band`` lies behind the curve, and ``zero`` says whether there is a line at y = 0. ``corner`` says below the chart what
-    is drawn. ``latest`` is the last value. ``mark`` is the x from which y is not finite, ``mark_step`` its step. ``cursor``
-    is the x of the cursor, ``cursor_step`` its step, ``at_cursor`` the value there. ``failure`` lines replace the curve.
+    ``band`` lies behind the curve, and ``zero`` says whether there is a line at y = 0. ``theory`` is a dashed curve between
+    the two, ``levels`` are values with a line each. ``corner`` says below the chart what is drawn. ``latest`` is the last
+    value. ``mark`` is the x from which y is not finite, ``mark_step`` its step. ``cursor`` is the x of the cursor,
+    ``cursor_step`` its step, ``at_cursor`` the value there. ``failure`` lines replace the curve.
     """
 
     quantity: str
@@ -36,6 +37,8 @@ class Picture:
     smooth: Sequence[tuple[float, float]] = ()
     band: Sequence[BandPoint] = ()
     zero: bool = False
+    theory: Sequence[tuple[float, float]] = ()
+    levels: Sequence[float] = ()
     corner: str = ""
     first: float = 1
     last: float = 20
@@ -76,6 +79,7 @@ class LossChart(Lines):
         self._raw: Curve
         self._smooth: Curve
         self._band: Band
+        self._theory: Curve
         self._seen: object = None  # the parts of the picture that were last drawn
         self._drawn: list[Line] = []
 
@@ -129,19 +133,24 @@ class LossChart(Lines):
         if self._canvas is None or self._canvas.frame != frame:
             self._canvas = Canvas(frame)
             self._raw, self._smooth, self._band = Curve(self._canvas), Curve(self._canvas), Band(self._canvas)
+            self._theory = Curve(self._canvas)
             self._seen = None
         raw, smooth = self._raw.dots(picture.points), self._smooth.dots(picture.smooth)
         band = self._band.extents(picture.band) if picture.band else []
-        seen = raw, smooth, band, picture.zero, picture.cursor, picture.mark
+        theory = self._theory.dots(picture.theory)
+        seen = raw, smooth, band, theory, picture.zero, picture.levels, picture.cursor, picture.mark
         if self._seen != seen:
             self._seen = seen
             rows: list[Line] = [[(row, "curve")] for row in self._raw.drawn(raw)]
             if smooth:
                 rows = [_laid_over(row[0][0], over) for row, over in zip(rows, self._smooth.drawn(smooth), strict=True)]
+            if theory:
+                dashes = map(_dashed, self._theory.drawn(theory))
+                rows = [_before(row, behind, "dimmed") for row, behind in zip(rows, dashes, strict=True)]
             if band:
-                rows = [_before_band(row, behind) for row, behind in zip(rows, self._band.drawn(band), strict=True)]
-            if picture.zero:
-                _draw_zero(rows, self._canvas.level(0.0))
+                rows = [_before(row, behind, "band") for row, behind in zip(rows, self._band.drawn(band), strict=True)]
+            for level in (*picture.levels, *([0.0] if picture.zero else [])):
+                _draw_level(rows, self._canvas.level(level))
             if picture.cursor is not None and picture.first <= picture.cursor <= picture.last:
                 rows = [_with_cursor(row, self._canvas.column(picture.cursor)) for row in rows]
             if picture.mark is not None:
@@ -184,20 +193,25 @@ def _laid_over(below: str, above: str) -> Line:
     return line
 
 
-def _before_band(row: Line, band: str) -> Line:
-    """A row of curves with the band in the cells where no curve is."""
+def _dashed(row: str) -> str:
+    """A curve's row with a gap at every second character, so that it looks unlike what was measured, also without colours."""
+    return "".join(" " if place % 2 else character for place, character in enumerate(row))
+
+
+def _before(row: Line, background: str, background_role: str) -> Line:
+    """A row of curves with the background in the cells where no curve is."""
     line: list[tuple[str, str]] = []
     at = 0
     for text, role in row:
-        behind = band[at : at + len(text)]
+        behind = background[at : at + len(text)]
         at += len(text)
         for blank, cells in groupby(zip(text, behind, strict=True), lambda cell: cell[0] == " " and (cell[1] != " ")):
             over, under = zip(*cells, strict=True)
-            line.append(("".join(under), "band") if blank else ("".join(over), role))
+            line.append(("".join(under), background_role) if blank else ("".join(over), role))
     return line
 
 
-def _draw_zero(rows: list[Line], level: tuple[int, str] | None) -> None:
+def _draw_level(rows: list[Line], level: tuple[int, str] | None) -> None:
     """Draw a dashed line where no curve is: every second character has dots, the band shows through in between."""
     if level is None:
         return
