@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from textual.pilot import Pilot
@@ -78,7 +79,7 @@ def test_in_seconds_theory_goes_as_far_as_the_run_did(home: Path) -> None:
     assert max(x for x, _ in chart._picture.theory) == pytest.approx(10 * 0.0001)
 
 
-def with_sharpness(**settings: object) -> Path:
+def with_sharpness(**settings: Any) -> Path:
     folder = made_up_run(sharpness=True, **settings)
     for name in folder.read().variants:
         rows = [f"{step},{step / 10!r},{step!r}.0,0.001,0.01\n" for step in range(1, 21)]
