@@ -104,9 +104,7 @@ def _prepare_seeds(settings: RunSettings, side: int, device: torch.device) -> Tr
         singles.append(_prepare_seed(settings.alone(seed), side, device, data_of))
         random_states.append(RandomState.of(device))
     first, models = singles[0], [single.model for single in singles]
-    reason = why_not_stacked(first.model)
-    if EXPERIMENTS[settings.experiment].many_cores:
-        reason = "a step of a single seed takes all cores or a whole GPU"
+    reason = _why_one_by_one(settings, first.model)
     model = OneByOneModel(models, random_states) if reason else StackedModel(models)
     weights = dict(zip(map(id, first.model.parameters()), model.weights, strict=True))
     tensors = [
@@ -124,6 +122,15 @@ def _prepare_seeds(settings: RunSettings, side: int, device: torch.device) -> Tr
         first=first,
         notes=[f"the {settings.seeds} seeds train one after the other within each step: {reason}"] if reason else [],
     )
+
+
+def _why_one_by_one(settings: RunSettings, model: nn.Module) -> str:
+    """Why the seeds train one after the other within each step; empty if they train as a stack."""
+    if EXPERIMENTS[settings.experiment].many_cores:
+        return "a step of one seed keeps all cores busy, and a stack needs the memory of all"
+    if settings.precision == "bfloat16":
+        return "in bfloat16 a stack of models rounds differently from each model alone"
+    return why_not_stacked(model)
 
 
 def _data_of_all_seeds(

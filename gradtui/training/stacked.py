@@ -13,7 +13,7 @@ then. ``make_fx`` records the calls once per shape; replayed, they cost a third 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -133,10 +133,16 @@ def clip_each_seed(tensors: Sequence[Tensor], limit: float) -> None:
     gradients = [tensor.grad for tensor in tensors if tensor.grad is not None]
     if not gradients:
         return
-    norms = torch.stack([torch.linalg.vector_norm(gradient.flatten(1), dim=1) for gradient in gradients])
-    shares = (limit / (torch.linalg.vector_norm(norms, dim=0) + 1e-6)).clamp(max=1.0)
+    # A norm over one dimension of the stack would round differently from that of a single model.
+    of_tensors = torch.stack(_norms([of_seed for gradient in gradients for of_seed in gradient])).view(len(gradients), -1)
+    norms = torch.stack(_norms(of_tensors.T.contiguous()))
+    shares = (limit / (norms + 1e-6)).clamp(max=1.0)
     for gradient in gradients:
         gradient.mul_(shares.view(-1, *[1] * (gradient.dim() - 1)))
+
+
+def _norms(tensors: Iterable[Tensor]) -> list[Tensor]:
+    return torch._foreach_norm([*tensors])  # noqa: SLF001 (no public function takes a list of tensors)
 
 
 # Models that cannot be stacked
