@@ -23,6 +23,7 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -81,9 +82,13 @@ class SharpnessProbe:
         self.next_step = next(self._to_measure)
         """The step before which :meth:`measure` is due; 0 if none is."""
         self._lr, self._device, self._journal = settings.lr, training.device, journal
-        self._hessian = Hessian(training)
+        self._training = training
         self._vector: Tensor | None = None
         self._seconds = self._began = 0.0
+
+    @cached_property
+    def _hessian(self) -> Hessian:
+        return Hessian(self._training)
 
     def measure(self) -> None:
         """Measure at the weights that ``next_step`` starts from, and record it. Raises ``journal.Stopped``."""

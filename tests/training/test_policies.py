@@ -77,6 +77,15 @@ def test_sgd_with_momentum_one_is_the_twin_of_never(
     assert len({*never}) > len(never) // 4, "both learn something"
 
 
+def test_many_seeds_with_momentum_one_are_the_twins_of_never(tmp_path: Path) -> None:
+    run: Any = {"experiment": "linear", "left": "never", "right": "momentum_one", "seeds": 3, "epochs": 50}
+    for side in (0, 1):
+        run_loop(tmp_path / str(side), side, **run)
+    never, twin = ((tmp_path / str(side) / "side.seeds.csv").read_text() for side in (0, 1))
+    assert never == twin
+    assert len(never.splitlines()) == 51
+
+
 def test_the_timing_probe_gives_each_policy_its_own_optimizer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = RunSettings.parse({"left": "never", "right": "momentum_one"})
     seen: list[tuple[str, float, float]] = []

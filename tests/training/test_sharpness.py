@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -128,7 +129,7 @@ def bowl(eigenvalues: list[float], samples: int = 10) -> Training:
     whole = prepare(settings, 0, CPU)
     data = Data(Split(torch.zeros(samples, 3), torch.zeros(samples, 1)))
     optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
-    return Training(settings, 0, CPU, whole.policy, data, model, Itself(), optimizer)
+    return replace(whole, data=data, model=model, loss_fn=Itself(), optimizer=optimizer)
 
 
 @pytest.mark.parametrize(

@@ -142,6 +142,12 @@ def test_the_momentum_twin_is_refused_where_it_is_not_exact(side: str, given: di
     assert caught.value.errors == {side: f"got momentum_one; not offered while {obstacle}"}
 
 
+def test_sharpness_is_measured_of_one_seed() -> None:
+    with pytest.raises(SettingsError) as caught:
+        RunSettings.parse({"sharpness": True, "seeds": 2})
+    assert caught.value.errors == {"sharpness": "got on; takes off while seeds is 2: it is measured of one model"}
+
+
 def test_the_momentum_twin_is_offered_with_plain_sgd() -> None:
     for experiment in EXPERIMENTS:
         if experiment != "script":
