@@ -96,8 +96,8 @@ class Optimizer:
     options: Mapping[str, float | bool]
 
 
-_OF_A_TRAINING = ("optimizer", "lr", "epochs", "batch_size", "left", "right", "k", "clip_norm", "timing_probe")
-_OF_A_MODEL = ("device", "precision", "init")
+_OF_A_TRAINING = ("optimizer", "lr", "epochs", "batch_size", "left", "right", "k", "clip_norm", "sharpness", "timing_probe")
+_OF_A_MODEL = ("seeds", "device", "precision", "init")
 
 EXPERIMENTS: Mapping[str, Experiment] = {
     "linear": Experiment(

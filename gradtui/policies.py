@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import inspect
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import count
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -27,6 +28,15 @@ TrainStep = Callable[["Module", "Module", "Optimizer", "Tensor", "Tensor"], "Ten
 
 Make = Callable[[int], TrainStep]
 
+PLAIN_SGD: Mapping[str, object] = {
+    "optimizer": "SGD",
+    "momentum": 0.0,
+    "nesterov": False,
+    "weight_decay": 0.0,
+    "clip_norm": 0.0,
+}
+"""The settings of plain SGD, whose step is lr times what is in ``.grad`` and nothing else. Theory applies only there."""
+
 
 @dataclass(frozen=True)
 class Policy:
@@ -34,6 +44,10 @@ class Policy:
 
     ``name`` is its name as a setting, ``variant`` in files and tables, ``title`` on screen, ``short`` in a table's head;
     in these three ``{k}`` stands for k. ``batches`` says whether a step takes k batches instead of one.
+
+    ``needs`` are the only settings with which it is offered; ``optimizer_options`` are options that its optimizer gets in
+    place of the settings'. ``limit`` is the theory: plain SGD on full batches of a quadratic loss stays bounded as long as
+    lr times the largest curvature is below it; None if no such limit is known.
     """
 
     name: str
@@ -44,6 +58,13 @@ class Policy:
     make: Make
     takes_k: bool
     batches: bool
+    needs: Mapping[str, object]
+    optimizer_options: Mapping[str, float]
+    limit: int | None
+
+    def obstacle(self, values: Mapping[str, object]) -> str:
+        """Which of these settings keeps the policy from being offered, such as ``momentum is 0.9``; empty if none does."""
+        return in_the_way(self.needs, values)
 
     def source(self) -> list[str]:
         """The lines of the training step that run, read from this file."""
@@ -52,16 +73,31 @@ class Policy:
         return textwrap.dedent("\n".join(lines[start + 1 :])).splitlines()
 
 
+def in_the_way(needs: Mapping[str, object], values: Mapping[str, object]) -> str:
+    """The first of ``values`` that is not as needed, in words: ``weight_decay is 0.01``. Empty if all are, or not known yet."""
+    return next((f"{name} is {values[name]}" for name, need in needs.items() if values.get(name, need) != need), "")
+
+
 POLICIES: dict[str, Policy] = {}
 
 
 def policy(
-    name: str, *, variant: str, title: str, short: str, help: str, takes_k: bool = False, batches: bool = False
+    name: str,
+    *,
+    variant: str,
+    title: str,
+    short: str,
+    help: str,
+    takes_k: bool = False,
+    batches: bool = False,
+    needs: Mapping[str, object] = MappingProxyType({}),
+    optimizer_options: Mapping[str, float] = MappingProxyType({}),
+    limit: int | None = None,
 ) -> Callable[[Make], Make]:
     """Register what makes a training step as a policy under ``name``."""
 
     def register(make: Make) -> Make:
-        POLICIES[name] = Policy(name, variant, title, short, help, make, takes_k, batches)
+        POLICIES[name] = Policy(name, variant, title, short, help, make, takes_k, batches, needs, optimizer_options, limit)
         return make
 
     return register
@@ -73,6 +109,7 @@ def policy(
     title="WITH zero_grad()",
     short="WITH",
     help="cleared before every backward(); .grad becomes None, torch's default",
+    limit=2,
 )
 def every_step(k: int) -> TrainStep:
     def train_step(model: Module, loss_fn: Module, optimizer: Optimizer, inputs: Tensor, targets: Tensor) -> Tensor:
@@ -91,6 +128,7 @@ def every_step(k: int) -> TrainStep:
     title="WITH zero_grad(set_to_none=False)",
     short="TO ZEROS",
     help="cleared before every backward(); .grad is kept and filled with zeros",
+    limit=2,
 )
 def every_step_to_zeros(k: int) -> TrainStep:
     def train_step(model: Module, loss_fn: Module, optimizer: Optimizer, inputs: Tensor, targets: Tensor) -> Tensor:
@@ -109,12 +147,34 @@ def every_step_to_zeros(k: int) -> TrainStep:
     title="WITHOUT zero_grad()",
     short="WITHOUT",
     help="never cleared: every step applies the sum of all gradients so far",
+    limit=4,
 )
 def never(k: int) -> TrainStep:
     def train_step(model: Module, loss_fn: Module, optimizer: Optimizer, inputs: Tensor, targets: Tensor) -> Tensor:
         loss = loss_fn(model(inputs), targets)
         loss.backward()
         optimizer.step()
+        return loss
+
+    return train_step
+
+
+@policy(
+    "momentum_one",
+    variant="with_zero_grad_momentum_1",
+    title="WITH zero_grad(), momentum 1",
+    short="MOMENTUM 1",
+    help="the twin of never: cleared before every backward(), but plain SGD gets momentum 1.0; the same losses, bit for bit",
+    needs=PLAIN_SGD,
+    optimizer_options={"momentum": 1.0},
+    limit=4,
+)
+def momentum_one(k: int) -> TrainStep:
+    def train_step(model: Module, loss_fn: Module, optimizer: Optimizer, inputs: Tensor, targets: Tensor) -> Tensor:
+        optimizer.zero_grad()
+        loss = loss_fn(model(inputs), targets)
+        loss.backward()
+        optimizer.step()  # SGD with momentum 1.0: its buffer is the sum of all gradients so far
         return loss
 
     return train_step
@@ -128,6 +188,7 @@ def never(k: int) -> TrainStep:
     help="on purpose: the gradients of k batches are added up, applied, and cleared; equals a batch k times as large",
     takes_k=True,
     batches=True,
+    limit=2,
 )
 def accumulate(k: int) -> TrainStep:
     def train_step(model: Module, loss_fn: Module, optimizer: Optimizer, inputs: Tensor, targets: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 MOST_SECONDS = 1e12
@@ -178,6 +178,29 @@ TIMING = Table(
         Column("load", NUMBER, "the machine's load average over the last minute, per core", written="%.3f"),
     ),
 )
+SHARPNESS = Table(
+    "<variant>.sharpness.csv",
+    "step at which the sharpness was measured (`--sharpness`)",
+    (
+        Column("step", COUNT, "the optimizer step from whose weights it was measured, before they changed", required=True),
+        Column(
+            "sharpness",
+            VALUE,
+            "lr times `lambda_max`; nan once the weights are not finite",
+            quantity="lr × sharpness",
+            required=True,
+        ),
+        Column("lambda_max", VALUE, "the largest eigenvalue of the Hessian of the training loss", required=True),
+        Column(
+            "residual",
+            VALUE,
+            "how far its eigenvector is from one, as a share of the largest eigenvalue in size; converged: at most 0.01",
+            written="%.3g",
+            required=True,
+        ),
+        Column("seconds", TIME, "what measuring it took; it is not in the time of any step", written="%.7f", required=True),
+    ),
+)
 SCALARS = Table(
     "<variant>.scalars.csv",
     "number that a script logged with `gradtui.log()`",
@@ -187,7 +210,31 @@ SCALARS = Table(
         Column("value", VALUE, "the number", required=True),
     ),
 )
-TABLES = (STEPS, EPOCHS, RIGHT, TIMING, SCALARS)
+A_SEED = "<seed>"
+"""Stands for a column per seed, which is named by the seed."""
+SEED_STEPS = Table(
+    "<variant>.seeds.csv",
+    "optimizer step, if there are several seeds; the step file has the medians over the seeds",
+    (
+        Column("step", COUNT, "the optimizer step", required=True),
+        Column(A_SEED, VALUE, "a column per seed, named by it: its loss", required=True),
+    ),
+)
+SEED_EPOCHS = Table(
+    "<variant>.seeds.epochs.csv",
+    "epoch, if there are several seeds and test data; the epoch file has the medians over the seeds",
+    (
+        Column("epoch", COUNT, "the epoch", required=True),
+        Column(A_SEED, VALUE, "a column per seed, named by it: its accuracy", required=True),
+    ),
+)
+TABLES = (STEPS, EPOCHS, RIGHT, SEED_STEPS, SEED_EPOCHS, TIMING, SHARPNESS, SCALARS)
+
+
+def of_seeds(table: Table, seeds: Iterable[int]) -> Table:
+    """The table with its column per seed named by these seeds."""
+    each = table[A_SEED]
+    return replace(table, columns=(table.columns[0], *(replace(each, name=str(seed)) for seed in seeds)))
 
 
 class RowFormat:

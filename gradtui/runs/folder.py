@@ -4,10 +4,12 @@
 
 - ``run.json``: the settings, the status, and how each variant ended (:class:`RunState`); always complete;
 - ``<variant>.csv``: a row per optimizer step; ``<variant>.epochs.csv``: a row per epoch, if there is test data;
+- ``<variant>.seeds.csv``, ``<variant>.seeds.epochs.csv``: a column per seed of a run of several seeds, whose other files
+  have the medians over the seeds;
 - ``<variant>.packed``: a packed copy of a long ``<variant>.csv``, for readers that need all of it: see packed.py;
 - ``<variant>.log`` and ``supervisor.log``: what the processes printed;
 - ``<variant>.right.csv``: which test samples were classified correctly after each epoch;
-- ``<variant>.timing.csv``: the slices of the timing probe;
+- ``<variant>.timing.csv``: the slices of the timing probe; ``<variant>.sharpness.csv``: where the sharpness was measured;
 - ``<variant>.scalars.csv``: values that a script logged with ``gradtui.log``; ``<variant>.notes``: caveats about how a script
   ran, one per line;
 - ``stop``, ``pause`` and ``step``: requests to the supervisor, empty files;
@@ -73,8 +75,17 @@ class RunFolder:
     def right_csv(self, variant: str) -> Path:
         return self.path / f"{variant}.right.csv"
 
+    def seeds_csv(self, variant: str) -> Path:
+        return self.path / f"{variant}.seeds.csv"
+
+    def seed_epochs_csv(self, variant: str) -> Path:
+        return self.path / f"{variant}.seeds.epochs.csv"
+
     def timing_csv(self, variant: str) -> Path:
         return self.path / f"{variant}.timing.csv"
+
+    def sharpness_csv(self, variant: str) -> Path:
+        return self.path / f"{variant}.sharpness.csv"
 
     def scalars_csv(self, variant: str) -> Path:
         return self.path / f"{variant}.scalars.csv"

@@ -14,12 +14,12 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
-from gradtui.runs.columns import EPOCHS, RIGHT, STEPS, TIMING, RowFormat
+from gradtui.runs.columns import EPOCHS, RIGHT, SHARPNESS, STEPS, TIMING, RowFormat
 from gradtui.runs.folder import RunFolder
 from gradtui.runs.packed import PLAIN, Layout
 from gradtui.runs.results.times import TICKS
@@ -75,6 +75,8 @@ class Journal:
         self._right_file: RowFile | None = None
         self._timing_path = folder.timing_csv(variant)
         self._timing_file: RowFile | None = None
+        self._sharpness_path = folder.sharpness_csv(variant)
+        self._sharpness_file: RowFile | None = None
         self._slices = 0
         self._step = 0
         self._epochs: list[int] = []
@@ -115,19 +117,26 @@ class Journal:
             self._write_steps()
             self._next_turn()
 
-    def epoch(self, epoch: int, test_loss: float, accuracy: float, right: str | None = None) -> None:
-        """Record an epoch's test results; ``right`` says which samples were classified correctly, see columns.RIGHT.
+    def epoch(self, epoch: int, test_loss: Tensor, accuracy: Tensor, right: Tensor | None = None) -> None:
+        """Record an epoch's test results; ``right`` says which samples were classified correctly.
 
         The time since the last step does not count as training.
         """
         if self._epochs_file is None:
             self._epochs_file = RowFile(self._epochs_path, RowFormat(EPOCHS.columns))
         step = self._step + len(self._losses)
-        self._epochs_file.add(epoch=epoch, step=step, test_loss=test_loss, accuracy=accuracy)
+        self._epochs_file.add(epoch=epoch, step=step, test_loss=test_loss.item(), accuracy=accuracy.item())
         if right is not None:
             if self._right_file is None:
                 self._right_file = RowFile(self._right_path, RowFormat(RIGHT.columns))
-            self._right_file.add(epoch=epoch, right=right)
+            self._right_file.add(epoch=epoch, right=hexadecimal(right))
+        self._clock.start()
+
+    def sharpness(self, step: int, **values: float) -> None:
+        """Record the sharpness before a step; the time since the last step does not count as training."""
+        if self._sharpness_file is None:
+            self._sharpness_file = RowFile(self._sharpness_path, RowFormat(SHARPNESS.columns))
+        self._sharpness_file.add(step=step, **values)
         self._clock.start()
 
     def time_slice(self, **measured: float | None) -> None:
@@ -152,10 +161,11 @@ class Journal:
         seconds = self._clock.drain()
         if not self._losses:
             return
-        stacked, epochs, more = torch.stack(self._losses), self._epochs, self._more
-        losses = stacked.tolist()
+        recorded, epochs, more = torch.stack(self._losses), self._epochs, self._more
+        curve = self._curve(recorded)
+        losses = curve.tolist()
         readings = torch.stack(list(self._gradients.values())).tolist() if self._gradients else []
-        measured = {i: norms(reading) for i, reading in zip(self._gradients, readings, strict=True)}
+        measured = {i: self._norms(reading) for i, reading in zip(self._gradients, readings, strict=True)}
         # Cleared first, so that no row is written twice, even if writing fails.
         self._losses, self._epochs, self._more, self._gradients = [], [], {}, {}
         ticks = [round(lap * TICKS) for lap in seconds]
@@ -163,9 +173,10 @@ class Journal:
         dense = {"step": steps, "epoch": epochs, "loss": losses, "seconds": [tick / TICKS for tick in ticks], **more}
         text = self._steps_file.write(self._format.rows(dense, measured))
         if self.packs:
-            kind = "d" if stacked.dtype == torch.float64 else "f"
+            kind = "d" if curve.dtype == torch.float64 else "f"
             self._packing.add(array(kind, losses), ticks, {i: self._as_read(row) for i, row in measured.items()}, text)
         self._step += len(losses)
+        self._wrote(steps, recorded)
         if self._device.type != "cpu":
             # The host runs ahead of a GPU, so estimate how many steps fit into a turn from how long the last ones took.
             fitting = int(QUEUE_SECONDS * len(seconds) / max(sum(seconds), 1e-9))
@@ -174,6 +185,26 @@ class Journal:
     def _as_read(self, measured: Mapping[str, float]) -> list[float]:
         """The measurements of a row in the order of their columns, as they read back from its text."""
         return [float(STEPS[name].format % measured[name]) for name in self._layout.gradients]
+
+    # What a journal of several seeds does otherwise
+
+    def _curve(self, recorded: Tensor) -> Tensor:
+        """The losses of the step file, of shape (rows,), from those that were recorded."""
+        return recorded
+
+    def _norms(self, reading: Any) -> dict[str, float]:
+        """The measured columns of a row, from a reading of the probe."""
+        return norms(reading)
+
+    def _wrote(self, steps: range, recorded: Tensor) -> None:
+        """Called once the rows of these steps are in the step file."""
+
+
+def hexadecimal(bits: Tensor) -> str:
+    """A vector of booleans as hexadecimal digits, four per digit; the last digit is filled up with zeros."""
+    bits = torch.nn.functional.pad(bits.cpu().to(torch.uint8), (0, -len(bits) % 8))
+    packed = bits.view(-1, 8) @ torch.tensor([128, 64, 32, 16, 8, 4, 2, 1], dtype=torch.uint8)
+    return bytes(packed.tolist()).hex()
 
 
 def memory(device: torch.device) -> Memory:

@@ -9,11 +9,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from gradtui.training.batches import Batches, as_inputs
+from gradtui.training.batches import as_inputs
 from gradtui.training.experiments import Split
 from gradtui.training.gradients import GradientProbe, measured_steps
 from gradtui.training.journal import Journal
 from gradtui.training.preparation import Training
+from gradtui.training.sharpness import SharpnessProbe
 
 
 def train(training: Training, journal: Journal) -> None:
@@ -21,18 +22,19 @@ def train(training: Training, journal: Journal) -> None:
     settings, data = training.settings, training.data
     model, loss_fn, optimizer = training.model, training.loss_fn, training.optimizer
     train_step = training.policy.make(settings.k or 1)
-    shuffle = torch.Generator().manual_seed(settings.seed)
-    batches = Batches(data.train, settings.step_samples(training.side), shuffle, training.device)
-    probe = GradientProbe(optimizer, clips=settings.clip_norm > 0)
+    probe = GradientProbe(optimizer, clips=settings.clip_norm > 0, stacked=settings.seeds > 1)
     periods = settings.k or 1, settings.steps_per_epoch(training.side) or 1
     to_measure = measured_steps(settings.planned_steps(training.side), *periods)
     next_measured = next(to_measure)
+    sharpness = SharpnessProbe(training, journal)
     step = 0
 
     journal.begin()
     for epoch in range(1, settings.epochs + 1):
-        for inputs, targets in batches:
+        for inputs, targets in training.batches:
             step += 1
+            if step == sharpness.next_step:
+                sharpness.measure()
             if step == next_measured:
                 next_measured = next(to_measure)
                 with probe:
@@ -48,24 +50,19 @@ def train(training: Training, journal: Journal) -> None:
 @torch.no_grad()
 def evaluate(
     model: nn.Module, loss_fn: nn.Module, test: Split, device: torch.device, journal: Journal, batch_size: int = 512
-) -> tuple[float, float, str]:
+) -> tuple[Tensor, Tensor, Tensor]:
     """The mean loss over ``test``, the accuracy, which is the share of samples that the model classifies correctly, and which
-    samples these are, as :data:`gradtui.runs.columns.RIGHT` has them."""
+    samples these are, of shape (samples,).
+
+    Of many seeds, all have a first dimension of seeds.
+    """
     model.eval()
     loss, right = torch.zeros((), device=device), []
     for inputs, targets in zip(test.inputs.split(batch_size), test.targets.split(batch_size), strict=True):
         outputs, wanted = model(as_inputs(inputs.to(device))), targets.to(device)
-        loss += loss_fn(outputs, wanted) * len(inputs)
-        right.append(outputs.argmax(dim=1) == wanted)
+        loss = loss + loss_fn(outputs, wanted) * len(inputs)
+        right.append(outputs.argmax(dim=-1) == wanted)
         journal.breathe()
     model.train()
-    which = torch.cat(right)
-    mean_loss, accuracy = (torch.stack([loss, which.sum().to(loss.dtype)]) / len(test)).tolist()
-    return mean_loss, accuracy, hexadecimal(which)
-
-
-def hexadecimal(bits: Tensor) -> str:
-    """A vector of booleans as hexadecimal digits, four per digit; the last digit is filled up with zeros."""
-    bits = nn.functional.pad(bits.cpu().to(torch.uint8), (0, -len(bits) % 8))
-    packed = bits.view(-1, 8) @ torch.tensor([128, 64, 32, 16, 8, 4, 2, 1], dtype=torch.uint8)
-    return bytes(packed.tolist()).hex()
+    which = torch.cat(right, dim=-1)
+    return loss / len(test), which.sum(dim=-1) / len(test), which

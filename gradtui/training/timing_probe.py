@@ -25,7 +25,7 @@ from gradtui.runs.results.time_verdict import PROCESS, THREAD, WALL
 from gradtui.training import experiments
 from gradtui.training.batches import as_inputs
 from gradtui.training.journal import Journal
-from gradtui.training.preparation import Autocast, Training, make_optimizer
+from gradtui.training.preparation import Autocast, Training, make_optimizer, optimizer_options
 from gradtui.training.torch_devices import synchronize
 
 ORDER = (0, 1, 1, 0)
@@ -70,15 +70,14 @@ class ScratchSteps:
     """Takes steps of both policies in turns, on one scratch model, and times them."""
 
     def __init__(self, training: Training, clock: Clock) -> None:
-        settings, self._device, self._clock = training.settings, training.device, clock
+        settings = self._settings = training.settings
+        self._device, self._clock = training.device, clock
         experiment = experiments.load(settings.experiment)
         self._model: nn.Module = experiment.model(settings).to(self._device)
         if settings.precision == "bfloat16":
             self._model = Autocast(self._model, self._device)
         self._loss_fn = training.loss_fn
-        self._optimizer = make_optimizer(settings, list(experiment.optimized(self._model, settings)))
-        for group in self._optimizer.param_groups:
-            group["lr"] = 0.0
+        self._optimizer = make_optimizer(settings, 0, list(experiment.optimized(self._model, settings)))
         samples = [settings.step_samples(side) for side in (0, 1)]
         self.batches = [each // settings.batch_size for each in samples]
         """Batches per step, by side."""
@@ -95,6 +94,8 @@ class ScratchSteps:
         """Time ``count`` steps, in seconds, after an untimed one that puts the gradients into the policy's state."""
         train_step, (inputs, targets) = self._steps[side], self._data[side]
         model, loss_fn, optimizer = self._model, self._loss_fn, self._optimizer
+        for group in optimizer.param_groups:
+            group.update(optimizer_options(self._settings, side), lr=0.0)
         train_step(model, loss_fn, optimizer, inputs, targets)
         synchronize(self._device)
         wall_began, began = time.perf_counter(), self._clock.read()

@@ -92,6 +92,11 @@ class GradtuiApp(KeyBound, RepaintFilter):
             return await super().run_action(action, default_namespace, namespaces)
         return True
 
+    @property
+    def characters(self) -> str:
+        """What everything is drawn with: ``braille``, ``blocks`` or ``ascii``."""
+        return self._characters.characters
+
     def next_characters(self) -> None:
         following = CHARACTERS.index(self._characters.characters) + 1
         self._characters.characters = CHARACTERS[following % len(CHARACTERS)]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from gradtui.runs.columns import EPOCHS, SCALARS, STEPS, Column
+from gradtui.runs.columns import EPOCHS, SCALARS, SHARPNESS, STEPS, Column
 
 T = TypeVar("T")
 
@@ -24,7 +24,7 @@ QUANTITIES = tuple(
     for sparse in (False, True)  # the key for the next quantity reaches first those that every row has
     for column in (*STEPS.columns, *EPOCHS.columns)
     if column.quantity and column.sparse is sparse
-)
+) + tuple(Quantity(column.quantity, column) for column in SHARPNESS.columns if column.quantity)
 
 
 def logged_quantity(name: str) -> Quantity:
@@ -36,11 +36,17 @@ SMOOTHINGS = (0.0, 0.6, 0.9, 0.99)
 X_AXES = ("step", "epoch", "seconds")
 ZOOMS = (1.0, 0.5, 0.1)
 """The share of the run that is shown, counted from its end."""
+SIDE_BY_SIDE, DIFFERENCE = LAYOUTS = ("side by side", "difference")
+"""What the charts of a run with several seeds show: both sides, or their paired difference."""
 
 
 @dataclass(frozen=True)
 class Instruments:
-    """What the charts show. ``cursor`` is a step, or None; ``smoothing`` the weight of the past, 0 for none."""
+    """What the charts show. ``cursor`` is a step, or None; ``smoothing`` the weight of the past, 0 for none.
+
+    ``seed`` is the place of a single seed among those of a run; None for their median and band. ``theory`` says whether to
+    draw the loss in closed form, where there is one.
+    """
 
     quantity: Quantity = QUANTITIES[0]
     log: bool = False
@@ -48,6 +54,9 @@ class Instruments:
     x_axis: str = "step"
     zoom: float = 1.0
     cursor: int | None = None
+    layout: str = SIDE_BY_SIDE
+    seed: int | None = None
+    theory: bool = False
 
     def next_quantity(self, among: Sequence[Quantity] = QUANTITIES) -> Instruments:
         """Switch to the next quantity that the runs on screen have; to the first if they lack the current one."""
@@ -61,6 +70,18 @@ class Instruments:
 
     def next_zoom(self) -> Instruments:
         return replace(self, zoom=_next(ZOOMS, self.zoom))
+
+    def next_layout(self) -> Instruments:
+        return replace(self, layout=_next(LAYOUTS, self.layout))
+
+    def other_seed(self, seeds: int, direction: int) -> Instruments:
+        """Step from the median and band through the single seeds and back, forwards (1) or backwards (-1)."""
+        place = (0 if self.seed is None else self.seed + 1) + direction
+        place %= seeds + 1
+        return replace(self, seed=place - 1 if place else None)
+
+    def other_theory(self) -> Instruments:
+        return replace(self, theory=not self.theory)
 
     def other_scale(self) -> Instruments:
         return replace(self, log=not self.log)

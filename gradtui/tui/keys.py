@@ -77,6 +77,14 @@ SCROLL_BACK: Key[RunScreen] = Key(
     ("pageup",), "scroll back", "Scroll it back up", lambda screen: screen.scroll_panel(-1), footer=False
 )
 
+QUANTITY: Key[ChartScreen] = Key(
+    ("m",),
+    "quantity",
+    "Switch the curves: loss, test loss, accuracy, gradient norms, their cosine, sharpness, what a script logs",
+    lambda screen: screen.next_quantity(),
+    footer=False,
+)
+
 ON_CHARTS: tuple[Key[ChartScreen], ...] = (
     Key(
         ("f3", "l"),
@@ -85,13 +93,7 @@ ON_CHARTS: tuple[Key[ChartScreen], ...] = (
         lambda screen: screen.use(screen.instruments.other_scale()),
         footer=False,
     ),
-    Key(
-        ("m",),
-        "quantity",
-        "Switch the curves: loss, test loss, accuracy, gradient norms, their cosine, what a script logs",
-        lambda screen: screen.next_quantity(),
-        footer=False,
-    ),
+    QUANTITY,
     Key(
         ("s",),
         "smooth",
@@ -111,6 +113,38 @@ ON_CHARTS: tuple[Key[ChartScreen], ...] = (
         "zoom",
         "Zoom: the whole run, its last half, its last tenth",
         lambda screen: screen.use(screen.instruments.next_zoom()),
+        footer=False,
+    ),
+    Key(
+        ("i",),
+        "theory",
+        "Draw what theory says of the loss behind it, dashed: plain SGD on linear has a closed form",
+        lambda screen: screen.use(screen.instruments.other_theory()),
+        lambda screen: screen.has_theory,
+        footer=False,
+    ),
+    Key(
+        ("t",),
+        "difference",
+        "With several seeds: switch between both sides and their paired difference, right against left, with its 95 % interval",
+        lambda screen: screen.next_layout(),
+        lambda screen: screen.most_seeds > 1,
+        footer=False,
+    ),
+    Key(
+        ("b",),
+        "next seed",
+        "With several seeds: switch from the median and its band to each single seed",
+        lambda screen: screen.other_seed(1),
+        lambda screen: screen.most_seeds > 1,
+        footer=False,
+    ),
+    Key(
+        ("B",),
+        "previous seed",
+        "With several seeds: the seed before",
+        lambda screen: screen.other_seed(-1),
+        lambda screen: screen.most_seeds > 1,
         footer=False,
     ),
     Key(

@@ -8,7 +8,7 @@ from bisect import bisect_left
 from collections import defaultdict, deque
 from collections.abc import Sequence
 
-from gradtui.runs.columns import EPOCHS, STEPS
+from gradtui.runs.columns import EPOCHS, SHARPNESS, STEPS
 from gradtui.runs.folder import RunFolder
 from gradtui.runs.results.reader import RunReader, RunResults, last_step
 from gradtui.runs.results.series import Series
@@ -17,14 +17,16 @@ from gradtui.runs.results.times import Clock
 from gradtui.runs.scalars import Scalar, ScalarsTail
 from gradtui.runs.state import RunState
 from gradtui.runs.tail import Chunk, CsvTail
+from gradtui.tui.followed_seeds import FollowedSeeds
 from gradtui.tui.instruments import QUANTITIES, Quantity, logged_quantity
 
 SPEED_SECONDS = 4.0
 """Steps per second are averaged over this window."""
 
 
-_OF_STEPS, _OF_EPOCHS = (
-    [(quantity, quantity.column) for quantity in QUANTITIES if quantity.column in table.columns] for table in (STEPS, EPOCHS)
+_OF_STEPS, _OF_EPOCHS, _OF_SHARPNESS = (
+    [(quantity, quantity.column) for quantity in QUANTITIES if quantity.column in table.columns]
+    for table in (STEPS, EPOCHS, SHARPNESS)
 )
 
 
@@ -50,6 +52,10 @@ class Curves:
 
     def add_epochs(self, rows: Chunk) -> None:
         for quantity, column in _OF_EPOCHS:
+            self.series[quantity].extend(rows.values["step"], rows.values[column.name])
+
+    def add_sharpness(self, rows: Chunk) -> None:
+        for quantity, column in _OF_SHARPNESS:
             self.series[quantity].extend(rows.values["step"], rows.values[column.name])
 
     def add_scalars(self, scalars: Sequence[Scalar]) -> None:
@@ -82,21 +88,28 @@ class FollowedRun:
         self._reader = RunReader(folder)
         self.settings = self._reader.state.settings
         self.curves = {name: Curves() for name in self.settings.variants}
-        self.quantities = list(QUANTITIES)
+        self.seeds = FollowedSeeds(folder, self.settings) if len(self.settings.all_seeds) > 1 else None
+        """The curves of several seeds."""
+        self.quantities = [
+            quantity for quantity in QUANTITIES if self.settings.sharpness or (quantity, quantity.column) not in _OF_SHARPNESS
+        ]
         """What its charts can show, including a script's own scalars once it has logged them."""
+        measured = self.settings.variants if self.settings.sharpness else ()
+        self._sharpness = {name: CsvTail(folder.sharpness_csv(name), SHARPNESS.columns) for name in measured}
         names = self.settings.variants if self.settings.can.log_scalars else ()
         self._scalars = {name: ScalarsTail(folder.scalars_csv(name)) for name in names}
         self._glanced: dict[str, int] = {}  # sides that were only glanced at: the last step seen
         self._speed: deque[tuple[float, int]] = deque()
 
     def unread_bytes(self, variant: str) -> int:
-        """Size in bytes of a variant's step file if none of it has been read yet, else 0."""
+        """Size in bytes of a variant's files of steps if none of it has been read yet, else 0."""
         if self.steps[variant]:
             return 0
         try:
-            return self.folder.steps_csv(variant).stat().st_size
+            size = self.folder.steps_csv(variant).stat().st_size
         except OSError:
             return 0
+        return size + (self.seeds.unread_bytes(variant) if self.seeds else 0)
 
     def glance(self, variants: Sequence[str]) -> None:
         """Show a sample of each side's rows until the side is read."""
@@ -108,6 +121,8 @@ class FollowedRun:
                 self.curves[name].add_steps(rows)
                 self.curves[name].seconds = Clock()  # a sample of rows does not give the time at a step
                 self._glanced[name] = int(rows.values["step"][-1])
+                if self.seeds:
+                    self.seeds.glance(name)
 
     @property
     def only_glanced(self) -> int:
@@ -119,7 +134,10 @@ class FollowedRun:
         self._glanced.pop(variant, None)
         self._reader.take_variant(variant, other._reader)
         self.curves[variant] = other.curves[variant]
+        if self.seeds and other.seeds:
+            self.seeds.take_variant(variant, other.seeds)
         self._scalars.update({name: tail for name, tail in other._scalars.items() if name == variant})
+        self._sharpness.update({name: tail for name, tail in other._sharpness.items() if name == variant})
         self.quantities += [quantity for quantity in other.quantities if quantity not in self.quantities]
 
     def advance(self, variants: Sequence[str] = ()) -> bool:
@@ -127,11 +145,20 @@ class FollowedRun:
         for name in self._glanced.keys() & (variants or self.curves.keys()):
             del self._glanced[name]
             self.curves[name] = Curves()
+            if self.seeds:
+                self.seeds.forget(name)
         steps, epochs = self._reader.advance(variants)
         for name, rows in steps.items():
             self.curves[name].add_steps(rows)
         for name, rows in epochs.items():
             self.curves[name].add_epochs(rows)
+        sharpness = {
+            name: points
+            for name, tail in self._sharpness.items()
+            if name in (variants or self.curves) and (points := tail.read()) is not None
+        }
+        for name, points in sharpness.items():
+            self.curves[name].add_sharpness(points)
         scalars = {
             name: new for name, tail in self._scalars.items() if name in (variants or self.curves) and (new := tail.read())
         }
@@ -139,7 +166,8 @@ class FollowedRun:
             self.curves[name].add_scalars(logged)
             names = dict.fromkeys(scalar.name for scalar in logged if scalar.name not in EPOCHS.names)
             self.quantities += [new for new in map(logged_quantity, names) if new not in self.quantities]
-        return bool(steps or epochs or scalars)
+        more_seeds = self.seeds is not None and self.seeds.advance(variants)
+        return bool(steps or epochs or sharpness or scalars or more_seeds)
 
     @property
     def state(self) -> RunState:

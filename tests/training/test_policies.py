@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from gradtui.policies import POLICIES
+from gradtui.runs.folder import RunFolder
 from gradtui.settings import RunSettings
+from gradtui.training import timing_probe
+from gradtui.training.journal import Journal
 from gradtui.training.preparation import prepare
-from tests.training.stubs import losses_of, rows_of, run_loop
+from tests.training.stubs import EndlessTurn, losses_of, rows_of, run_loop
 from tests.training.test_loop import DEVICES
 
 
@@ -49,6 +54,55 @@ def test_none_and_zeros_give_the_same_losses(tmp_path: Path, device: str, experi
     run_loop(tmp_path / "none", 0, device, experiment=experiment, epochs=3)
     run_loop(tmp_path / "zeros", 0, device, experiment=experiment, epochs=3, left="every_step_to_zeros")
     assert losses_of(tmp_path / "none" / "side.csv") == losses_of(tmp_path / "zeros" / "side.csv")
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize(
+    ("experiment", "given"),
+    [
+        ("linear", {"epochs": 300}),
+        ("linear", {"epochs": 60, "lr": 0.4}),
+        ("regression", {"epochs": 60, "batch_size": 3, "lr": 0.05}),
+        ("digits", {"epochs": 1}),
+    ],
+)
+def test_sgd_with_momentum_one_is_the_twin_of_never(
+    tmp_path: Path, device: str, precision: str, experiment: str, given: dict[str, object]
+) -> None:
+    run: Any = {"experiment": experiment, "left": "never", "right": "momentum_one", "precision": precision, **given}
+    for side in (0, 1):
+        run_loop(tmp_path / str(side), side, device, **run)
+    never, twin = (list(map(repr, losses_of(tmp_path / str(side) / "side.csv"))) for side in (0, 1))
+    assert never == twin
+    assert len({*never}) > len(never) // 4, "both learn something"
+
+
+def test_many_seeds_with_momentum_one_are_the_twins_of_never(tmp_path: Path) -> None:
+    run: Any = {"experiment": "linear", "left": "never", "right": "momentum_one", "seeds": 3, "epochs": 50}
+    for side in (0, 1):
+        run_loop(tmp_path / str(side), side, **run)
+    never, twin = ((tmp_path / str(side) / "side.seeds.csv").read_text() for side in (0, 1))
+    assert never == twin
+    assert len(never.splitlines()) == 51
+
+
+def test_the_timing_probe_gives_each_policy_its_own_optimizer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = RunSettings.parse({"left": "never", "right": "momentum_one"})
+    seen: list[tuple[str, float, float]] = []
+
+    def watched(name: str) -> object:
+        def train_step(model: object, loss_fn: object, optimizer: torch.optim.Optimizer, *batch: object) -> None:
+            seen.append((name, optimizer.param_groups[0]["momentum"], optimizer.param_groups[0]["lr"]))
+
+        return lambda k: train_step
+
+    for name in settings.policies:
+        monkeypatch.setitem(POLICIES, name, replace(POLICIES[name], make=watched(name)))  # type: ignore[arg-type]  # a stub
+    monkeypatch.setattr(timing_probe, "SLICE_SECONDS", 1e-6)
+    with Journal(RunFolder(tmp_path), "side", torch.device("cpu"), EndlessTurn()) as journal:
+        timing_probe.probe_times(prepare(settings, 0, torch.device("cpu")), journal)
+    assert {*seen} == {("never", 0.0, 0.0), ("momentum_one", 1.0, 0.0)}
 
 
 def test_clearing_every_kth_step_with_k_larger_than_the_run_is_never_clearing(tmp_path: Path) -> None:

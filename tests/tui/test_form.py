@@ -6,6 +6,7 @@ from gradtui.settings import DECIDING, SETTINGS
 from gradtui.tui.screens.run_screen import RunScreen
 from gradtui.tui.widgets.setup_form import SettingRow, SetupForm
 from tests.tui.pilot import drive, until
+from tests.tui.test_run_screen import text_of
 
 
 def field(screen: RunScreen, name: str) -> Input:
@@ -110,5 +111,38 @@ def test_a_device_that_this_box_lacks_is_an_error_at_the_field() -> None:
         form.cannot_know_devices("torch cannot be used here: no module named torch")
         await pilot.pause()
         assert "torch cannot be used" in form.errors["device"]
+
+    drive(scenario)
+
+
+def test_a_policy_is_offered_only_where_it_is_exact() -> None:
+    def offered(screen: RunScreen) -> set[object]:
+        return {value for _, value in screen.query_one("#row-right Select", Select)._options}
+
+    async def scenario(pilot: Pilot[int], screen: RunScreen) -> None:
+        await open_more(pilot, screen)
+        form = screen.query_one(SetupForm)
+        assert "momentum_one" in offered(screen)
+        field(screen, "momentum").value = "0.9"
+        await until(pilot, lambda: "momentum_one" not in offered(screen))
+        field(screen, "momentum").value = "0"
+        await until(pilot, lambda: "momentum_one" in offered(screen))
+        screen.query_one("#row-right Select", Select).value = "momentum_one"
+        await pilot.pause()
+        assert form.settings is not None
+        screen.query_one("#row-optimizer Select", Select).value = "Adam"
+        await until(pilot, lambda: form.errors == {"right": "got momentum_one; not offered while optimizer is Adam"})
+        assert "momentum_one" in offered(screen), "what is chosen stays, with its error"
+        screen.query_one("#row-right Select", Select).value = "never"
+        await until(pilot, lambda: form.settings is not None and "momentum_one" not in offered(screen))
+
+    drive(scenario)
+
+
+def test_a_learning_rate_beyond_a_limit_is_named_before_the_run() -> None:
+    async def scenario(pilot: Pilot[int], screen: RunScreen) -> None:
+        assert "diverges" not in text_of(screen, "Panel")
+        field(screen, "lr").value = "0.2"
+        await until(pilot, lambda: "lr 0.2 is above 1/6: WITH diverges" in text_of(screen, "Panel"))
 
     drive(scenario)

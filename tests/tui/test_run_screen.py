@@ -108,7 +108,15 @@ def test_a_run_from_form_to_table() -> None:
         await pilot.pause()
         assert "epoch 20/20" in text_of(screen, "#status")
         assert "WITH lower" in text_of(screen, "Panel")
-        assert [key.word for key in keys.ON_RUN_SCREEN if not key.applies(screen)] == ["pause", "stop", "open", "one step"]
+        assert [key.word for key in keys.ON_RUN_SCREEN if not key.applies(screen)] == [
+            "pause",
+            "stop",
+            "open",
+            "difference",
+            "next seed",
+            "previous seed",
+            "one step",
+        ]
 
     drive(scenario)
 

@@ -296,3 +296,34 @@ def test_each_article_is_named_once_below_the_claims_that_name_it() -> None:
 def test_claims_name_only_articles_that_are_known() -> None:
     named = [name for claim in CLAIMS for name in claim.article.split(", ")]
     assert set(named) == set(ARTICLES)
+
+
+@pytest.mark.parametrize("sides", [("never", "momentum_one"), ("every_step", "momentum_one"), ("momentum_one", "never")])
+def test_a_side_with_another_optimizer_tells_nothing_of_the_line(sides: tuple[str, str]) -> None:
+    left, right = sides
+    run = RunEvidence(
+        RunSettings.parse({"left": left, "right": right}),
+        evidence(FALLING),
+        evidence(WILD, norms=[3.0] * 60),
+        [WorkerTimes([0.5] * 20)] * 2,
+        297,
+    )
+    judged = judge(run)
+    assert {claim.verdict for claim in judged} == {"cannot tell"}
+    assert {claim.why for claim in judged} == {"MOMENTUM 1 also trains with momentum 1, of which the articles do not speak"}
+    assert any(claim.measured for claim in judged), "what was measured is told all the same"
+
+
+@pytest.mark.parametrize(
+    ("given", "noisy"),
+    [
+        ({"experiment": "regression", "batch_size": 2}, True),
+        ({"experiment": "regression"}, False),
+        ({"experiment": "regression", "batch_size": 2, "optimizer": "Adam"}, False),
+        ({"experiment": "regression", "batch_size": 2, "right": "every_step"}, False),
+    ],
+)
+def test_a_run_in_minibatches_that_did_not_diverge_says_what_their_noise_can_do(given: dict[str, object], noisy: bool) -> None:
+    run = RunEvidence(RunSettings.parse(given), evidence(FALLING), evidence(FALLING), [], 0)
+    [why] = [claim.why for claim in judge(run) if claim.claim == DIVERGE]
+    assert ("noise of minibatches" in why) is noisy

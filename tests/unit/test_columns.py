@@ -118,6 +118,7 @@ def test_the_charts_draw_what_is_declared_first_what_every_row_has() -> None:
         "gradient norm, applied",
         "gradient norm, fresh",
         "cosine of applied and fresh",
+        "lr × sharpness",
     ]
 
 

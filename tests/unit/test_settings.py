@@ -123,3 +123,33 @@ def test_only_settings_ask_whether_there_is_a_script() -> None:
     for path in Path(gradtui.__file__).parent.rglob("*.py"):
         if path.name != "settings.py":
             assert not re.search(r"\bscript is (not )?None", path.read_text(encoding="utf-8")), path
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+@pytest.mark.parametrize(
+    ("given", "obstacle"),
+    [
+        ({"optimizer": "Adam"}, "optimizer is Adam"),
+        ({"momentum": 0.9}, "momentum is 0.9"),
+        ({"momentum": 0.9, "nesterov": True}, "momentum is 0.9"),
+        ({"weight_decay": 0.01}, "weight_decay is 0.01"),
+        ({"clip_norm": 1}, "clip_norm is 1.0"),
+    ],
+)
+def test_the_momentum_twin_is_refused_where_it_is_not_exact(side: str, given: dict[str, object], obstacle: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        RunSettings.parse({side: "momentum_one", **given})
+    assert caught.value.errors == {side: f"got momentum_one; not offered while {obstacle}"}
+
+
+def test_sharpness_is_measured_of_one_seed() -> None:
+    with pytest.raises(SettingsError) as caught:
+        RunSettings.parse({"sharpness": True, "seeds": 2})
+    assert caught.value.errors == {"sharpness": "got on; takes off while seeds is 2: it is measured of one model"}
+
+
+def test_the_momentum_twin_is_offered_with_plain_sgd() -> None:
+    for experiment in EXPERIMENTS:
+        if experiment != "script":
+            given = {"experiment": experiment, "left": "never", "right": "momentum_one", "precision": "bfloat16"}
+            assert RunSettings.parse(given).variants == ("without_zero_grad", "with_zero_grad_momentum_1")

@@ -21,6 +21,8 @@ from gradtui.runs.results import table
 from gradtui.runs.results.axes import UNIT_AXIS, Axis, log_axis, round_up
 from gradtui.runs.results.reader import RunReader, RunResults
 from gradtui.runs.results.series import Series, Thinned
+from gradtui.runs.results.table_row import Row
+from gradtui.runs.results.theory import theory_of
 
 HUES = ("#0072b2", "#b35900")
 MARKS = ("●", "■")
@@ -129,10 +131,14 @@ def _charts(results: RunResults, losses: Mapping[str, Series], log: bool) -> Ite
     for side, name in enumerate(results.variants):
         chart = _Chart(side, losses[name], Axis(1.0, last), axis)
         yield from chart.frame()
+        theory = theory_of(settings, side, losses[name].ys[0] if losses[name] and losses[name].xs[0] == 1 else None)
+        if theory is not None:
+            yield from chart.theory(theory.points(1, round(last), PLOT_WIDTH // 2))
         yield from chart.curve()
         title = f"{MARKS[side]} {settings.titles[side]}"
         yield _words(chart.left, TITLES, title, f'font-size="15" font-weight="600" fill="{HUES[side]}"')
-        remarks = ["gaps: losses of 0 or below"] if axis.log and losses[name].low <= 0 else []
+        remarks = ["dashed: theory"] if theory is not None else []
+        remarks += ["gaps: losses of 0 or below"] if axis.log and losses[name].low <= 0 else []
         if state.variants[name].status == "failed":
             reason = state.variants[name].reason
             remarks.append(f"failed: {reason}" if reason else "failed")
@@ -211,6 +217,13 @@ class _Chart:
         if self.losses.first_not_finite is not None:
             yield from self._not_finite(self.losses.first_not_finite)
 
+    def theory(self, points: Sequence[tuple[float, float]]) -> Iterator[str]:
+        """A dashed curve through these steps and losses, inside the axes."""
+        inside = [(step, loss if 0 <= self.y_axis.place(loss) <= 1 else math.nan) for step, loss in points]
+        path = _path([(self._across(step), self._down(loss)) for step, loss in inside])
+        if path:
+            yield f'<path d="{path}" stroke="{FRAME}" stroke-width="4" stroke-dasharray="5 4" fill="none"/>'
+
     def _points(self) -> list[tuple[float, float]]:
         """At most as many points as the width can show; y is nan in gaps."""
         losses = self.losses
@@ -271,7 +284,7 @@ def _label(label: str) -> str:
     return {"1": power, "-1": "-" + power}.get(digits, f"{digits}×{power}")
 
 
-def _table(results: RunResults, rows: Sequence[table.Row]) -> Iterator[str]:
+def _table(results: RunResults, rows: Sequence[Row]) -> Iterator[str]:
     """The results table, with aligned columns."""
     left, right = results.state.settings.shorts
     yield '<g font-weight="600">'

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from gradtui.runs.atomic import sync
-from gradtui.runs.columns import COUNT, EPOCHS, STEPS, Table
+from gradtui.runs.columns import COUNT, EPOCHS, SHARPNESS, STEPS, TIME, Table
 from gradtui.runs.export.csv_lines import sound_rows
 from gradtui.runs.export.destination import Cancelled, ExportError, check_wanted, exporting_folder, never
 from gradtui.runs.folder import RunFolder
@@ -80,10 +80,11 @@ def _write_variant(library: _Library, folder: RunFolder, variant: str, into: Pat
     count, wall_time = 0, started
     steps = _rows(folder.steps_csv(variant), STEPS)
     epochs = _rows(folder.epochs_csv(variant), EPOCHS)
+    sharpness = _rows(folder.sharpness_csv(variant), SHARPNESS)
     with open(unfinished, "wb", buffering=1 << 20) as file:
         records = library.record_writer(file)
         records.write(library.event(wall_time=started, file_version="brain.Event:2").SerializeToString())
-        for step, values in heapq.merge(steps, epochs, key=itemgetter(0)):  # at equal steps, the step row comes first
+        for step, values in heapq.merge(steps, epochs, sharpness, key=itemgetter(0)):  # at equal steps, the step row is first
             seconds = values.get("seconds", 0.0)
             if math.isfinite(seconds):
                 wall_time += seconds
@@ -102,7 +103,7 @@ def _write_variant(library: _Library, folder: RunFolder, variant: str, into: Pat
 
 def _rows(path: Path, table: Table) -> Iterator[tuple[int, dict[str, float]]]:
     """The step and the measurements of every sound row; skips empty fields. Steps ascend. Raises DamagedRun."""
-    scalars = [column for column in table.columns if column.kind is not COUNT]
+    scalars = [column for column in table.columns if column.kind is not COUNT and (table is STEPS or column.kind is not TIME)]
     last = 0
     for step, *fields in sound_rows(path, table, [table["step"], *scalars]):
         if int(step) > last:

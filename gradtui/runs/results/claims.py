@@ -10,14 +10,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from gradtui.policies import POLICIES
+from gradtui.runs.results import seed_claims as over_seeds
 from gradtui.runs.results.accuracy_claim import accuracy_higher
 from gradtui.runs.results.evidence import RunEvidence
 from gradtui.runs.results.loss_claims import converges_faster, final_loss_lower, may_diverge, steady_and_erratic
 from gradtui.runs.results.memory_claims import memory_grows, memory_lower
 from gradtui.runs.results.rulings import FAILS, HOLDS, UNKNOWN, Ruling
-from gradtui.runs.results.thresholds import SEEDS_TO_JUDGE
+from gradtui.runs.results.seed_results import SeedResults
+from gradtui.runs.results.thresholds import FEW_POINTS, SEEDS_TO_JUDGE
 from gradtui.runs.results.time_verdict import judge_times
 from gradtui.runs.results.wording import number
+from gradtui.settings import RunSettings
 
 ARTICLES = {
     "1": "The Importance of zero_grad() in PyTorch: A Vital Optimization Technique",  # trains on CIFAR-10
@@ -40,25 +44,39 @@ class Claim:
 @dataclass(frozen=True)
 class _Claim:
     """``compares`` says that ``judge`` compares what both sides have trained, ``by_seed`` which of its verdicts depend on
-    the seed: one in which training diverges shows that it may."""
+    the seed: one in which training diverges shows that it may. ``over_seeds`` judges a run of several seeds."""
 
     text: str
     article: str
     judge: Callable[[RunEvidence], Ruling]
     compares: bool = False
     by_seed: Sequence[str] = ()
+    over_seeds: Callable[[SeedResults, RunSettings], Ruling] | None = None
 
 
 def judge(evidence: RunEvidence) -> list[Claim]:
     """Judge every claim by one run."""
-    return [Claim(claim.text, claim.article, *_ruling(claim, evidence)) for claim in CLAIMS]
+    return [Claim(claim.text, claim.article, *_of_the_line_alone(evidence, _ruling(claim, evidence))) for claim in CLAIMS]
+
+
+def _of_the_line_alone(run: RunEvidence, ruling: Ruling) -> Ruling:
+    """Withhold the verdict if a side's policy changes its optimizer: what differs does not come from the line alone."""
+    for name, policy in zip(run.names, map(POLICIES.__getitem__, run.settings.policies), strict=True):
+        for option, value in policy.optimizer_options.items():
+            return ruling[0], UNKNOWN, f"{name} also trains with {option} {value:g}, of which the articles do not speak"
+    return ruling
 
 
 def _ruling(claim: _Claim, run: RunEvidence) -> Ruling:
+    if run.seeds is not None and claim.over_seeds is not None and min(run.left.steps, run.right.steps) >= FEW_POINTS:
+        return claim.over_seeds(run.seeds, run.settings)
     measured, verdict, why = claim.judge(run)
-    if verdict in claim.by_seed and run.settings.can.vary_by_seed and run.settings.left != run.settings.right:
+    settings = run.settings
+    few_seeds = settings.can.vary_by_seed and settings.seeds < SEEDS_TO_JUDGE
+    if verdict in claim.by_seed and few_seeds and settings.left != settings.right:
+        seeds = "this seed" if settings.seeds == 1 else f"the median of {settings.seeds} seeds"
         said = "it holds" if verdict == HOLDS else "it does not hold"
-        why = f"likely, in this seed: {said}{f' ({why})' if why else ''}; --seeds {SEEDS_TO_JUDGE} decides"
+        why = f"likely, in {seeds}: {said}{f' ({why})' if why else ''}; --seeds {SEEDS_TO_JUDGE} decides"
         verdict = UNKNOWN
     if claim.compares and run.shortfall and measured:
         why = "; ".join(filter(None, (why, f"{run.shortfall}: compared up to there")))
@@ -95,15 +113,17 @@ def _needs_sweep(run: RunEvidence) -> Ruling:
 
 
 CLAIMS = (
-    _Claim("training converges faster with", "1", converges_faster, compares=True, by_seed=(HOLDS, FAILS)),
-    _Claim("the final loss is lower with", "1", final_loss_lower, compares=True, by_seed=(HOLDS, FAILS)),
-    _Claim("accuracy is slightly higher with", "1", accuracy_higher, compares=True, by_seed=(HOLDS, FAILS)),
+    _Claim("training converges faster with", "1", converges_faster, True, (HOLDS, FAILS), over_seeds.converges_faster),
+    _Claim("the final loss is lower with", "1", final_loss_lower, True, (HOLDS, FAILS), over_seeds.final_loss_lower),
+    _Claim(
+        "accuracy is slightly higher with", "1", accuracy_higher, True, (HOLDS, FAILS), seed_claims.accuracy_slightly_higher
+    ),
     _Claim("training time is shorter with", "1", _time_shorter),
     _Claim("memory is lower with", "1", memory_lower),
     _Claim("memory grows without", "1", memory_grows),
     _Claim("the loss falls steadily with, is erratic without", "2", steady_and_erratic, compares=True, by_seed=(HOLDS, FAILS)),
     _Claim("gradients accumulate without", "1, 2", _gradients_accumulate),
-    _Claim("training may diverge without", "1, 2", may_diverge, compares=True, by_seed=(FAILS,)),
+    _Claim("training may diverge without", "1, 2", may_diverge, True, (FAILS,), over_seeds.may_diverge),
     _Claim("it is worst for Adadelta, Adagrad, Adam, RMSprop", "1", _needs_sweep),
     _Claim("it is the same with any optimizer", "1", _needs_sweep),
 )

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from gradtui.runs.results.moves import Moves
+from gradtui.runs.results.seed_results import SeedResults
 from gradtui.runs.results.spans import BLOCK, Span, place_of, total
 from gradtui.runs.results.thresholds import (
     CONVERGED_FOR,
@@ -245,6 +246,8 @@ class RunEvidence:
     shortfall: str = ""
     only_right_on: tuple[int, int] | None = None
     gradient_mb: float | None = None
+    seeds: SeedResults | None = None
+    """What each seed has reached; None for a run of one seed."""
 
     @property
     def names(self) -> tuple[str, str]:

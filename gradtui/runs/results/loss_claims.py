@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from gradtui.policies import PLAIN_SGD, in_the_way
 from gradtui.runs.results.comparable import horizon, incomparable, no_single_curve
 from gradtui.runs.results.evidence import Evidence, RunEvidence
 from gradtui.runs.results.rulings import FAILS, HOLDS, UNKNOWN, Ruling
@@ -118,4 +119,12 @@ def may_diverge(run: RunEvidence) -> Ruling:
         return measured, HOLDS, ""
     if left:
         return measured, FAILS, "both diverge" if right else f"it is {run.names[0]} that diverges"
-    return measured, UNKNOWN, "it did not in this run, which does not say that it cannot"
+    noise = ": the noise of minibatches can make it grow without bound even where full batches do not"
+    return measured, UNKNOWN, f"it did not in this run, which does not say that it cannot{noise if _sums_noise(run) else ''}"
+
+
+def _sums_noise(run: RunEvidence) -> bool:
+    """Whether plain SGD never cleared the gradients of minibatches, so that it adds up their noise."""
+    settings = run.settings
+    plain = settings.right == "never" and not in_the_way(PLAIN_SGD, vars(settings))
+    return plain and (settings.steps_per_epoch(1) or 1) > 1

@@ -16,6 +16,11 @@ from gradtui.runs.results.claims import Claim, judge
 from gradtui.runs.results.common_part import common_steps, new_evidence, only_right_on, read_until, shortfall
 from gradtui.runs.results.evidence import Evidence, RunEvidence
 from gradtui.runs.results.script_notes import script_notes
+from gradtui.runs.results.seed_results import SeedResults, differences
+from gradtui.runs.results.seed_rows import SeedRows
+from gradtui.runs.results.sharpness_notes import sharpness_notes
+from gradtui.runs.results.statistics import Difference
+from gradtui.runs.results.theory import theory_notes
 from gradtui.runs.results.time_verdict import load_notes, worker_times
 from gradtui.runs.state import DELETED, DamagedRun, DeletedRun, RunState, VariantState
 from gradtui.runs.tail import Chunk, CsvTail
@@ -56,6 +61,13 @@ class RunResults:
     claims: Sequence[Claim] = ()
     notes: Sequence[str] = ()
     """Caveats to show with the results."""
+    seeds: SeedResults | None = None
+    """What each seed has reached; None for a run of one seed. The variants' figures are then medians over the seeds."""
+
+    @property
+    def differences(self) -> dict[str, Difference]:
+        """How the sides differ over the seeds, by quantity; empty unless both sides have trained all seeds to the end."""
+        return differences(self.seeds) if self.seeds is not None and self.seeds.finished else {}
 
     @property
     def unequal(self) -> bool:
@@ -70,17 +82,38 @@ class RunResults:
 
     def as_json(self) -> dict[str, Any]:
         """A dict for ``json.dumps(..., allow_nan=False)``: nan and the infinities become strings, as in the CSV files."""
+        per_seed = self._per_seed_as_json()
         return {
             "run": self.state.id,
             "status": self.state.status,
             "settings": self.state.settings.as_dict(),
             "variants": {
-                name: {key: _json_number(value) for key, value in vars(results).items()}
+                name: {key: _json_number(value) for key, value in vars(results).items()} | per_seed[name]
                 for name, results in self.variants.items()
             },
             "claims": [vars(claim) for claim in self.claims],
             "notes": list(self.notes),
+            **self._seeds_as_json(),
         }
+
+    def _seeds_as_json(self) -> dict[str, Any]:
+        if self.seeds is None:
+            return {}
+        judged = {
+            name: {key: _json_number(value) for key, value in difference.as_dict().items()}
+            for name, difference in self.differences.items()
+        }
+        return {"seeds": list(self.seeds.seeds), "differences": judged}
+
+    def _per_seed_as_json(self) -> dict[str, dict[str, Any]]:
+        """What each variant has beside its figures."""
+        if self.seeds is None:
+            return {name: {} for name in self.variants}
+        of_sides = {}
+        for name, side in zip(self.variants, (self.seeds.left, self.seeds.right), strict=True):
+            values = {key: getattr(side, key) for key in ("final_loss", "best_loss", "diverged_at", "accuracy")}
+            of_sides[name] = {"per_seed": {key: known and [*map(_json_number, known)] for key, known in values.items()}}
+        return of_sides
 
 
 def last_step(state: RunState, taken: int) -> int:
@@ -116,6 +149,8 @@ class RunReader:
         self._unread = {*names}  # the sides whose last read found more rows
         self._steps = {name: CsvTail(folder.steps_csv(name), read, folder.packed(name)) for name in names}
         self._epochs = {name: CsvTail(folder.epochs_csv(name), EPOCHS.columns) for name in names}
+        seeds = self.state.settings.all_seeds
+        self._seeds = {name: SeedRows(folder, name, seeds) for name in names} if len(seeds) > 1 else {}
 
     def refresh_state(self) -> RunState:
         """Observe the run again. If its folder is gone, the status is ``deleted``; if run.json cannot be read, the last known
@@ -145,6 +180,9 @@ class RunReader:
             self.evidence[name].add_steps(rows)
         for name, rows in epochs.items():
             self.evidence[name].add_epochs(rows)
+        for name in self._seeds.keys() & variants:
+            while self._seeds[name].advance():  # they are written after those that were just read
+                pass
         return steps, epochs
 
     def take_variant(self, name: str, other: RunReader) -> None:
@@ -155,15 +193,29 @@ class RunReader:
             other._epochs[name],
         )
         self._unread = (self._unread - {name}) | (other._unread & {name})
+        if name in other._seeds:
+            self._seeds[name] = other._seeds[name]
 
     def results(self) -> RunResults:
         """The numbers so far; the claims are judged once the run has ended and all of it was read."""
         variants = {name: self._variant(name) for name in self.evidence}
-        notes = [*self.state.settings.notes, *script_notes(self.folder, self.state.settings, list(self.evidence.values()))]
+        notes = [
+            *self.state.settings.notes,
+            *theory_notes(self.state.settings),
+            *sharpness_notes(self.folder, self.state.settings),
+            *script_notes(self.folder, self.state.settings, list(self.evidence.values())),
+        ]
         if self.state.live or self._unread:
-            return RunResults(self.state, variants, (), notes)
+            return RunResults(self.state, variants, (), notes, self._seed_results())
         evidence = self._run_evidence()
-        return RunResults(self.state, variants, judge(evidence), [*notes, *load_notes(evidence.probes)])
+        return RunResults(self.state, variants, judge(evidence), [*notes, *load_notes(evidence.probes)], evidence.seeds)
+
+    def _seed_results(self) -> SeedResults | None:
+        if not self._seeds:
+            return None
+        left, right = (rows.results() for rows in self._seeds.values())
+        finished = all(variant.status == "finished" for variant in self.state.variants.values())
+        return SeedResults(self.state.settings.all_seeds, left, right, finished)
 
     def _variant(self, name: str) -> VariantResults:
         evidence, variant = self.evidence[name], self.state.variants[name]
@@ -171,7 +223,7 @@ class RunReader:
         if variant.memory_first_mb is not None and variant.memory_last_mb is not None:
             evidence.memory_growth_mb = variant.memory_last_mb - variant.memory_first_mb
         median, p95 = evidence.step_ms(0.5, 0.95)
-        return VariantResults(
+        results = VariantResults(
             status=self._status_of(variant),
             steps=evidence.steps,
             final_loss=evidence.last_loss,
@@ -187,6 +239,7 @@ class RunReader:
             memory_growth_mb=evidence.memory_growth_mb,
             final_grad_norm=evidence.grad_norm,
         )
+        return replace(results, **self._seeds[name].medians()) if self._seeds else results
 
     def _status_of(self, variant: VariantState) -> str:
         """The status to show: a side that finishes first is ``done``, and ``finished`` only once the run is."""
@@ -209,6 +262,7 @@ class RunReader:
             shortfall(self.state, steps),
             self._only_right_on(left, right),
             4 * experiment.parameters / 1e6 if experiment.parameters else None,  # gradients are float32
+            self._seed_results(),
         )
 
     def _common_evidence(self) -> tuple[Evidence, Evidence]:

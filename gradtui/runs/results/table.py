@@ -7,18 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from gradtui.runs.results.reader import RunResults, VariantResults
+from gradtui.runs.results.seed_table import heading, seed_rows
+from gradtui.runs.results.table_row import Row
 from gradtui.runs.results.thresholds import EXPLODES, STEPS_FOR_TIMES
-from gradtui.runs.results.wording import UNKNOWN, count, duration, megabytes, number, percent, signed_mb, step_time
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of the table: a quantity, both variants' values, and their difference."""
-
-    label: str
-    left: str
-    right: str
-    difference: str
+from gradtui.runs.results.wording import UNKNOWN, count, duration, megabytes, number, percent, signed_mb, step_time, times
 
 
 @dataclass(frozen=True)
@@ -42,11 +34,7 @@ def _lower(left: float, right: float, left_name: str, right_name: str) -> str:
         finite = left_name if math.isfinite(left) else right_name if math.isfinite(right) else None
         return f"only {finite} is finite" if finite else "neither is finite"
     low, high, name = (left, right, left_name) if left < right else (right, left, right_name)
-    return f"{name} lower, {_times(high / low)}" if low > 0 else f"{name} lower"
-
-
-def _times(ratio: float) -> str:
-    return f"{ratio:.2f}x" if ratio < 10 else f"{number(float(f'{ratio:.3g}'))}x"
+    return f"{name} lower, {times(high / low)}" if low > 0 else f"{name} lower"
 
 
 def _ratio(left: float, right: float, left_name: str, right_name: str) -> str:
@@ -105,7 +93,19 @@ METRICS = (
 
 
 def rows(results: RunResults) -> list[Row]:
-    """The table, a row per metric."""
+    """The table, a row per metric. With several seeds, what is known of each seed has more than one row."""
+    of_seeds = [] if results.seeds is None else seed_rows(results.seeds, results.state.settings.shorts)
+    known = {row.label for row in of_seeds}
+    return [*of_seeds, *(row for row in _rows(results) if row.label not in known)]
+
+
+def head(results: RunResults) -> Row:
+    """The table's headings."""
+    names = results.state.settings.shorts
+    return Row("", *names, "difference") if results.seeds is None else heading(len(results.seeds.seeds), names)
+
+
+def _rows(results: RunResults) -> list[Row]:
     left_name, right_name = results.state.settings.shorts
     left, right = results.variants.values()
     table = []
@@ -136,8 +136,7 @@ def _objection_to_times(results: RunResults) -> str:
 
 def as_text(results: RunResults) -> str:
     """The table as plain text with aligned columns."""
-    head = Row("", *results.state.settings.shorts, "difference")
-    lines = [head, *rows(results)]
+    lines = [head(results), *rows(results)]
     widths = [max(len(getattr(row, name)) for row in lines) for name in ("label", "left", "right")]
     return "\n".join(
         f"{row.label:<{widths[0]}}  {row.left:>{widths[1]}}  {row.right:>{widths[2]}}  {row.difference}".rstrip()

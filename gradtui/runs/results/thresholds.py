@@ -106,3 +106,9 @@ p = 0.002 by the sign test, and 18 times that is still below SIGNIFICANCE; with 
 
 FEWEST_OPTIMIZERS = 3
 """What holds for fewer optimizers is not said to hold for any."""
+
+# What the sharpness shows
+
+CONVERGED_RESIDUAL = 0.01
+"""The power iteration has converged when ``|H v - e v|`` is at most this share of the largest eigenvalue in size. Then an
+eigenvalue lies that close to e, less than a dot of a chart; as the error goes with the square, it is usually closer."""

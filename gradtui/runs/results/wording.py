@@ -26,6 +26,11 @@ def number(value: float | None) -> str:
     return f"{value:.3g}"
 
 
+def times(ratio: float) -> str:
+    """How many times as much: ``1.37x``, ``1,430x``."""
+    return f"{ratio:.2f}x" if ratio < 10 else f"{number(float(f'{ratio:.3g}'))}x"
+
+
 def count(value: int | None) -> str:
     """A number of things: ``20,000``."""
     return UNKNOWN if value is None else f"{value:,}"

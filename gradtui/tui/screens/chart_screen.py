@@ -12,6 +12,7 @@ from textual import work
 from textual.css.query import NoMatches
 from textual.screen import Screen
 
+from gradtui.runs.results.theory import theory_of
 from gradtui.tui.instruments import QUANTITIES, Instruments
 from gradtui.tui.key_bindings import KeyBound
 from gradtui.tui.library_internals import ResizeGuard
@@ -101,9 +102,28 @@ class ChartScreen(KeyBound, ResizeGuard, Screen[None]):
         return self.query(ChartPair).first().instruments
 
     def use(self, instruments: Instruments) -> None:
+        moved = instruments.layout != self.instruments.layout
         for pair in self.query(ChartPair):
             pair.use(instruments)
         self.redraw()
+        if moved:
+            self.call_after_refresh(self.redraw)  # the charts that now appear have their size then
+
+    @property
+    def most_seeds(self) -> int:
+        """The number of seeds of the run on screen that has the most; 1 if there is no run."""
+        return max((len(run.settings.all_seeds) for run in self.runs), default=1)
+
+    @property
+    def has_theory(self) -> bool:
+        """Whether the loss of a side on screen has a closed form."""
+        return any(theory_of(run.settings, side, 1.0) for run in self.runs for side in (0, 1))
+
+    def next_layout(self) -> None:
+        self.use(self.instruments.next_layout())
+
+    def other_seed(self, direction: int) -> None:
+        self.use(self.instruments.other_seed(self.most_seeds, direction))
 
     def next_quantity(self) -> None:
         among = dict.fromkeys(quantity for run in self.runs for quantity in run.quantities)

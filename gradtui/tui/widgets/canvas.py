@@ -59,13 +59,20 @@ class Canvas:
         """The character column of x; the nearest one if x is off the canvas."""
         return min(self.columns - 1, max(0, round(self.across(x) * (self.columns - 1))))
 
+    def level(self, y: float) -> tuple[int, str] | None:
+        """The character row of y, counted from the top, and a character with dots at its height; None off the canvas."""
+        dot = dot_at(self.frame.axis.place(y), self.rows * DOTS_UP)
+        if not 0 <= dot < self.rows * DOTS_UP:
+            return None
+        return self.rows - 1 - dot // DOTS_UP, BRAILLE[sum(BITS[dot % DOTS_UP])]
+
     def dot(self, point: Point) -> Dot:
         """The dot of a point, possibly off the canvas but never farther than FAR."""
         x, y = self.across(point[0]), self.frame.axis.place(point[1])
-        return _dot(x, self.columns * DOTS_ACROSS), _dot(y, self.rows * DOTS_UP) if math.isfinite(y) else None
+        return dot_at(x, self.columns * DOTS_ACROSS), dot_at(y, self.rows * DOTS_UP) if math.isfinite(y) else None
 
 
-def _dot(share: float, dots: int) -> int:
+def dot_at(share: float, dots: int) -> int:
     """Index of the dot at ``share``, where 0 is the first of ``dots`` dots and 1 the last."""
     return math.floor(0.5 + (dots - 1) * max(-FAR, min(1 + FAR, share)))
 

@@ -13,12 +13,17 @@ from textual.containers import Horizontal
 
 from gradtui.runs.export.svg import MARKS
 from gradtui.runs.results.axes import UNIT_AXIS, Axis, linear_axis, log_axis, round_up
-from gradtui.runs.results.series import Places, Series, StepNumbers, Thinned
+from gradtui.runs.results.bands import SeedCurves
+from gradtui.runs.results.series import Places, Series, Thinned
+from gradtui.runs.results.wording import number
 from gradtui.settings import RunSettings
 from gradtui.tui import keys
-from gradtui.tui.instruments import QUANTITIES, Instruments
+from gradtui.tui.instruments import DIFFERENCE, QUANTITIES, Instruments
 from gradtui.tui.run_follower import Curves, FollowedRun
+from gradtui.tui.widgets.difference_view import DifferenceView
 from gradtui.tui.widgets.loss_chart import LossChart, Picture
+from gradtui.tui.widgets.seeds_shown import SeedsShown, extent_of_seeds
+from gradtui.tui.widgets.theory_shown import limits_of, with_theory
 
 SIDES = ("left", "right")
 
@@ -39,9 +44,14 @@ class ChartPair(Horizontal):
         self._drawing: object = None
         self._views: dict[tuple[object, int, float, float, int], Thinned] = {}
 
+        self._difference = DifferenceView()
+
     def compose(self) -> ComposeResult:
         for side in SIDES:
             yield LossChart(title="", id=side)
+        self._wide = LossChart(title="", id="difference")
+        self._wide.display = False
+        yield self._wide
 
     def use(self, instruments: Instruments) -> None:
         """Use other instruments from the next drawing on."""
@@ -51,22 +61,36 @@ class ChartPair(Horizontal):
             self.instruments.zoom,
             self.instruments.x_axis,
         ):
-            self._axis, self._end = None, 0.0
+            self._reset_axes()
+        elif instruments.seed != self.instruments.seed:
+            self._axis = None  # another seed may need more or less
         if replace(instruments, cursor=None) != replace(self.instruments, cursor=None):
             self._views.clear()
         self.instruments = instruments
 
     def clear(self) -> None:
         """Reset the axes and views for another run."""
-        self._axis, self._end = None, 0.0
+        self._reset_axes()
         self._views.clear()
         old = self.instruments
         quantity = old.quantity if old.quantity in QUANTITIES else QUANTITIES[0]  # another script logs other quantities
-        self.instruments = Instruments(quantity=quantity, log=old.log, x_axis=old.x_axis)
+        self.instruments = Instruments(quantity=quantity, log=old.log, x_axis=old.x_axis, theory=old.theory)
+
+    def _reset_axes(self) -> None:
+        self._axis, self._end = None, 0.0
+        self._difference.reset()
+
+    def _lay_out(self, *, difference: bool) -> None:
+        """Show the difference alone, or both sides."""
+        if self._wide.display != difference:
+            self._wide.display = difference
+            for chart in self._charts:
+                chart.display = not difference
 
     def announce(self, settings: RunSettings | None) -> None:
         """Say, before there is a run, what each chart will show and which key starts it."""
         self._drawing = None
+        self._lay_out(difference=False)
         titles, shorts = (settings.titles, settings.shorts) if settings else (("left side", "right side"), ("", ""))
         for chart, mark, title, short in zip(self._charts, MARKS, titles, shorts, strict=True):
             chart.border_title = f"{mark} {title}"
@@ -85,15 +109,19 @@ class ChartPair(Horizontal):
         """
         this = self._drawing = object()
         among = among or (run,)
-        smoothing = self._smooth(run)
         last_step = max(one.last_step for one in among)
         first_step = max(1, math.floor(last_step * (1 - self.instruments.zoom)) + 1)
+        wants_difference = self.instruments.layout == DIFFERENCE and run.seeds is not None
+        self._lay_out(difference=wants_difference)
+        if wants_difference:
+            yield from self._difference.draw(self._wide, run, among, self.instruments, (first_step, last_step))
+            self.smoothing = self._difference.behind
+            return
+        smoothing = self._smooth(run)
         axis = self._shared_axis(among, first_step)
         shown: list[Callable[[], None]] = []
         for side, chart in enumerate(self._charts):
-            title = f"{MARKS[side]} {run.settings.titles[side]}"
-            if chart.border_title != title:
-                chart.border_title = title
+            chart.name_it(f"{MARKS[side]} {run.settings.titles[side]}")
             picture = self._picture(run, among, side, chart.columns, axis, (first_step, last_step))
             shown.append(chart.prepare(picture))
             yield
@@ -128,7 +156,7 @@ class ChartPair(Horizontal):
         series = curves.series[look.quantity]
         first, last, per_unit = self._x_range(among, run.settings, side, *steps)
         smooth = curves.smoothed(look.quantity, look.smoothing).series if look.smoothing else None
-        return Picture(
+        picture = Picture(
             quantity=look.describe(),
             points=self._points((name, "raw"), curves, series, first, last, columns),
             smooth=self._points((name, "smooth"), curves, smooth, first, last, columns) if smooth else (),
@@ -137,14 +165,24 @@ class ChartPair(Horizontal):
             x_name=look.x_axis,
             x_unit=per_unit,
             axis=axis,
-            latest=series.ys[-1] if len(series) else None,
+            latest=number(series.ys[-1] if len(series) else None),
             mark=self._x(curves, series.first_not_finite),
             mark_step=series.first_not_finite,
             cursor=self._x(curves, look.cursor),
             cursor_step=look.cursor,
-            at_cursor=curves.value_at(look.quantity, look.cursor) if look.cursor else None,
+            at_cursor=number(curves.value_at(look.quantity, look.cursor)) if look.cursor else "",
             failure=(f"failed: {state.reason}", *run.folder.last_log_lines(name)) if state.status == "failed" else (),
         )
+        if run.seeds is not None:
+            shown = SeedsShown(run.seeds, name, look, self._places(run.seeds.curves(name, look.quantity), curves))
+            picture = shown.added_to(picture, columns)
+        return with_theory(picture, run, side, look, columns, steps)
+
+    def _places(self, seeds: SeedCurves | None, curves: Curves) -> Places:
+        """The x values of what is kept of each seed; none if they are not known."""
+        if seeds is None:
+            return ()
+        return _InSeconds(seeds.stretches.xs, curves) if self.instruments.x_axis == "seconds" else seeds.stretches.xs
 
     def _x(self, curves: Curves, step: float | None) -> float | None:
         """A step's x coordinate."""
@@ -192,6 +230,8 @@ class ChartPair(Horizontal):
                 for run in runs
                 for curves in run.curves.values()
             ]
+        extents += [extent for run in runs if run.seeds for extent in extent_of_seeds(run.seeds, look, first_step)]
+        extents += [(level, level, level) for run in runs for level in limits_of(run.settings, look)]
         low, low_positive, high = (f(values) for f, values in zip((min, min, max), zip(*extents, strict=True), strict=True))
         if high == -math.inf:  # nothing to draw yet
             return UNIT_AXIS
@@ -216,7 +256,7 @@ def _extent_of(points: Sequence[tuple[float, float]]) -> tuple[float, float, flo
 class _InSeconds:
     """Steps as the training time at their end, in seconds; reads like an array."""
 
-    def __init__(self, steps: StepNumbers, curves: Curves) -> None:
+    def __init__(self, steps: Places, curves: Curves) -> None:
         self._steps = steps
         self._curves = curves
 

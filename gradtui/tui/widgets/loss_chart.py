@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from textual import events
 
 from gradtui.runs.results.axes import UNIT_AXIS, Axis
-from gradtui.runs.results.wording import number
+from gradtui.runs.results.bands import BandPoint
+from gradtui.tui.widgets.band import Band
 from gradtui.tui.widgets.canvas import DOTS_ACROSS, LABEL_WIDTH, Canvas, Curve, Frame, both
 from gradtui.tui.widgets.styled_lines import Line, Lines
 
+PLAIN = {"band": {"blocks": "░", "ascii": "-"}, "zero": {"blocks": "─", "ascii": "="}}
+"""What stands for the dots of a role where there are none, so that it looks unlike a curve."""
 LEAST_WIDTH, LEAST_HEIGHT = 16, 4
 """A smaller chart is not drawn."""
 
@@ -22,24 +26,31 @@ class Picture:
 
     ``points`` are (x, y), with a nan y for a gap; ``smooth`` is a second curve drawn over them, which dims them. x ranges
     from ``first`` to ``last``; ticks are labelled x / ``x_unit``, and ``x_name`` names that unit. ``quantity`` names y.
-    ``mark`` is the x from which y is not finite, ``mark_step`` its step. ``cursor`` is the x of the cursor,
+    ``band`` lies behind the curve, and ``zero`` says whether there is a line at y = 0. ``theory`` is a dashed curve between
+    the two, ``levels`` are values with a line each. ``corner`` says below the chart what is drawn. ``latest`` is the last
+    value. ``mark`` is the x from which y is not finite, ``mark_step`` its step. ``cursor`` is the x of the cursor,
     ``cursor_step`` its step, ``at_cursor`` the value there. ``failure`` lines replace the curve.
     """
 
     quantity: str
     points: Sequence[tuple[float, float]] = ()
     smooth: Sequence[tuple[float, float]] = ()
+    band: Sequence[BandPoint] = ()
+    zero: bool = False
+    theory: Sequence[tuple[float, float]] = ()
+    levels: Sequence[float] = ()
+    corner: str = ""
     first: float = 1
     last: float = 20
     x_name: str = "step"
     x_unit: float = 1
     axis: Axis = UNIT_AXIS
-    latest: float | None = None
+    latest: str = ""
     mark: float | None = None
     mark_step: float | None = None
     cursor: float | None = None
     cursor_step: int | None = None
-    at_cursor: float | None = None
+    at_cursor: str = ""
     failure: tuple[str, ...] = ()
 
 
@@ -47,12 +58,13 @@ class LossChart(Lines):
     """The chart of one side."""
 
     PREFIX = "loss-chart"
-    COMPONENT_CLASSES = {f"loss-chart--{role}" for role in ("curve", "dimmed", "frame", "value", "failure")}
+    COMPONENT_CLASSES = {f"loss-chart--{role}" for role in ("curve", "dimmed", "band", "zero", "frame", "value", "failure")}
     DEFAULT_CSS = """
     LossChart {
-        width: 1fr; height: 1fr; border: round $foreground 25%; border-title-color: $text; padding: 0 0;
-        .loss-chart--frame { color: $text-muted; }
-        .loss-chart--dimmed { color: $text-disabled; }
+        width: 1fr; height: 1fr; border: round $foreground 25%; border-title-color: $text;
+        border-subtitle-color: $text-muted;
+        .loss-chart--frame, .loss-chart--zero { color: $text-muted; }
+        .loss-chart--dimmed, .loss-chart--band { color: $text-disabled; }
         .loss-chart--value { text-style: bold; }
         .loss-chart--failure { color: $text-error; }
     }
@@ -66,19 +78,36 @@ class LossChart(Lines):
         self._canvas: Canvas | None = None
         self._raw: Curve
         self._smooth: Curve
+        self._band: Band
+        self._theory: Curve
         self._seen: object = None  # the parts of the picture that were last drawn
         self._drawn: list[Line] = []
 
     def say(self, *words: str) -> None:
         """Show words instead of a curve: what will be drawn here, and how to start."""
         self._picture, self._words = None, words
+        self._put_in_corner("")
         self.show(self._all_lines())
 
     def prepare(self, picture: Picture) -> Callable[[], None]:
         """Render off-screen, in a few milliseconds unless nothing changed; return a callback that displays the result."""
         self._picture = picture
         lines = self._all_lines()
-        return lambda: self.show(lines)
+
+        def display() -> None:
+            self._put_in_corner(picture.corner)
+            self.show(lines)
+
+        return display
+
+    def name_it(self, title: str) -> None:
+        """Show a title in the border."""
+        if self.border_title != title:  # setting it repaints the whole chart
+            self.border_title = title
+
+    def _put_in_corner(self, words: str) -> None:
+        if self.border_subtitle != words:
+            self.border_subtitle = words
 
     @property
     def columns(self) -> int:
@@ -103,15 +132,25 @@ class LossChart(Lines):
         frame = Frame(width, height, picture.first, picture.last, picture.x_name, picture.x_unit, picture.axis)
         if self._canvas is None or self._canvas.frame != frame:
             self._canvas = Canvas(frame)
-            self._raw, self._smooth = Curve(self._canvas), Curve(self._canvas)
+            self._raw, self._smooth, self._band = Curve(self._canvas), Curve(self._canvas), Band(self._canvas)
+            self._theory = Curve(self._canvas)
             self._seen = None
         raw, smooth = self._raw.dots(picture.points), self._smooth.dots(picture.smooth)
-        seen = raw, smooth, picture.cursor, picture.mark
+        band = self._band.extents(picture.band) if picture.band else []
+        theory = self._theory.dots(picture.theory)
+        seen = raw, smooth, band, theory, picture.zero, picture.levels, picture.cursor, picture.mark
         if self._seen != seen:
             self._seen = seen
             rows: list[Line] = [[(row, "curve")] for row in self._raw.drawn(raw)]
             if smooth:
                 rows = [_laid_over(row[0][0], over) for row, over in zip(rows, self._smooth.drawn(smooth), strict=True)]
+            if theory:
+                dashes = map(_dashed, self._theory.drawn(theory))
+                rows = [_before(row, behind, "dimmed") for row, behind in zip(rows, dashes, strict=True)]
+            if band:
+                rows = [_before(row, behind, "band") for row, behind in zip(rows, self._band.drawn(band), strict=True)]
+            for level in (*picture.levels, *([0.0] if picture.zero else [])):
+                _draw_level(rows, self._canvas.level(level))
             if picture.cursor is not None and picture.first <= picture.cursor <= picture.last:
                 rows = [_with_cursor(row, self._canvas.column(picture.cursor)) for row in rows]
             if picture.mark is not None:
@@ -119,14 +158,18 @@ class LossChart(Lines):
             self._drawn = _in_frame(self._canvas, rows)
         return self._drawn
 
+    def written(self, text: str, role: str) -> str:
+        plain = PLAIN.get(role, {}).get(getattr(self.app, "characters", ""), "")
+        return plain * len(text) or text
+
 
 def _head(picture: Picture, width: int) -> Line:
     if picture.cursor_step is not None:
-        right, role = f"step {picture.cursor_step:,}: {number(picture.at_cursor)}", "value"
+        right, role = f"step {picture.cursor_step:,}: {picture.at_cursor}", "value"
     elif picture.mark_step is not None:
         right, role = f"not finite from step {picture.mark_step:,.0f}", "failure"
     else:
-        right, role = number(picture.latest), "value"
+        right, role = picture.latest, "value"
     left = f" {picture.quantity}"[: max(0, width - len(right) - 2)]
     return [(left, "frame"), (" " * max(1, width - len(left) - len(right) - 1), ""), (right, role)]
 
@@ -150,13 +193,40 @@ def _laid_over(below: str, above: str) -> Line:
     return line
 
 
+def _dashed(row: str) -> str:
+    """A curve's row with a gap at every second character, so that it looks unlike what was measured, also without colours."""
+    return "".join(" " if place % 2 else character for place, character in enumerate(row))
+
+
+def _before(row: Line, background: str, background_role: str) -> Line:
+    """A row of curves with the background in the cells where no curve is."""
+    line: list[tuple[str, str]] = []
+    at = 0
+    for text, role in row:
+        behind = background[at : at + len(text)]
+        at += len(text)
+        for blank, cells in groupby(zip(text, behind, strict=True), lambda cell: cell[0] == " " and (cell[1] != " ")):
+            over, under = zip(*cells, strict=True)
+            line.append(("".join(under), background_role) if blank else ("".join(over), role))
+    return line
+
+
+def _draw_level(rows: list[Line], level: tuple[int, str] | None) -> None:
+    """Draw a dashed line where no curve is: every second character has dots, the band shows through in between."""
+    if level is None:
+        return
+    row, dash = level
+    for column in range(0, sum(len(text) for text, _ in rows[row]), 2):
+        rows[row] = _replaced(rows[row], column, dash, "zero", only_blank=True)
+
+
 def _replaced(line: Line, column: int, character: str, role: str, *, only_blank: bool) -> Line:
     """Return the line with one character replaced."""
     result: list[tuple[str, str]] = []
     at = 0
     for text, text_role in line:
         place = column - at
-        if 0 <= place < len(text) and not (only_blank and text[place] not in " \u2800"):
+        if 0 <= place < len(text) and (not only_blank or text_role == "band" or text[place] in " \u2800"):
             result += [(text[:place], text_role), (character, role), (text[place + 1 :], text_role)]
         else:
             result.append((text, text_role))

@@ -12,6 +12,8 @@ from gradtui.runs.results import table
 from gradtui.runs.results.claims import Claim, article_lines
 from gradtui.runs.results.reader import RunResults
 from gradtui.runs.results.rulings import HOLDS, UNKNOWN
+from gradtui.runs.results.table_row import Row
+from gradtui.runs.results.theory import theory_notes
 from gradtui.settings import RunSettings
 from gradtui.tui import keys
 from gradtui.tui.run_follower import FollowedRun
@@ -97,6 +99,8 @@ class Panel(Lines):
     def announce(self, settings: RunSettings | None, offer: Offer | None) -> None:
         """Show, before there is a run, the code of the next one or which run can be opened."""
         lines: list[Line] = [[(f" The {self.view.lower()} of the run will appear here.", "note")]]
+        if settings is not None:
+            lines += _notes([*settings.notes, *theory_notes(settings)], self._width)
         if self.view == "Code":
             lines = code_lines(settings, self._width)
         elif offer is not None:
@@ -121,7 +125,7 @@ class Panel(Lines):
         elif self.view == "Log":
             lines = log_lines(results, run.folder, self._width)
         else:
-            lines = result_lines(results, self._width) + _notes(results, self._width)
+            lines = result_lines(results, self._width) + _notes(results.notes, self._width)
         self._show(lines)
 
     @property
@@ -129,19 +133,19 @@ class Panel(Lines):
         return max(40, self.size.width - 2)
 
 
-def _notes(results: RunResults, width: int) -> list[Line]:
-    return [[(f" {line}", "note")] for note in results.notes for line in textwrap.wrap(note, width - 1)]
+def _notes(notes: Sequence[str], width: int) -> list[Line]:
+    return [[(f" {line}", "note")] for note in notes for line in textwrap.wrap(note, width - 1)]
 
 
 def result_lines(results: RunResults, width: int) -> list[Line]:
     """A line per quantity: both sides' values, and their difference or ratio."""
-    left, right = results.state.settings.shorts
     space = VALUE if width >= NARROW else VALUE_NARROW
-    head: Line = [(f" {'':<{LABEL}}{left:>{space}}{right:>{space}}   difference", "head")]
+    names = table.head(results)
+    head: Line = [(f" {names.label:<{LABEL}}{names.left:>{space}}{names.right:>{space}}   {names.difference}", "head")]
     return [head] + [_line(row, space) for row in table.rows(results)]
 
 
-def _line(row: table.Row, space: int) -> Line:
+def _line(row: Row, space: int) -> Line:
     return [
         (f" {row.label:<{LABEL}}", "label"),
         (f" {row.left:>{space - 1}}", "left"),

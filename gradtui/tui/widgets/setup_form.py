@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ from textual.widgets import Collapsible, Input, Label, Select, Static
 from textual.widgets import Switch as SwitchWidget
 
 from gradtui.kinds import Choice, Device, Switch
+from gradtui.policies import POLICIES
 from gradtui.printing import printable
 from gradtui.settings import DECIDING, SETTINGS, RunSettings, Setting, SettingsError, default_of
 from gradtui.tui.widgets.text_field import TextField
@@ -33,6 +35,8 @@ class SettingRow(Vertical):
         self._known: Any = _shown(setting, value)
         self._control: Control | None = None
         self._problem = Static("", classes="problem", markup=False)
+        self.offered = list(_options(setting)) if isinstance(setting.kind, Choice | Device) else []
+        """The values of a select."""
 
     def compose(self) -> ComposeResult:
         self._control = _control(self.setting, self._known)
@@ -75,10 +79,16 @@ class SettingRow(Vertical):
     def offer(self, options: Mapping[str, str]) -> None:
         """Replace a select's options; ``options`` maps values to labels."""
         assert isinstance(self._control, Select)
+        self.offered = [*options]
         chosen = self.value
         with self.prevent(Select.Changed):
             self._control.set_options([(Text(printable(label)), value) for value, label in options.items()])
             self._control.value = str(chosen) if chosen in options else next(iter(options))
+
+    @property
+    def can_offer(self) -> bool:
+        """Whether there is a select on screen, whose options can be replaced."""
+        return self._control is not None and self._control.is_mounted
 
     def focus_control(self) -> None:
         """Focus the control at once, so that the next key is text; if it is not mounted yet, as soon as it is."""
@@ -184,6 +194,7 @@ class SetupForm(VerticalScroll):
             row.display = row.setting.applies(choices)
             if row.display and row.value is not None:
                 given[name] = row.value
+        self._offer_policies(given)
         self._mount_rows()
         try:
             self.settings, self.errors = RunSettings.parse(given), {}
@@ -195,6 +206,17 @@ class SetupForm(VerticalScroll):
         for name, row in self._rows.items():
             row.say_problem(self.errors.get(name, ""))
         self.post_message(self.Changed(self.settings))
+
+    def _offer_policies(self, given: Mapping[str, object]) -> None:
+        """Offer only the policies that go with the other fields; one that is chosen stays, with its error."""
+        values: dict[str, object] = {}
+        for name, value in given.items():
+            with suppress(ValueError):  # a field with an error keeps nothing from being offered
+                values[name] = SETTINGS[name].parse(value)
+        for row in (self._rows["left"], self._rows["right"]):
+            names = [name for name, policy in POLICIES.items() if name == row.value or not policy.obstacle(values)]
+            if row.can_offer and row.offered != names:
+                row.offer({name: name for name in names})
 
     @property
     def devices(self) -> Mapping[str, str] | None:

@@ -58,8 +58,12 @@ class Lines(Widget):
     def render_line(self, y: int) -> Strip:
         if y >= len(self._lines):
             return Strip.blank(self.size.width, self.style_of(""))
-        strip = Strip([Segment(text, self.style_of(role)) for text, role in self._lines[y]])
+        strip = Strip([Segment(self.written(text, role), self.style_of(role)) for text, role in self._lines[y]])
         return strip.adjust_cell_length(self.size.width, self.style_of(""))
+
+    def written(self, text: str, role: str) -> str:
+        """The characters that a piece of a line is written with, as many as ``text`` has."""
+        return text
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         return len(self._lines)
