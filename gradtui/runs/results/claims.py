@@ -115,9 +115,7 @@ def _needs_sweep(run: RunEvidence) -> Ruling:
 CLAIMS = (
     _Claim("training converges faster with", "1", converges_faster, True, (HOLDS, FAILS), over_seeds.converges_faster),
     _Claim("the final loss is lower with", "1", final_loss_lower, True, (HOLDS, FAILS), over_seeds.final_loss_lower),
-    _Claim(
-        "accuracy is slightly higher with", "1", accuracy_higher, True, (HOLDS, FAILS), seed_claims.accuracy_slightly_higher
-    ),
+    _Claim("accuracy is slightly higher with", "1", accuracy_higher, True, (HOLDS, FAILS), over_seeds.accuracy_slightly_higher),
     _Claim("training time is shorter with", "1", _time_shorter),
     _Claim("memory is lower with", "1", memory_lower),
     _Claim("memory grows without", "1", memory_grows),
