@@ -124,7 +124,17 @@ def test_convergence_is_compared_in_samples() -> None:
 
 @pytest.mark.parametrize(
     ("left", "right", "verdict"),
-    [(0, 10, HOLDS), (2, 10, HOLDS), (0, 3, UNKNOWN), (0, 0, UNKNOWN), (10, 0, FAILS), (10, 10, FAILS), (4, 4, UNKNOWN)],
+    [
+        (0, 10, HOLDS),
+        (0, 7, HOLDS),
+        (0, 6, UNKNOWN),
+        (2, 10, HOLDS),
+        (0, 3, UNKNOWN),
+        (0, 0, UNKNOWN),
+        (10, 0, FAILS),
+        (10, 10, FAILS),
+        (4, 4, UNKNOWN),
+    ],
 )
 def test_divergence(left: int, right: int, verdict: str) -> None:
     assert may_diverge(seeds_of(side(diverged=left), side(diverged=right)), LINEAR)[1] == verdict

@@ -83,10 +83,10 @@ def signed_mb(value: float | None) -> str:
 def mean_difference(difference: Difference) -> str:
     """Left against right: ``-48.9 ± 3.2 points``, ``ratio 0.52 (0.41 to 0.66)``, ``-0.3 ± 0.1 in loss``.
 
-    The interval is the 95 % interval. Without an interval if there is none; a dash if the sides cannot be compared in any seed.
+    The interval is the 95 % interval, left out if there is none.
     """
     if math.isnan(difference.mean):
-        return UNKNOWN
+        return "no ratio" if difference.unit == LOG_RATIO else UNKNOWN  # in every seed, a loss is 0 or not finite
     known = math.isfinite(difference.low) and math.isfinite(difference.high)
     half = (difference.high - difference.low) / 2
     if difference.unit == LOG_RATIO:
@@ -115,6 +115,4 @@ def better_side(difference: Difference, names: tuple[str, str]) -> str:
 
 def verdict_cells(difference: Difference, names: tuple[str, str]) -> tuple[str, str, str, str]:
     """The better side, the verdict, the wins, and the mean difference; for a table."""
-    finite = [name for name, won in zip(names, (difference.left_wins, difference.right_wins), strict=True) if won]
-    only = f"only {finite[0]} is finite" if math.isnan(difference.mean) and len(finite) == 1 else None
-    return better_side(difference, names), difference.verdict, wins(difference), only or mean_difference(difference)
+    return better_side(difference, names), difference.verdict, wins(difference), mean_difference(difference)

@@ -138,7 +138,7 @@ def _worst_for_four(sweep: Sweep, results: Results, best: BestRows) -> Claim:
 
 
 Harm = Mapping[int, float]
-"""By seed, by how much WITHOUT is worse; infinite if only WITH is finite, nan if neither is."""
+"""By seed, by how much WITHOUT is worse; infinite if only WITH is finite or 0, nan if neither is."""
 
 
 def _harms(sweep: Sweep, results: Results, rows: Sequence[GridRow]) -> dict[tuple[str, float], tuple[Harm, Differences]]:
@@ -178,8 +178,8 @@ def _costs(rows: Sequence[GridRow], harms: Mapping[tuple[str, float], tuple[Harm
 def _cost(harm: Harm, differences: Differences) -> str:
     """What WITHOUT loses on average."""
     finite = [value for value in harm.values() if math.isfinite(value)]
-    everything = sum(value == math.inf for value in harm.values())
-    told = [f"everything in {count(everything)} of {count(len(harm))} seeds"] if everything else []
+    unbounded = sum(value == math.inf for value in harm.values())
+    told = [f"without bound in {count(unbounded)} of {count(len(harm))} seeds"] if unbounded else []
     if finite:
         cost = mean(finite)
         points, plain = f"{cost:.1f} points", f"{number(cost)} in loss"
