@@ -167,7 +167,7 @@ TIMING = Table(
     "slice of the timing probe",
     (
         Column("slice", COUNT, "the slice", required=True),
-        Column("block", COUNT, "the block of four slices, in the order ABBA", required=True),
+        Column("block", COUNT, "the block of four slices, in the order ABBA or BAAB", required=True),
         Column("side", INDEX, "the policy that was timed: 0 left, 1 right", required=True),
         Column("seconds_per_batch", TIME, "the time of a step, per batch", required=True),
         Column(

@@ -1,9 +1,9 @@
 """The timing probe: measures each policy's step time so that the difference is reliable.
 
 Two processes that do identical work differ by a few percent for their whole lifetime, so times of the training itself
-cannot be compared. Here one process alternates between both policies, in short slices in ABBA order, on one scratch copy
-of the model with a learning rate of 0: the same memory, weights and batch. Both workers do this, and their measurements
-are compared worker by worker.
+cannot be compared. Here one process alternates between both policies, in short slices in the order ABBA BAAB, on one
+scratch copy of the model with a learning rate of 0: the same memory, weights and batch. Both workers do this, and their
+measurements are compared worker by worker.
 
 On a CPU the clock is the CPU time of what computes, which other processes hardly change. On a GPU it is the wall clock: the
 process's CPU time says nothing of the GPU's work.
@@ -28,12 +28,14 @@ from gradtui.training.journal import Journal
 from gradtui.training.preparation import Autocast, Training, make_optimizer
 from gradtui.training.torch_devices import synchronize
 
+ORDER = (0, 1, 1, 0)
+"""The sides of a block's slices: ABBA. Every other block has BAAB."""
 SLICE_SECONDS = 0.015
 BLOCKS = (6, 40)
 """Minimum and maximum number of blocks of four slices. Fewer tell nothing (``thresholds.FEWEST_BLOCKS``)."""
 BUDGET_SECONDS = 2.5
 """On the probe's clock; enough for all blocks unless a step is longer than a slice."""
-LONGEST_SECONDS = 10.0
+LONGEST_SECONDS = 15.0
 """On the wall clock: under load a CPU second takes several seconds, so the probe makes do with fewer blocks."""
 
 
@@ -77,18 +79,21 @@ class ScratchSteps:
         self._optimizer = make_optimizer(settings, list(experiment.optimized(self._model, settings)))
         for group in self._optimizer.param_groups:
             group["lr"] = 0.0
-        self._batches = [self._batch(training, settings.step_samples(side)) for side in (0, 1)]
+        samples = [settings.step_samples(side) for side in (0, 1)]
+        self.batches = [each // settings.batch_size for each in samples]
+        """Batches per step, by side."""
+        self._data = [self._samples(training, each) for each in samples]
         self._steps: list[TrainStep] = [POLICIES[name].make(settings.k or 1) for name in settings.policies]
         self.wall_seconds = 0.0
         """How long all timed steps took on the wall clock."""
 
-    def _batch(self, training: Training, samples: int) -> tuple[torch.Tensor, torch.Tensor]:
+    def _samples(self, training: Training, samples: int) -> tuple[torch.Tensor, torch.Tensor]:
         train = training.data.train
         return as_inputs(train.inputs[:samples].to(self._device)), train.targets[:samples].to(self._device)
 
     def time(self, side: int, count: int) -> float:
         """Time ``count`` steps, in seconds, after an untimed one that puts the gradients into the policy's state."""
-        train_step, (inputs, targets) = self._steps[side], self._batches[side]
+        train_step, (inputs, targets) = self._steps[side], self._data[side]
         model, loss_fn, optimizer = self._model, self._loss_fn, self._optimizer
         train_step(model, loss_fn, optimizer, inputs, targets)
         synchronize(self._device)
@@ -100,23 +105,33 @@ class ScratchSteps:
         self.wall_seconds += time.perf_counter() - wall_began
         return seconds
 
+    def counts(self, seconds: float) -> tuple[int, int]:
+        """How many steps of each side take about so long. Both sides get the same number of batches: what a slice costs besides
+        its steps then counts alike."""
+        per_batch = 0.0
+        for side in (0, 1):
+            self.time(side, 3)
+            per_batch += self.time(side, 5) / 5 / self.batches[side] / 2
+        batches = seconds / max(per_batch, 1e-7)
+        return max(1, round(batches / self.batches[0])), max(1, round(batches / self.batches[1]))
+
 
 def probe_times(training: Training, journal: Journal) -> None:
     """Time both policies of the run and record the slices in the journal. Raises ``journal.Stopped``."""
-    settings, clock = training.settings, clock_for(training.device)
+    clock = clock_for(training.device)
     steps = ScratchSteps(training, clock)
     slice_seconds = SLICE_SECONDS * clock.threads
-    counts = []
-    for side in (0, 1):
-        steps.time(side, 3)
-        counts.append(max(1, round(slice_seconds / max(steps.time(side, 5) / 5, 1e-7))))
+    counts = steps.counts(slice_seconds)
     block_seconds = 4 * max(slice_seconds, steps.time(0, counts[0]))
     most_blocks = min(BLOCKS[1], max(BLOCKS[0], math.ceil(BUDGET_SECONDS * clock.threads / block_seconds)))
     for block in range(1, most_blocks + 1):
-        for side in (0, 1, 1, 0):
+        # After a wait the first steps are slower, so some are taken untimed, and the sides take turns in being first.
+        for side in (0, 1):
+            steps.time(side, counts[side] // 10)
+        for side in ORDER if block % 2 else ORDER[2:] + ORDER[:2]:
             seconds = steps.time(side, counts[side])
             # Per batch, so that a policy that takes k batches per step is compared over the same samples.
-            seconds_per_batch = seconds / counts[side] * settings.batch_size / settings.step_samples(side)
+            seconds_per_batch = seconds / counts[side] / steps.batches[side]
             journal.time_slice(
                 block=block, side=side, seconds_per_batch=seconds_per_batch, clock=clock.number, load=load_per_core()
             )

@@ -17,6 +17,7 @@ import argparse
 import itertools
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -24,7 +25,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,7 +34,7 @@ from gradtui.runs.processes import launch
 from gradtui.runs.results.claims import Claim
 from gradtui.runs.results.reader import read_results
 from gradtui.runs.results.rulings import FAILS, HOLDS
-from gradtui.runs.results.statistics import incomplete_beta
+from gradtui.runs.results.student_t import incomplete_beta
 from gradtui.runs.saved_runs import create_run
 from gradtui.runs.state import VariantState
 from gradtui.settings import RunSettings
@@ -85,10 +86,13 @@ def false_claims(folder: RunFolder) -> list[Claim]:
 
 
 def with_sides_exchanged(folder: RunFolder, to: Path) -> RunFolder:
-    """A copy of a run in which left is right. Both sides must have the same policy, so that their settings stay true."""
+    """A copy of a run in which left is right, in a folder of the run's name.
+
+    Both sides must have the same policy, so that their settings stay true.
+    """
     state = folder.read()
     left, right = state.variants
-    to.mkdir()
+    to.mkdir(parents=True)
     for path in folder.path.iterdir():
         variant, dot, rest = path.name.partition(".")
         name = {left: right, right: left}.get(variant, variant) + dot + rest
@@ -111,7 +115,8 @@ def with_sides_exchanged(folder: RunFolder, to: Path) -> RunFolder:
 @contextmanager
 def busy(processes: int) -> Iterator[None]:
     """Keep this many processes computing for as long as the block lasts."""
-    started = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(processes)]
+    code = "import os\nparent = os.getppid()\nwhile os.getppid() == parent:\n    sum(range(1_000_000))"
+    started = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(processes)]
     try:
         yield
     finally:
@@ -135,8 +140,20 @@ def exact_interval(count: int, of: int, tail: float = 0.025) -> tuple[float, flo
 
 
 def rate(count: int, of: int) -> str:
+    if of == 0:
+        return "no runs"
     low, high = exact_interval(count, of)
     return f"{count:4} of {of}  {100 * count / of:5.1f} %  (95 %: {100 * low:.1f} to {100 * high:.1f} %)"
+
+
+def finished_runs(settings: Iterator[Mapping[str, object]], runs: int, at_once: int) -> Iterator[RunFolder]:
+    """Train so many runs; yields each when it has finished, in order. Ctrl+c ends it once the runs in progress have."""
+    threads = ThreadPoolExecutor(at_once)
+    try:
+        with suppress(KeyboardInterrupt):
+            yield from threads.map(trained, itertools.islice(settings, runs))
+    finally:
+        threads.shutdown(cancel_futures=True)
 
 
 def count_false(folders: Iterator[RunFolder]) -> None:
@@ -151,9 +168,11 @@ def count_false(folders: Iterator[RunFolder]) -> None:
         runs += 1
         with_false += bool(wrong)
         false.update({claim.claim for claim in wrong})
-        time_verdicts.update(f"{claim.verdict}: {claim.why}" for claim in claims if claim.claim == TIME)
+        of_time = next(claim for claim in claims if claim.claim == TIME)
+        time_verdicts[f"{of_time.verdict}: {of_time.why}"] += 1
+        print(f"run {runs}: {of_time.measured}", flush=True)
         for claim in wrong:
-            print(f"run {runs}, {folder.id}: {claim.claim}: {claim.measured} {claim.why}", flush=True)
+            print(f"run {runs}, false: {claim.claim}: {claim.measured}; {claim.why}", flush=True)
     print("\nfalse verdicts:")
     for name in names:
         print(f"  {name:<56} {rate(false[name], runs)}")
@@ -194,14 +213,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--at-once", type=int, default=1, metavar="N", help="runs that train at the same time")
     parser.add_argument("--differ", action="store_true", help="runs whose sides differ in time")
     given = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # either way, what was counted so far is printed
     settings = differing_runs() if given.differ else same_policy_runs()
-    with tempfile.TemporaryDirectory() as home, busy(given.busy), ThreadPoolExecutor(given.at_once) as threads:
+    with tempfile.TemporaryDirectory() as home, busy(given.busy):
         os.environ["GRADTUI_HOME"] = home
         began, load = time.monotonic(), os.getloadavg()[0]
-        folders = threads.map(trained, itertools.islice(settings, given.runs))
+        folders = finished_runs(settings, given.runs, given.at_once)
         count_right(folders) if given.differ else count_false(folders)
         print(
-            f"{given.runs} runs, {given.at_once} at once, {given.busy} busy processes, {os.cpu_count()} cores, load average "
+            f"{given.at_once} at once, {given.busy} busy processes, {os.cpu_count()} cores, load average "
             f"{load:.1f} before and {os.getloadavg()[0]:.1f} after, {time.monotonic() - began:.0f} s"
         )
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 
+from gradtui.runs.results.comparable import horizon, incomparable
 from gradtui.runs.results.evidence import RunEvidence
-from gradtui.runs.results.rulings import FAILS, HOLDS, UNKNOWN, Ruling, horizon, incomparable
+from gradtui.runs.results.rulings import FAILS, HOLDS, UNKNOWN, Ruling
 from gradtui.runs.results.statistics import exact_mcnemar
 from gradtui.runs.results.thresholds import ACCURACY_ERRORS, SIGNIFICANCE, SLIGHT_ACCURACY_DIFFERENCE
 from gradtui.runs.results.wording import count, number, of_these, percent

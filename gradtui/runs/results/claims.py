@@ -66,9 +66,7 @@ def _ruling(claim: _Claim, run: RunEvidence) -> Ruling:
 
 
 def _time_shorter(run: RunEvidence) -> Ruling:
-    ruling = judge_times(run.settings, run.probes)
-    verdict = UNKNOWN if ruling.shorter is None else HOLDS if ruling.shorter else FAILS
-    return ruling.measured, verdict, ruling.why
+    return judge_times(run.settings, run.probes)
 
 
 def _gradients_accumulate(run: RunEvidence) -> Ruling:

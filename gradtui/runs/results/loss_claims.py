@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 
+from gradtui.runs.results.comparable import horizon, incomparable, no_single_curve
 from gradtui.runs.results.evidence import Evidence, RunEvidence
-from gradtui.runs.results.rulings import FAILS, HOLDS, UNKNOWN, Ruling, horizon, incomparable, no_single_curve
+from gradtui.runs.results.rulings import FAILS, HOLDS, UNKNOWN, Ruling
 from gradtui.runs.results.thresholds import (
     ERRATIC_RISES,
     EXPLODES,
