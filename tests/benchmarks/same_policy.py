@@ -17,6 +17,7 @@ import argparse
 import itertools
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -146,7 +147,7 @@ def rate(count: int, of: int) -> str:
 
 
 def finished_runs(settings: Iterator[Mapping[str, object]], runs: int, at_once: int) -> Iterator[RunFolder]:
-    """Train so many runs; yields each when it has finished, in order. Ctrl+c ends it after the runs that train."""
+    """Train so many runs; yields each when it has finished, in order. Ctrl+c ends it once the runs in progress have."""
     threads = ThreadPoolExecutor(at_once)
     try:
         with suppress(KeyboardInterrupt):
@@ -212,6 +213,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--at-once", type=int, default=1, metavar="N", help="runs that train at the same time")
     parser.add_argument("--differ", action="store_true", help="runs whose sides differ in time")
     given = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # either way, what was counted so far is printed
     settings = differing_runs() if given.differ else same_policy_runs()
     with tempfile.TemporaryDirectory() as home, busy(given.busy):
         os.environ["GRADTUI_HOME"] = home

@@ -13,6 +13,7 @@ import pytest
 from gradtui.runs.saved_runs import all_runs
 from tests.conftest import wait_until
 from tests.process.misbehaviour import at_a_step, every_process_runs
+from tests.process.test_compare import Comparison
 from tests.process.test_run import LONG, Started
 
 IMPATIENT = """
@@ -66,6 +67,28 @@ def test_the_note_goes_when_steps_come_again(tmp_path: Path, monkeypatch: pytest
     run.folder.request_stop()
     run.wait_for_end()
     assert {variant.status for variant in run.folder.read().variants.values()} == {"stopped"}
+
+
+@pytest.mark.slow
+def test_a_script_that_imports_for_long_does_not_hang(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    every_process_runs(IMPATIENT, tmp_path, monkeypatch)
+    script = """
+        import pathlib, time, torch
+        time.sleep(2)  # as when a library imports more of torch
+        pathlib.Path("waited").touch()
+        time.sleep(1)
+        weight = torch.nn.Parameter(torch.ones(1))
+        optimizer = torch.optim.SGD([weight], lr=0.1)
+        weight.sum().backward()
+        optimizer.step()
+        time.sleep(3600)
+    """
+    run = Comparison(tmp_path, script)
+    assert wait_until((tmp_path / "waited").exists)
+    assert run.folder.read().note is None
+    assert wait_until(lambda: (run.folder.read().note or "").endswith("no step for 1 s"))
+    run.folder.request_stop()
+    run.supervisor.wait(timeout=60)
 
 
 @pytest.mark.slow

@@ -56,7 +56,8 @@ def test_the_articles_losses_through_the_command_line(tmp_path: Path) -> None:
     assert result.returncode == 0, result.stderr
     with open(out) as file:
         rows = list(csv.DictReader(file))
-    assert list(rows[0]) == ["run", "variant", "step", "epoch", "loss", "grad_norm", "seconds"]
+    first = ["run", "variant", "step", "epoch", "loss", "grad_norm", "seconds"]
+    assert list(rows[0]) == [*first, "seed", "fresh_grad_norm", "cosine"]
     for name in ("with_zero_grad", "without_zero_grad"):
         assert [float(row["loss"]) for row in rows if row["variant"] == name] == GOLDEN[name]
     assert "final loss" in result.stdout

@@ -63,11 +63,8 @@ def test_the_last_step_above_a_tenth_of_the_first_loss_is_remembered_exactly(see
         assert evidence_of([*losses, 0.1], random.Random(seed)).converged_at is (None if last > 0 else 1)
 
 
-@pytest.mark.parametrize("epochs", [20, 300, 3000, 100_000])
-@pytest.mark.parametrize("epoch_steps", [1, 24])
+@pytest.mark.parametrize(("epochs", "epoch_steps"), [(20, 1), (300, 1), (3000, 1), (100_000, 1), (20, 24), (3000, 24)])
 def test_what_a_curve_is_does_not_depend_on_the_length_of_the_run(epochs: int, epoch_steps: int) -> None:
-    if epochs * epoch_steps > 200_000:
-        pytest.skip("as long without epochs of several steps")
     settled = [0.16**i for i in range(epochs) for _ in range(epoch_steps)]
     oscillating = [math.cos(0.795 * i) ** 2 for i in range(epochs) for _ in range(epoch_steps)]
     left, right = (evidence_of(losses, random.Random(1), epoch_steps) for losses in (settled, oscillating))

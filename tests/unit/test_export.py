@@ -28,16 +28,41 @@ def test_the_export_is_tidy(folder: RunFolder, tmp_path: Path) -> None:
     path = tmp_path / "out.csv"
     assert export_csv(folder, path) == 3
     assert path.read_text().splitlines() == [
-        "run,variant,step,epoch,loss,grad_norm,seconds",
-        f"{folder.id},with_zero_grad,1,1,0.25,1.5,0.1",
-        f"{folder.id},with_zero_grad,2,2,nan,,0.1",
-        f"{folder.id},without_zero_grad,1,1,inf,,0.1",
+        "run,variant,step,epoch,loss,grad_norm,seconds,seed,fresh_grad_norm,cosine",
+        f"{folder.id},with_zero_grad,1,1,0.25,1.5,0.1,42,1.5,1",
+        f"{folder.id},with_zero_grad,2,2,nan,,0.1,42,,",
+        f"{folder.id},without_zero_grad,1,1,inf,,0.1,42,,",
     ]
+
+
+def test_the_figures_of_an_epoch_stand_at_its_last_step(home: Path, tmp_path: Path) -> None:
+    folder = create_run(RunSettings.parse({"experiment": "digits", "clip_norm": 0.5, "seed": 7}))
+    steps = [f"{i},1,0.5,,0.1,,,\n" for i in range(1, 60)] + ["60,1,0.5,2.0,0.1,1.5,1,0.5\n"]
+    folder.steps_csv("with_zero_grad").write_text(HEADER.rstrip() + ",clipped_norm\n" + "".join(steps))
+    folder.epochs_csv("with_zero_grad").write_text("epoch,step,test_loss,accuracy\n1,24,1.5,0.25\n2,48,nan,0.5\n3,72,1.0,1.0\n")
+    export_csv(folder, tmp_path / "out.csv")
+    head, *rows = [line.split(",") for line in (tmp_path / "out.csv").read_text().splitlines()]
+    assert head[7:] == ["seed", "fresh_grad_norm", "cosine", "clipped_norm", "test_loss", "accuracy"]
+    assert {row[7] for row in rows} == {"7"}
+    assert {row[2]: row[-2:] for row in rows if row[-1]} == {"24": ["1.5", "0.25"], "48": ["nan", "0.5"]}
+    assert rows[-1][8:] == ["1.5", "1", "0.5", "", ""]
+    assert all(len(row) == len(head) for row in rows)
+
+
+def test_what_a_script_logs_of_an_epoch_stands_at_the_last_step_before(home: Path, tmp_path: Path) -> None:
+    folder = create_run(RunSettings.parse({"experiment": "script", "script": "train.py"}))
+    steps = [f"{i},1,0.5,,0.1,,,,2\n" for i in range(1, 4)]
+    folder.steps_csv("with_zero_grad").write_text(HEADER.rstrip() + ",clipped_norm,optimizer\n" + "".join(steps))
+    folder.epochs_csv("with_zero_grad").write_text("epoch,step,test_loss,accuracy\n1,2,,0.25\n2,2,,0.5\n3,9,,0.75\n")
+    export_csv(folder, tmp_path / "out.csv")
+    head, *rows = [line.split(",") for line in (tmp_path / "out.csv").read_text().splitlines()]
+    assert head[10:] == ["clipped_norm", "optimizer", "test_loss", "accuracy"]
+    assert [row[11:] for row in rows] == [["2", "", ""], ["2", "", "0.5"], ["2", "", ""]]
 
 
 def test_a_run_without_rows_exports_a_header(home: Path, tmp_path: Path) -> None:
     assert export_csv(create_run(RunSettings.parse({})), tmp_path / "out.csv") == 0
-    assert (tmp_path / "out.csv").read_text() == "run,variant,step,epoch,loss,grad_norm,seconds\n"
+    assert (tmp_path / "out.csv").read_text() == "run,variant,step,epoch,loss,grad_norm,seconds,seed,fresh_grad_norm,cosine\n"
 
 
 def test_a_file_is_replaced_only_when_asked_to(folder: RunFolder, tmp_path: Path) -> None:

@@ -180,4 +180,6 @@ def test_the_guard_does_not_stand_between_a_pipe_and_its_bytes() -> None:
     made_up_run(steps=3)
     result = subprocess.run([sys.executable, "-m", "gradtui", "export", "last", "--csv", "-"], capture_output=True, check=True)
     assert result.stdout.count(b"\n") == 7
-    assert io.BytesIO(result.stdout).readline() == b"run,variant,step,epoch,loss,grad_norm,seconds\n"
+    assert (
+        io.BytesIO(result.stdout).readline() == b"run,variant,step,epoch,loss,grad_norm,seconds,seed,fresh_grad_norm,cosine\n"
+    )

@@ -107,6 +107,8 @@ class SupervisedRun:
         match event["event"]:
             case "ready":
                 worker.ready = True
+                if event["device"] is not None:  # a script's is known once its first backward() begins
+                    worker.begin_training()
                 self.state = replace(
                     self.state,
                     device=event["device"],

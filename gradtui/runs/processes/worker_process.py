@@ -43,7 +43,7 @@ WITHOUT_PIPES = "its process closed its pipes, or replaced itself by another pro
 
 
 class WorkerProcess:
-    """One variant's process. ``hangs`` means that its turn has lasted longer than HANG_SECONDS.
+    """One variant's process. ``hangs`` means that its turn has lasted longer than HANG_SECONDS since its training began.
 
     It is alive until its process has ended, regardless of its pipes: a script may close them, or replace itself by another
     program.
@@ -68,6 +68,7 @@ class WorkerProcess:
         self._asked = False
         self.ready = False
         self.computing = False
+        self._trains = False
         self.ended = False
         self.hangs = False
         self.pipe_ended = False
@@ -118,13 +119,17 @@ class WorkerProcess:
             self._not_before = max(self._not_before, self._turn_began - 1 / pace) + steps / pace
         self.send(turn=seconds, steps=steps)
 
+    def begin_training(self) -> None:
+        """Record that its first step is next; until then, a script may take long to import modules and load data."""
+        self._trains, self._turn_began = True, time.monotonic()
+
     def end_turn(self) -> None:
         """Record that it reported the end of its turn."""
         self.computing = self.hangs = False
 
     def look(self) -> None:
         """Set ``hangs`` if its turn has lasted too long; only the end of the turn or of its pipes resets it."""
-        if self.computing and time.monotonic() - self._turn_began > HANG_SECONDS:
+        if self._trains and self.computing and time.monotonic() - self._turn_began > HANG_SECONDS:
             self.hangs = True
 
     def stop(self) -> bool:

@@ -1,4 +1,4 @@
-"""Whether the two sides of a run can be compared, and after how much training they are."""
+"""What stands in the way of comparing a run's sides, and how much training is compared."""
 
 from __future__ import annotations
 

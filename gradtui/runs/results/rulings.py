@@ -1,4 +1,4 @@
-"""What a claim comes to: a ruling."""
+"""The words of a verdict on a claim."""
 
 from __future__ import annotations
 
