@@ -75,9 +75,7 @@ def prepare(settings: RunSettings, side: int, device: torch.device) -> Training:
     return _prepare_seed(settings, side, device, experiments.load(settings.experiment).data)
 
 
-def _prepare_seed(
-    settings: RunSettings, side: int, device: torch.device, data_of: Callable[[RunSettings], Data]
-) -> Training:
+def _prepare_seed(settings: RunSettings, side: int, device: torch.device, data_of: Callable[[RunSettings], Data]) -> Training:
     experiment = experiments.load(settings.experiment)
     torch.manual_seed(settings.seed)
     data = data_of(settings)

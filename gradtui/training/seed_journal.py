@@ -26,9 +26,7 @@ def journal_for(settings: RunSettings, folder: RunFolder, variant: str, device: 
 class SeedJournal(Journal):
     """A journal whose losses, gradients and test results have a first dimension of seeds."""
 
-    def __init__(
-        self, folder: RunFolder, variant: str, device: torch.device, turns: Turns, seeds: Sequence[int]
-    ) -> None:
+    def __init__(self, folder: RunFolder, variant: str, device: torch.device, turns: Turns, seeds: Sequence[int]) -> None:
         super().__init__(folder, variant, device, turns)
         self._names = [str(seed) for seed in seeds]
         self._seeds_format = RowFormat(of_seeds(SEED_STEPS, seeds).columns)

@@ -45,7 +45,8 @@ def test_the_quantiles_of_the_tables(df: float, t: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wins", "losses", "p"), [(3, 0, 0.25), (13, 3, 1394 / 2**16), (15, 5, 43400 / 2**20), (5, 5, 1.0), (0, 0, 1.0), (4, 5, 1.0)]
+    ("wins", "losses", "p"),
+    [(3, 0, 0.25), (13, 3, 1394 / 2**16), (15, 5, 43400 / 2**20), (5, 5, 1.0), (0, 0, 1.0), (4, 5, 1.0)],
 )
 def test_the_sign_test_is_exact(wins: int, losses: int, p: float) -> None:
     assert sign_test(wins, losses) == sign_test(losses, wins) == p

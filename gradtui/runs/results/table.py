@@ -132,7 +132,8 @@ def _objection_to_times(results: RunResults) -> str:
 
 def as_text(results: RunResults) -> str:
     """The table as plain text with aligned columns."""
-    head = Row("", *results.state.settings.shorts, "difference")
+    seeds = results.state.settings.seeds
+    head = Row(f"median of {seeds} seeds" if seeds > 1 else "", *results.state.settings.shorts, "difference")
     lines = [head, *rows(results)]
     widths = [max(len(getattr(row, name)) for row in lines) for name in ("label", "left", "right")]
     return "\n".join(
