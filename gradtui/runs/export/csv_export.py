@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TextIO
 
 from gradtui.catalog import EXPERIMENTS
-from gradtui.runs.columns import EPOCHS, STEPS, Column
+from gradtui.runs.columns import EPOCHS, SEED_EPOCHS, SEED_STEPS, STEPS, Column, of_seeds
 from gradtui.runs.export.csv_lines import sound_rows
 from gradtui.runs.export.destination import Cancelled, check_wanted, exporting, never
 from gradtui.runs.folder import RunFolder
@@ -45,12 +45,10 @@ def write_csv(folder: RunFolder, file: TextIO | None = None, cancelled: Cancelle
     steps, epochs = columns_of(state.settings)
     more = [column.name for column in (*steps[len(FIRST) :], *epochs)]
     file.write(",".join(["run", "variant", *(column.name for column in FIRST), "seed", *more]) + "\n")
-    seed, count = str(state.settings.seed), 0
+    count, rows = 0, _rows_of_seeds if state.settings.seeds > 1 else _rows
     for variant in state.variants:
-        tested = _Tested(folder.epochs_csv(variant), epochs)
-        for fields in sound_rows(folder.steps_csv(variant), STEPS, steps):
-            row = *fields[: len(FIRST)], seed, *fields[len(FIRST) :], *tested.at(int(fields[0]))
-            file.write(f"{folder.id},{variant},{','.join(row)}\n")
+        for fields in rows(folder, variant, state.settings.all_seeds, steps, epochs):
+            file.write(f"{folder.id},{variant},{','.join(fields)}\n")
             count += 1
             if not count & 1023:
                 check_wanted(cancelled)
@@ -58,17 +56,58 @@ def write_csv(folder: RunFolder, file: TextIO | None = None, cancelled: Cancelle
     return count
 
 
-class _Tested:
-    """The figures of the epochs, each asked for by its last step, in ascending order."""
+Fields = tuple[str, ...]
 
-    def __init__(self, path: Path, columns: Sequence[Column]) -> None:
-        self._rows: Iterator[tuple[str, ...]] = sound_rows(path, EPOCHS, [EPOCHS["step"], *columns]) if columns else iter(())
-        self._empty = ("",) * len(columns)
-        self._next: tuple[str, ...] | None = None
+
+def _rows(
+    folder: RunFolder, variant: str, seeds: Sequence[int], steps: Sequence[Column], epochs: Sequence[Column]
+) -> Iterator[Fields]:
+    """A variant's rows, a row per step: FIRST, the seed, the other columns of steps, those of epochs."""
+    tested = _ByStep(sound_rows(folder.epochs_csv(variant), EPOCHS, [EPOCHS["step"], *epochs]) if epochs else iter(()))
+    for fields in sound_rows(folder.steps_csv(variant), STEPS, steps):
+        of_epoch = tested.at(int(fields[0])) or [""] * len(epochs)
+        yield *fields[: len(FIRST)], str(seeds[0]), *fields[len(FIRST) :], *of_epoch
+
+
+def _rows_of_seeds(
+    folder: RunFolder, variant: str, seeds: Sequence[int], steps: Sequence[Column], epochs: Sequence[Column]
+) -> Iterator[Fields]:
+    """A variant's rows, a row per step and seed.
+
+    Only the loss and the accuracy are a seed's own. What else is known are medians, which are left empty, and the time of a
+    step of all seeds.
+    """
+    table = of_seeds(SEED_STEPS, seeds)
+    losses = _ByStep(sound_rows(folder.seeds_csv(variant), table, table.columns))
+    accuracies = _ByStep(_accuracies(folder, variant, seeds))
+    own, empty = [STEPS["step"], STEPS["epoch"], STEPS["loss"], STEPS["seconds"]], ("",) * len(seeds)
+    for fields in sound_rows(folder.steps_csv(variant), STEPS, own):
+        tested = accuracies.at(int(fields[0])) or empty
+        for seed, loss, accuracy in zip(seeds, losses.at(int(fields[0])), tested, strict=False):  # a damaged row has no losses
+            known = {**dict(zip((column.name for column in own), fields, strict=True)), "loss": loss, "accuracy": accuracy}
+            first = (known.get(column.name, "") for column in FIRST)
+            yield *first, str(seed), *(known.get(column.name, "") for column in (*steps[len(FIRST) :], *epochs))
+
+
+def _accuracies(folder: RunFolder, variant: str, seeds: Sequence[int]) -> Iterator[Fields]:
+    """The last step of each epoch, and each seed's accuracy then."""
+    last_steps = {row[0]: row[1] for row in sound_rows(folder.epochs_csv(variant), EPOCHS, EPOCHS.columns[:2])}
+    table = of_seeds(SEED_EPOCHS, seeds)
+    for epoch, *accuracies in sound_rows(folder.seed_epochs_csv(variant), table, table.columns):
+        if epoch in last_steps:
+            yield last_steps[epoch], *accuracies
+
+
+class _ByStep:
+    """Rows that begin with their step, each asked for by it, in ascending order."""
+
+    def __init__(self, rows: Iterator[Fields]) -> None:
+        self._rows = rows
+        self._next: Fields | None = None
 
     def at(self, step: int) -> Sequence[str]:
-        """The fields of the epoch that ended with a step; empty if none did. Of several that did, the last one's."""
-        found: Sequence[str] = self._empty
+        """The other fields of a step's row; empty if there is none. Of several, the last one's."""
+        found: Sequence[str] = ()
         while (self._next or self._read()) and self._next is not None and int(self._next[0]) <= step:
             if int(self._next[0]) == step:
                 found = self._next[1:]
