@@ -93,7 +93,7 @@ class Optimizer:
 
 
 _OF_A_TRAINING = ("optimizer", "lr", "epochs", "batch_size", "left", "right", "k", "clip_norm", "timing_probe")
-_OF_A_MODEL = ("device", "precision", "init")
+_OF_A_MODEL = ("seeds", "device", "precision", "init")
 
 EXPERIMENTS: Mapping[str, Experiment] = {
     "linear": Experiment(

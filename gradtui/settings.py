@@ -87,6 +87,8 @@ def _option(label: str, help: str, kind: Kind) -> Any:
     return _setting(None, label, help, kind, more=True, owner="optimizer")
 
 
+MOST_SEEDS = 1000  # more than any verdict needs
+LAST_SEED = 2**64 - 1
 MOST_UNKNOWN = 5  # unknown names listed in one error
 
 DECIDING = ("experiment", "optimizer", "left", "right")
@@ -143,7 +145,8 @@ class RunSettings:
     lr: float = _setting(0.1, "Learning rate", "the size of a step", Real(0, 1e6, closed=False))
     epochs: int = _setting(20, "Epochs", "passes over the training data", Integer(1, 10_000_000))
     batch_size: int = _setting(64, "Batch size", "samples per batch; if it exceeds the data: one batch", Integer(1, 10_000_000))
-    seed: int = _setting(42, "Seed", "seeds the random numbers for weights and batches", Integer(0, 2**64 - 1))
+    seed: int = _setting(42, "Seed", "seeds the random numbers for weights and batches", Integer(0, LAST_SEED))
+    seeds: int = _setting(1, "Seeds", "the number of seeds to train at once, counting up from the seed", Integer(1, MOST_SEEDS))
     device: str = _setting("auto", "Device", "where the training runs", Device())
     left: str = _setting("every_step", "Left side", "when the left side clears its gradients", Choice(tuple(POLICIES)))
     right: str = _setting("never", "Right side", "when the right side clears its gradients", Choice(tuple(POLICIES)))
@@ -219,6 +222,8 @@ class RunSettings:
                 errors[name] = str(error)
         if values["nesterov"] and not values["momentum"]:
             errors.setdefault("nesterov", "got on; takes off while momentum is 0")
+        if not errors and int(str(values["seed"])) + int(str(values["seeds"])) - 1 > LAST_SEED:
+            errors["seeds"] = f"got {values['seeds']}; counting up from the seed {values['seed']}, they end above 2**64 - 1"
         if values["script"] == "":
             takes = "the name of a module" if values["module"] else "the path of a Python script"
             errors.setdefault("script", f"got nothing; takes {takes}")
@@ -244,6 +249,15 @@ class RunSettings:
         except OSError:
             raise SettingsError({"directory": "got nothing, and the working directory is gone; takes a path"}) from None
         return RunSettings.parse({**self.as_dict(), "directory": directory})
+
+    @property
+    def all_seeds(self) -> tuple[int, ...]:
+        """The seeds that are trained, in the order of the columns of their files."""
+        return tuple(range(self.seed, self.seed + self.seeds))
+
+    def alone(self, seed: int) -> RunSettings:
+        """The settings of the run that trains this seed alone."""
+        return dataclasses.replace(self, seed=seed, seeds=1)
 
     @property
     def can(self) -> Abilities:
@@ -316,7 +330,8 @@ class RunSettings:
             words = printable(f"{program} {self.arguments}".strip())
             return f"{words if len(words) <= 60 else words[:59] + '…'} · seed {self.seed}"
         what = f"{self.experiment} (synthetic data)" if self.data == "synthetic" else self.experiment
-        return f"{what} · {self.optimizer} lr {self.lr:g} · seed {self.seed} · {self.device}"
+        seeds = f"seed {self.seed}" if self.seeds == 1 else f"seeds {self.seed} to {self.all_seeds[-1]}"
+        return f"{what} · {self.optimizer} lr {self.lr:g} · {seeds} · {self.device}"
 
 
 def default_of(name: str, values: Mapping[str, object]) -> object:

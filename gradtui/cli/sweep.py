@@ -13,7 +13,7 @@ def prepare(commands: Commands) -> None:
     """Add the command."""
     parser = commands.add_parser("sweep", help="train a grid of optimizers, learning rates and seeds", allow_abbrev=False)
     parser.set_defaults(command=run)
-    add_experiment_and_settings(parser, without=("optimizer", "lr", "timing_probe"))
+    add_experiment_and_settings(parser, without=("optimizer", "lr", "seeds", "timing_probe"))
     parser.add_argument("--optimizers", default="all", metavar="NAMES", help="comma-separated names, or all")
     parser.add_argument("--lrs", default="1e-3,1e-2,1e-1", metavar="NUMBERS", help="comma-separated learning rates")
     parser.add_argument(
@@ -34,5 +34,5 @@ def run(options: argparse.Namespace) -> int:
     if options.resume is not None:
         folder = sweep_list.find_sweep(options.resume)
     else:
-        folder = sweep_list.create_sweep(given_settings(options), options.optimizers, options.lrs, options.seeds)
+        folder = sweep_list.create_sweep(given_settings(options), options.optimizers, options.lrs, options.count)
     return run_sweep(folder, csv=options.csv, as_json=options.json)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 MOST_SECONDS = 1e12
@@ -157,7 +157,31 @@ SCALARS = Table(
         Column("value", VALUE, "the number", required=True),
     ),
 )
-TABLES = (STEPS, EPOCHS, TIMING, SCALARS)
+A_SEED = "<seed>"
+"""Stands for a column per seed, which is named by the seed."""
+SEED_STEPS = Table(
+    "<variant>.seeds.csv",
+    "optimizer step, if there are several seeds; the step file has the medians over the seeds",
+    (
+        Column("step", COUNT, "the optimizer step", required=True),
+        Column(A_SEED, VALUE, "a column per seed, named by it: its loss", required=True),
+    ),
+)
+SEED_EPOCHS = Table(
+    "<variant>.seeds.epochs.csv",
+    "epoch, if there are several seeds and test data; the epoch file has the medians over the seeds",
+    (
+        Column("epoch", COUNT, "the epoch", required=True),
+        Column(A_SEED, VALUE, "a column per seed, named by it: its accuracy", required=True),
+    ),
+)
+TABLES = (STEPS, EPOCHS, SEED_STEPS, SEED_EPOCHS, TIMING, SCALARS)
+
+
+def of_seeds(table: Table, seeds: Iterable[int]) -> Table:
+    """The table with its column per seed named by these seeds."""
+    each = table[A_SEED]
+    return replace(table, columns=(table.columns[0], *(replace(each, name=str(seed)) for seed in seeds)))
 
 
 class RowFormat:

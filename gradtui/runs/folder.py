@@ -4,6 +4,8 @@
 
 - ``run.json``: the settings, the status, and how each variant ended (:class:`RunState`); always complete;
 - ``<variant>.csv``: a row per optimizer step; ``<variant>.epochs.csv``: a row per epoch, if there is test data;
+- ``<variant>.seeds.csv``, ``<variant>.seeds.epochs.csv``: a column per seed of a run of several seeds, whose other files
+  have the medians over the seeds;
 - ``<variant>.packed``: a packed copy of a long ``<variant>.csv``, for readers that need all of it: see packed.py;
 - ``<variant>.log`` and ``supervisor.log``: what the processes printed;
 - ``<variant>.timing.csv``: the slices of the timing probe;
@@ -68,6 +70,12 @@ class RunFolder:
 
     def epochs_csv(self, variant: str) -> Path:
         return self.path / f"{variant}.epochs.csv"
+
+    def seeds_csv(self, variant: str) -> Path:
+        return self.path / f"{variant}.seeds.csv"
+
+    def seed_epochs_csv(self, variant: str) -> Path:
+        return self.path / f"{variant}.seeds.epochs.csv"
 
     def timing_csv(self, variant: str) -> Path:
         return self.path / f"{variant}.timing.csv"

@@ -50,10 +50,13 @@ class GradientProbe:
 
     ``reading`` is the last reading, left on the device so that nothing waits for it; :func:`norms` decodes it. It is None
     if the optimizer's tensors got no gradient. A gradient that was cleared before the step counts as 0.
+
+    ``stacked`` says that the first dimension of each tensor is that of the seeds; the reading has one per seed then.
     """
 
-    def __init__(self, optimizer: Optimizer) -> None:
+    def __init__(self, optimizer: Optimizer, *, stacked: bool = False) -> None:
         self.reading: Tensor | None = None
+        self._stacked = stacked
         self._parameters: list[Tensor] = [p for group in optimizer.param_groups for p in group["params"]]
         self._optimizer = optimizer
         self._fresh: dict[Tensor, Tensor] = {}
@@ -82,31 +85,37 @@ class GradientProbe:
             for p in self._parameters
             if p in self._fresh
         ]
-        self.reading = _products(both) if both else None
+        self.reading = _products(both, stacked=self._stacked) if both else None
 
 
-def _products(gradients: list[tuple[Tensor, Tensor]]) -> Tensor:
+def _products(gradients: list[tuple[Tensor, Tensor]], *, stacked: bool = False) -> Tensor:
     """All inner products of the applied and the fresh gradient, each taken as one long vector; shape (2, 2).
 
-    Computed in double precision, as the square of a gradient overflows long before the gradient does.
+    Those of ``stacked`` seeds: shape (seeds, 2, 2). Computed in double precision, as the square of a gradient overflows long
+    before the gradient does.
     """
     exact = torch.float32 if gradients[0][0].device.type == "mps" else torch.float64  # mps has no float64
     total: Tensor | None = None
-    for applied, fresh in _in_pieces(gradients):
-        both = torch.stack([applied, fresh]).to(exact)
-        total = both @ both.T if total is None else total + both @ both.T
+    for applied, fresh in _in_pieces([(_flat(a, stacked), _flat(b, stacked)) for a, b in gradients]):
+        both = torch.stack([applied, fresh], dim=-2).to(exact)
+        total = both @ both.mT if total is None else total + both @ both.mT
     assert total is not None
     return total
 
 
+def _flat(gradient: Tensor, stacked: bool) -> Tensor:
+    return gradient.flatten(1) if stacked else gradient.reshape(-1)
+
+
 def _in_pieces(gradients: list[tuple[Tensor, Tensor]]) -> Iterator[tuple[Tensor, Tensor]]:
-    """The gradients as flat vectors: small ones joined into one, large ones split into at most PIECE elements."""
+    """The gradients as vectors: small ones joined into one, large ones split into at most PIECE elements."""
     small = [pair for pair in gradients if pair[0].numel() < PIECE // 16]
     if small:
-        yield torch.cat([applied.reshape(-1) for applied, _ in small]), torch.cat([fresh.reshape(-1) for _, fresh in small])
+        yield torch.cat([applied for applied, _ in small], dim=-1), torch.cat([fresh for _, fresh in small], dim=-1)
     for applied, fresh in gradients:
         if applied.numel() >= PIECE // 16:
-            yield from zip(applied.reshape(-1).split(PIECE), fresh.reshape(-1).split(PIECE), strict=True)
+            length = max(1, PIECE * applied.shape[-1] // applied.numel())
+            yield from zip(applied.split(length, dim=-1), fresh.split(length, dim=-1), strict=True)
 
 
 def norms(products: list[list[float]]) -> dict[str, float]:

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -112,12 +112,12 @@ class Journal:
             self._write_steps()
             self._next_turn()
 
-    def epoch(self, epoch: int, test_loss: float, accuracy: float) -> None:
+    def epoch(self, epoch: int, test_loss: Tensor, accuracy: Tensor) -> None:
         """Record an epoch's test results. The time since the last step does not count as training."""
         if self._epochs_file is None:
             self._epochs_file = RowFile(self._epochs_path, RowFormat(EPOCHS.columns))
         step = self._step + len(self._losses)
-        self._epochs_file.add(epoch=epoch, step=step, test_loss=test_loss, accuracy=accuracy)
+        self._epochs_file.add(epoch=epoch, step=step, test_loss=test_loss.item(), accuracy=accuracy.item())
         self._clock.start()
 
     def time_slice(self, block: int, side: int, seconds_per_batch: float) -> None:
@@ -142,10 +142,11 @@ class Journal:
         seconds = self._clock.drain()
         if not self._losses:
             return
-        stacked, epochs, more = torch.stack(self._losses), self._epochs, self._more
-        losses = stacked.tolist()
+        recorded, epochs, more = torch.stack(self._losses), self._epochs, self._more
+        curve = self._curve(recorded)
+        losses = curve.tolist()
         readings = torch.stack(list(self._gradients.values())).tolist() if self._gradients else []
-        measured = {i: norms(reading) for i, reading in zip(self._gradients, readings, strict=True)}
+        measured = {i: self._norms(reading) for i, reading in zip(self._gradients, readings, strict=True)}
         # Cleared first, so that no row is written twice, even if writing fails.
         self._losses, self._epochs, self._more, self._gradients = [], [], {}, {}
         ticks = [round(lap * TICKS) for lap in seconds]
@@ -153,13 +154,27 @@ class Journal:
         dense = {"step": steps, "epoch": epochs, "loss": losses, "seconds": [tick / TICKS for tick in ticks], **more}
         text = self._steps_file.write(self._format.rows(dense, measured))
         if self.packs:
-            kind = "d" if stacked.dtype == torch.float64 else "f"
+            kind = "d" if curve.dtype == torch.float64 else "f"
             self._packing.add(array(kind, losses), ticks, {i: _as_read(row) for i, row in measured.items()}, text)
         self._step += len(losses)
+        self._wrote(steps, recorded)
         if self._device.type != "cpu":
             # The host runs ahead of a GPU, so estimate how many steps fit into a turn from how long the last ones took.
             fitting = int(QUEUE_SECONDS * len(seconds) / max(sum(seconds), 1e-9))
             self._device_steps = max(1, min(fitting, self._device_steps * 4, CPU_STEPS))
+
+    # What a journal of several seeds does otherwise
+
+    def _curve(self, recorded: Tensor) -> Tensor:
+        """The losses of the step file, of shape (rows,), from those that were recorded."""
+        return recorded
+
+    def _norms(self, reading: Any) -> dict[str, float]:
+        """The measured columns of a row, from a reading of the probe."""
+        return norms(reading)
+
+    def _wrote(self, steps: range, recorded: Tensor) -> None:
+        """Called once the rows of these steps are in the step file."""
 
 
 def _as_read(measured: Mapping[str, float]) -> list[float]:

@@ -7,9 +7,9 @@ weights, the batches, their order, the random numbers.
 from __future__ import annotations
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from gradtui.training.batches import Batches, as_inputs
+from gradtui.training.batches import as_inputs
 from gradtui.training.experiments import Split
 from gradtui.training.gradients import GradientProbe, measured_steps
 from gradtui.training.journal import Journal
@@ -21,16 +21,14 @@ def train(training: Training, journal: Journal) -> None:
     settings, data = training.settings, training.data
     model, loss_fn, optimizer = training.model, training.loss_fn, training.optimizer
     train_step = training.policy.make(settings.k or 1)
-    shuffle = torch.Generator().manual_seed(settings.seed)
-    batches = Batches(data.train, settings.step_samples(training.side), shuffle, training.device)
-    probe = GradientProbe(optimizer)
+    probe = GradientProbe(optimizer, stacked=settings.seeds > 1)
     to_measure = measured_steps(settings.planned_steps(training.side))
     next_measured = next(to_measure)
     step = 0
 
     journal.begin()
     for epoch in range(1, settings.epochs + 1):
-        for inputs, targets in batches:
+        for inputs, targets in training.batches:
             step += 1
             if step == next_measured:
                 next_measured = next(to_measure)
@@ -47,15 +45,17 @@ def train(training: Training, journal: Journal) -> None:
 @torch.no_grad()
 def evaluate(
     model: nn.Module, loss_fn: nn.Module, test: Split, device: torch.device, journal: Journal, batch_size: int = 512
-) -> tuple[float, float]:
-    """The mean loss over ``test``, and the accuracy: the share of samples that the model classifies correctly."""
+) -> tuple[Tensor, Tensor]:
+    """The mean loss over ``test``, and the accuracy: the share of samples that the model classifies correctly.
+
+    Of many seeds, both have a value per seed.
+    """
     model.eval()
     loss, right = torch.zeros((), device=device), torch.zeros((), device=device)
     for inputs, targets in zip(test.inputs.split(batch_size), test.targets.split(batch_size), strict=True):
         outputs, wanted = model(as_inputs(inputs.to(device))), targets.to(device)
-        loss += loss_fn(outputs, wanted) * len(inputs)
-        right += (outputs.argmax(dim=1) == wanted).sum()
+        loss = loss + loss_fn(outputs, wanted) * len(inputs)
+        right = right + (outputs.argmax(dim=-1) == wanted).sum(dim=-1)
         journal.breathe()
     model.train()
-    mean_loss, accuracy = (torch.stack([loss, right]) / len(test)).tolist()
-    return mean_loss, accuracy
+    return loss / len(test), right / len(test)

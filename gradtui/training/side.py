@@ -17,7 +17,7 @@ from gradtui.catalog import EXPERIMENTS
 from gradtui.runs.folder import RunFolder
 from gradtui.runs.processes.last_words import why_it_failed
 from gradtui.settings import RunSettings
-from gradtui.training import journal, loop, preparation, row_file, timing_probe, torch_devices
+from gradtui.training import journal, loop, preparation, row_file, seed_journal, timing_probe, torch_devices
 from gradtui.training.worker import Supervisor
 
 
@@ -55,10 +55,11 @@ def train_side(supervisor: Supervisor) -> None:
     status, reason = "finished", None
     try:
         training = _prepare(settings, side, device)
-        with journal.Journal(folder, settings.variants[side], device, turns) as journaled:
+        _write_notes(training, folder.notes(settings.variants[side]))
+        with seed_journal.journal_for(settings, folder, settings.variants[side], device, turns) as journaled:
             supervisor.send("ready", device=str(device), device_name=device_name, torch=torch.__version__)
             loop.train(training, journaled)
-            _probe_times(training, journaled)
+            _probe_times(training.first or training, journaled)
     except journal.Stopped:
         status = "stopped"
     except row_file.RowsNotWritten as error:
@@ -86,6 +87,13 @@ def _prepare(settings: RunSettings, side: int, device: torch.device) -> preparat
     training = preparation.prepare(settings, side, device)
     preparation.rehearse(training)
     return training
+
+
+def _write_notes(training: preparation.Training, path: Path) -> None:
+    """Write the caveats that the results are shown with."""
+    if training.notes:
+        with suppress(OSError), open(path, "w", encoding="utf-8", opener=private.opener) as file:
+            file.writelines(f"{note}\n" for note in training.notes)
 
 
 def _probe_times(training: preparation.Training, journaled: journal.Journal) -> None:

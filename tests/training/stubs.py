@@ -11,9 +11,10 @@ import torch
 
 from gradtui.runs.folder import RunFolder
 from gradtui.settings import RunSettings
-from gradtui.training.journal import Journal, Memory
+from gradtui.training.journal import Memory
 from gradtui.training.loop import train
 from gradtui.training.preparation import Training, prepare
+from gradtui.training.seed_journal import journal_for
 
 
 class EndlessTurn:
@@ -45,6 +46,6 @@ def run_loop(folder: Path, side: int = 0, device: str = "cpu", **given: object) 
     folder.mkdir(exist_ok=True)
     where = torch.device(device)
     training = prepare(RunSettings.parse(given), side, where)
-    with Journal(RunFolder(folder), "side", where, EndlessTurn()) as journal:
+    with journal_for(training.settings, RunFolder(folder), "side", where, EndlessTurn()) as journal:
         train(training, journal)
     return training

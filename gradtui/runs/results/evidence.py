@@ -11,6 +11,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from gradtui.runs.results.seed_results import SeedResults
 from gradtui.runs.results.spans import BLOCK, Span, place_of, total
 from gradtui.runs.results.thresholds import EXPLODES, FEW_POINTS, FINAL_PARTS, SMALLEST_GRADIENT_DIFFERENCE, SMALLEST_RISE
 from gradtui.runs.results.times import StepTimes
@@ -199,6 +200,8 @@ class RunEvidence:
     right: Evidence
     time_ratios: Sequence[float]
     test_samples: int
+    seeds: SeedResults | None = None
+    """What each seed has reached; None for a run of one seed."""
 
     @property
     def names(self) -> tuple[str, str]:

@@ -15,7 +15,9 @@ from gradtui.runs.results.axes import round_up
 from gradtui.runs.results.claims import Claim, judge
 from gradtui.runs.results.evidence import Evidence, RunEvidence, block_ratios
 from gradtui.runs.results.script_notes import script_notes
-from gradtui.runs.results.seed_results import SeedResults
+from gradtui.runs.results.seed_results import SeedResults, differences
+from gradtui.runs.results.seed_rows import SeedRows
+from gradtui.runs.results.statistics import Difference
 from gradtui.runs.state import DELETED, DamagedRun, DeletedRun, RunState, VariantState
 from gradtui.runs.tail import Chunk, CsvTail
 
@@ -56,7 +58,12 @@ class RunResults:
     notes: Sequence[str] = ()
     """Caveats to show with the results."""
     seeds: SeedResults | None = None
-    """What is known of each seed, if there are several."""
+    """What each seed has reached; None for a run of one seed. The variants' figures are then medians over the seeds."""
+
+    @property
+    def differences(self) -> dict[str, Difference]:
+        """How the sides differ over the seeds, by quantity; empty unless both sides have trained all seeds to the end."""
+        return differences(self.seeds) if self.seeds is not None and self.seeds.finished else {}
 
     @property
     def last_step(self) -> int:
@@ -65,17 +72,38 @@ class RunResults:
 
     def as_json(self) -> dict[str, Any]:
         """A dict for ``json.dumps(..., allow_nan=False)``: nan and the infinities become strings, as in the CSV files."""
+        per_seed = self._per_seed_as_json()
         return {
             "run": self.state.id,
             "status": self.state.status,
             "settings": self.state.settings.as_dict(),
             "variants": {
-                name: {key: _json_number(value) for key, value in vars(results).items()}
+                name: {key: _json_number(value) for key, value in vars(results).items()} | per_seed[name]
                 for name, results in self.variants.items()
             },
             "claims": [vars(claim) for claim in self.claims],
             "notes": list(self.notes),
+            **self._seeds_as_json(),
         }
+
+    def _seeds_as_json(self) -> dict[str, Any]:
+        if self.seeds is None:
+            return {}
+        judged = {
+            name: {key: _json_number(value) for key, value in difference.as_dict().items()}
+            for name, difference in self.differences.items()
+        }
+        return {"seeds": list(self.seeds.seeds), "differences": judged}
+
+    def _per_seed_as_json(self) -> dict[str, dict[str, Any]]:
+        """What each variant has beside its figures."""
+        if self.seeds is None:
+            return {name: {} for name in self.variants}
+        of_sides = {}
+        for name, side in zip(self.variants, (self.seeds.left, self.seeds.right), strict=True):
+            values = {key: getattr(side, key) for key in ("final_loss", "best_loss", "diverged_at", "accuracy")}
+            of_sides[name] = {"per_seed": {key: known and [*map(_json_number, known)] for key, known in values.items()}}
+        return of_sides
 
 
 def last_step(state: RunState, taken: int) -> int:
@@ -98,8 +126,13 @@ ORPHANS_SECONDS = 2.0
 class RunReader:
     """Follows a run folder. :meth:`advance` reads what is new; :meth:`results` summarizes what was read."""
 
-    def __init__(self, folder: RunFolder, *, epochs: bool = False) -> None:
-        """``epochs`` says whether the rows of steps have their epoch; reading is faster without."""
+    def __init__(self, folder: RunFolder, *, epochs: bool = False, gently: bool = False) -> None:
+        """``epochs`` says whether the rows of steps have their epoch; reading is faster without.
+
+        ``gently`` reads at most a chunk of each file of seeds at a time, too; ``seeds_behind`` then says whether to go on.
+        """
+        self.seeds_behind = False
+        self._gently = gently
         self.folder = folder
         self._lost_since: float | None = None
         self.state = folder.observe()
@@ -109,6 +142,8 @@ class RunReader:
         read = [column for column in columns if epochs or column.name != "epoch"]
         self._steps = {name: CsvTail(folder.steps_csv(name), read, folder.packed(name)) for name in names}
         self._epochs = {name: CsvTail(folder.epochs_csv(name), EPOCHS.columns) for name in names}
+        seeds = self.state.settings.all_seeds
+        self._seeds = {name: SeedRows(folder, name, seeds) for name in names} if len(seeds) > 1 else {}
 
     def refresh_state(self) -> RunState:
         """Observe the run again. If its folder is gone, the status is ``deleted``; if run.json cannot be read, the last known
@@ -137,7 +172,13 @@ class RunReader:
             self.evidence[name].add_steps(rows)
         for name, rows in epochs.items():
             self.evidence[name].add_epochs(rows)
+        self.seeds_behind = self._advance_seeds(variants)
+        while self.seeds_behind and not self._gently:  # their rows are written after those that were just read
+            self.seeds_behind = self._advance_seeds(variants)
         return steps, epochs
+
+    def _advance_seeds(self, variants: Sequence[str]) -> bool:
+        return any([self._seeds[name].advance() for name in variants if name in self._seeds])
 
     def take_variant(self, name: str, other: RunReader) -> None:
         """Take over what another reader of this run has read of one variant, and continue from there."""
@@ -146,12 +187,22 @@ class RunReader:
             other._steps[name],
             other._epochs[name],
         )
+        if name in other._seeds:
+            self._seeds[name] = other._seeds[name]
 
     def results(self) -> RunResults:
         """The numbers so far; the claims are judged once the run has ended."""
         variants = {name: self._variant(name) for name in self.evidence}
         notes = [*self.state.settings.notes, *script_notes(self.folder, self.state.settings, list(self.evidence.values()))]
-        return RunResults(self.state, variants, () if self.state.live else judge(self._run_evidence()), notes)
+        claims = () if self.state.live else judge(self._run_evidence())
+        return RunResults(self.state, variants, claims, notes, self._seed_results())
+
+    def _seed_results(self) -> SeedResults | None:
+        if not self._seeds:
+            return None
+        left, right = (rows.results() for rows in self._seeds.values())
+        finished = all(variant.status == "finished" for variant in self.state.variants.values())
+        return SeedResults(self.state.settings.all_seeds, left, right, finished)
 
     def _variant(self, name: str) -> VariantResults:
         evidence, variant = self.evidence[name], self.state.variants[name]
@@ -159,7 +210,7 @@ class RunReader:
         if variant.memory_first_mb is not None and variant.memory_last_mb is not None:
             evidence.memory_growth_mb = variant.memory_last_mb - variant.memory_first_mb
         median, p95 = evidence.step_ms(0.5, 0.95)
-        return VariantResults(
+        results = VariantResults(
             status=self._status_of(variant),
             steps=evidence.steps,
             final_loss=evidence.last_loss,
@@ -175,6 +226,7 @@ class RunReader:
             memory_growth_mb=evidence.memory_growth_mb,
             final_grad_norm=evidence.grad_norm,
         )
+        return replace(results, **self._seeds[name].medians()) if self._seeds else results
 
     def _status_of(self, variant: VariantState) -> str:
         """The status to show: a side that finishes first is ``done``, and ``finished`` only once the run is."""
@@ -189,7 +241,8 @@ class RunReader:
         for name in settings.variants:
             slices = CsvTail(self.folder.timing_csv(name), TIMING.columns).read()
             ratios += block_ratios(slices) if slices is not None else []
-        return RunEvidence(settings, left, right, ratios, EXPERIMENTS[settings.experiment].test_samples)
+        test_samples = EXPERIMENTS[settings.experiment].test_samples
+        return RunEvidence(settings, left, right, ratios, test_samples, self._seed_results())
 
 
 def read_results(folder: RunFolder) -> RunResults:

@@ -1,4 +1,4 @@
-"""Caveats for the results of a user's script: what its workers noted, and whether it is deterministic."""
+"""Caveats for the results of a run: what its workers noted, and whether a user's script is deterministic."""
 
 from __future__ import annotations
 
@@ -15,11 +15,9 @@ LONGEST_NOTES = 1 << 16
 
 
 def script_notes(folder: RunFolder, settings: RunSettings, sides: Sequence[Evidence]) -> list[str]:
-    """The caveats for a script's results; empty for other experiments."""
-    if not settings.can.run_script:
-        return []
+    """The caveats for the results, each once."""
     notes = []
-    if first_losses_differ(*sides):
+    if settings.can.run_script and first_losses_differ(*sides):
         left, right = (number(side.first_loss) for side in sides)
         values = "" if left == right else f" ({left} and {right})"
         notes.append(

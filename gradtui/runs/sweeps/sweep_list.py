@@ -57,9 +57,9 @@ def create_sweep(given: Mapping[str, object], optimizers: str, lrs: str, seeds: 
 
 
 def _grid(given: Mapping[str, object], optimizers: str, lrs: str, seeds: str) -> Sweep:
-    base = RunSettings.parse({k: v for k, v in given.items() if k not in ("optimizer", "lr", "seed")}).as_dict()
+    base = RunSettings.parse({k: v for k, v in given.items() if k not in ("optimizer", "lr", "seed", "seeds")}).as_dict()
     chosen = {name: value for name, value in base.items() if not is_of_optimizer(name)}
-    for name in ("optimizer", "lr", "seed", "timing_probe"):
+    for name in ("optimizer", "lr", "seed", "seeds", "timing_probe"):
         chosen.pop(name, None)
     names = list(OPTIMIZERS) if optimizers.strip().lower() == "all" else optimizers.split(",")
     grid_optimizers = [str(_parsed("optimizers", SETTINGS["optimizer"].parse, name)) for name in names]

@@ -156,7 +156,9 @@ def _axes(frame: Frame) -> list[str]:
     figure.xlim(frame.first, frame.last)
     figure.ylim(0, 1)
     y_ticks = frame.axis.ticks(most=max(2, frame.height // 3))
-    figure.yticks([_in_row(place, frame.height - 2) for place, _ in y_ticks], [f"{label:>{LABEL_WIDTH}}" for _, label in y_ticks])
+    figure.yticks(
+        [_in_row(place, frame.height - 2) for place, _ in y_ticks], [f"{label:>{LABEL_WIDTH}}" for _, label in y_ticks]
+    )
     widest = len(f"{frame.x_name} {math.ceil(frame.last / frame.x_unit):,}")
     x_ticks = _x_ticks(frame, most=max(2, frame.width // max(12, widest + 2)))  # plotext drops one of two that overlap
     figure.xticks([x for x, _ in x_ticks], [label for _, label in x_ticks])
