@@ -71,6 +71,11 @@ def test_before_the_end_nothing_is_judged() -> None:
     assert "  seeds won" not in said
 
 
+def test_before_the_first_step_nothing_is_known() -> None:
+    nothing = SideSeeds([math.nan] * 3, [math.nan] * 3, [None] * 3, None, [None] * 3)
+    assert {*rows(nothing, side(LEFT[:3]), finished=False).values()} == {("–", "–", "")}
+
+
 @pytest.mark.parametrize("scale", [1.0, 1e-5, 1234.5])
 def test_it_fits_an_80_column_terminal(scale: float) -> None:
     left = side([scale * loss for loss in LEFT], [0.912] * 9 + [0.92])
