@@ -178,7 +178,8 @@ class RunReader:
         return steps, epochs
 
     def _advance_seeds(self, variants: Sequence[str]) -> bool:
-        return any([self._seeds[name].advance() for name in variants if name in self._seeds])
+        found = [self._seeds[name].advance() for name in variants if name in self._seeds]
+        return any(found)
 
     def take_variant(self, name: str, other: RunReader) -> None:
         """Take over what another reader of this run has read of one variant, and continue from there."""
