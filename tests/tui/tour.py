@@ -31,10 +31,24 @@ from gradtui.tui.screens.history_screen import HistoryScreen
 from gradtui.tui.screens.run_screen import RunScreen
 from gradtui.tui.screens.sweep_screen import SweepScreen
 from tests.made_up import made_up_run
+from tests.made_up_seeds import falling, seeded_run
 from tests.tui.pilot import drive, until
 from tests.tui.test_run_screen import text_of
 
-SCREENS = ("before", "running", "results", "claims", "code", "export", "help", "history", "compare", "sweep")
+SCREENS = (
+    "before",
+    "running",
+    "results",
+    "claims",
+    "code",
+    "export",
+    "help",
+    "history",
+    "compare",
+    "sweep",
+    "seeds",
+    "difference",
+)
 SIZES = ((120, 40), (80, 24))
 
 Kind = TypeVar("Kind", bound=Screen[Any])
@@ -104,6 +118,17 @@ async def play(pilot: Pilot[int], screen: RunScreen, take: Callable[[str], Await
     sweep = await opened(SweepScreen)
     await swept(pilot, sweep)
     await take("sweep")
+
+    await pilot.press("escape")
+    screen.form_shown = False
+    screen.set_focus(None)
+    screen.open_run(seeded_run(falling(10, 240, 0), falling(10, 240, 1)))
+    await until(pilot, lambda: "240/240" in text_of(screen, "#status") and "240" in text_of(screen, "Panel"))
+    await pilot.press("l")
+    await take("seeds")
+    await pilot.press("t")
+    await until(pilot, lambda: "above 0" in text_of(screen, "#difference"))
+    await take("difference")
 
 
 async def swept(pilot: Pilot[int], screen: SweepScreen) -> None:

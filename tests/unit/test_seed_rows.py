@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from gradtui.runs.folder import RunFolder
-from gradtui.runs.results.seed_rows import SeedRows, median, median_step
+from gradtui.runs.results.seed_results import median_over_seeds
+from gradtui.runs.results.seed_rows import SeedRows, median_step
 from gradtui.settings import RunSettings, SettingsError
 
 
@@ -62,9 +63,9 @@ def test_a_thousand_seeds_are_read(tmp_path: Path) -> None:
 
 
 def test_medians_count_what_never_happened_last() -> None:
-    assert median([3.0, math.nan, 1.0]) == 3.0
-    assert repr(median([3.0, math.nan, math.nan])) == "nan"
-    assert median([1.0, 2.0, 4.0, math.inf]) == 3.0
+    assert median_over_seeds([3.0, math.nan, 1.0]) == 3.0
+    assert repr(median_over_seeds([3.0, math.nan, math.nan])) == "nan"
+    assert median_over_seeds([1.0, 2.0, 4.0, math.inf]) == 3.0
     assert median_step([None, 5, 3]) == 5
     assert median_step([None, None, 3]) is None
 
