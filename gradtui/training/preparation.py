@@ -53,14 +53,18 @@ def prepare(settings: RunSettings, side: int, device: torch.device) -> Training:
     model = experiment.model(settings)
     if settings.init == "independent" and side == 1:
         model = experiment.model(settings)  # drawn after the left side's, as in a script that creates one, then the other
-    model.to(device)
-    if settings.precision == "bfloat16":
-        model = Autocast(model, device)
+    model = placed(model, settings, device)
     torch.manual_seed(settings.seed)  # from here on both sides draw the same random numbers
     optimizer = make_optimizer(settings, list(experiment.optimized(model, settings)))
     test = _on(device, data.test) if data.test is not None else None
     policy = POLICIES[settings.policies[side]]
     return Training(settings, side, device, policy, Data(_on(device, data.train), test), model, experiment.loss_fn, optimizer)
+
+
+def placed(model: nn.Module, settings: RunSettings, device: torch.device) -> nn.Module:
+    """The model on the device, in the precision of the run."""
+    model.to(device)
+    return Autocast(model, device) if settings.precision == "bfloat16" else model
 
 
 def make_optimizer(settings: RunSettings, tensors: list[Tensor]) -> Optimizer:

@@ -14,7 +14,7 @@ from gradtui.policies import POLICIES, TrainStep
 from gradtui.training import experiments
 from gradtui.training.batches import as_inputs
 from gradtui.training.journal import Journal
-from gradtui.training.preparation import Training, make_optimizer
+from gradtui.training.preparation import Training, make_optimizer, placed
 from gradtui.training.torch_devices import synchronize
 
 SLICE_SECONDS = 0.015
@@ -27,7 +27,7 @@ def probe_times(training: Training, journal: Journal) -> None:
     """Time both policies of the run and record the slices in the journal. Raises ``journal.Stopped``."""
     settings, device = training.settings, training.device
     experiment = experiments.load(settings.experiment)
-    model = experiment.model(settings).to(device)
+    model = placed(experiment.model(settings), settings, device)
     optimizer = make_optimizer(settings, list(experiment.optimized(model, settings)))
     for group in optimizer.param_groups:
         group["lr"] = 0.0
