@@ -77,7 +77,9 @@ def test_bfloat16_learns_and_differs_from_float32(tmp_path: Path, device: torch.
     full, half = (losses_of(tmp_path / precision / "side.csv") for precision in ("float32", "bfloat16"))
     assert full != half
     assert half[0] == pytest.approx(full[0], rel=0.05)
-    accuracies = [float(rows_of(tmp_path / precision / "side.epochs.csv")[-1]["accuracy"]) for precision in ("float32", "bfloat16")]
+    accuracies = [
+        float(rows_of(tmp_path / precision / "side.epochs.csv")[-1]["accuracy"]) for precision in ("float32", "bfloat16")
+    ]
     assert min(accuracies) > 0.85
 
 
@@ -141,7 +143,7 @@ def test_a_step_is_timed_where_it_runs_and_waiting_between_turns_is_not(device: 
         time.sleep(0.2)
     assert len(laps) == 4
     assert 4 * max(laps[0], laps[2]) < min(laps[1], laps[3])
-    assert max(laps) < 0.2
+    assert max(laps[0], laps[2]) < 0.2
 
 
 def test_the_seconds_of_a_recorded_loop(tmp_path: Path, device: torch.device, tell: Callable[[str], None]) -> None:
