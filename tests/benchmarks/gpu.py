@@ -68,6 +68,11 @@ def _rows(lines: Iterable[str]) -> Iterable[Row]:
             yield [str(what), str(figure), str(more)]
 
 
+def patience(device: str) -> int:
+    """How many times as long a measurement may take: on a CPU it is a rehearsal, where others compute too."""
+    return 4 if device == "cpu" else 1
+
+
 def end_all_of(home: str) -> None:
     """Kill what a measurement that was cut off has left."""
     for pid in processes_of(Path(home)):
@@ -87,7 +92,7 @@ def all_of(arguments: argparse.Namespace) -> list[Row]:
         else:
             with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
                 os.environ["GRADTUI_HOME"] = home
-                rows = measured(name, arguments, min(measurement.seconds, left))
+                rows = measured(name, arguments, min(measurement.seconds * patience(arguments.device), left))
                 end_all_of(home)
         for row in rows:
             print(f"[{time.monotonic() - began:5.0f} s] " + " | ".join(filter(None, row)), flush=True)
@@ -99,7 +104,7 @@ def hardware(device: str) -> str:
     """The machine in words. Asks a process of its own, as CUDA must not start in this one."""
     code = (
         "import torch; from gradtui.training.torch_devices import resolve, cpu_name; "
-        f"name = resolve({device!r})[1]; print(name, '·', cpu_name(), '· torch', torch.__version__, '· CUDA', torch.version.cuda)"
+        f"print(resolve({device!r})[1], '·', cpu_name(), '· torch', torch.__version__, '· CUDA', torch.version.cuda)"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
     return f"{result.stdout.strip() or result.stderr.strip()[-LAST_LINES:]} · Python {platform.python_version()}"
@@ -109,13 +114,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--quick", action="store_true", help="small sizes; always on a CPU")
-    parser.add_argument("--seconds", type=float, default=280.0)
+    parser.add_argument("--seconds", type=float, help="280; on a CPU 1120")
     parser.add_argument("--only", nargs="*", choices=[*measurements.ALL], metavar="NAME", help=", ".join(measurements.ALL))
     parser.add_argument("--measure", choices=[*measurements.ALL], help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.measure:
         measure(arguments.measure, Conditions(arguments.device, arguments.quick or arguments.device == "cpu"))
         return
+    arguments.seconds = arguments.seconds or 280 * patience(arguments.device)
     began = time.monotonic()
     print(hardware(arguments.device), flush=True)
     arguments.seconds -= time.monotonic() - began

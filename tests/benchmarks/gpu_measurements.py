@@ -50,12 +50,12 @@ class Measurement:
     take: Callable[[Conditions], Iterator[Row]]
 
 
-def prepared(conditions: Conditions, *, samples: int = 0, **given: object) -> Training:
-    """One side of a run, in this process as a worker has it; ``samples`` cuts the data, and test data are left out."""
+def prepared(conditions: Conditions, **given: object) -> Training:
+    """One side of a run, in this process as a worker has it; test data are left out."""
     import torch
 
     from gradtui.settings import RunSettings
-    from gradtui.training.experiments import Data, Split
+    from gradtui.training.experiments import Data
     from gradtui.training.preparation import prepare, rehearse
     from gradtui.training.torch_devices import resolve
 
@@ -66,9 +66,7 @@ def prepared(conditions: Conditions, *, samples: int = 0, **given: object) -> Tr
         torch.set_num_threads(1)
     training = prepare(RunSettings.parse(given), 0, device)
     rehearse(training)
-    train = training.data.train
-    few = Split(train.inputs[:samples], train.targets[:samples]) if samples else train
-    return replace(training, data=Data(few))
+    return replace(training, data=Data(training.data.train))
 
 
 def per_step(training: Training, train: Callable[[], object], steps: int) -> float:
@@ -168,10 +166,9 @@ def cifar_training(conditions: Conditions) -> Training:
     """CIFAR-10's model with made-up pictures; a small part of them where it is to be quick."""
     from gradtui.training.experiments import cifar10
 
-    given: dict[str, object] = {"experiment": "cifar10", "data": "synthetic"}
     if conditions.quick:
         cifar10.synthetic = partial(cifar10.synthetic, train=256, test=128)
-    return prepared(conditions, **given)
+    return prepared(conditions, experiment="cifar10", data="synthetic")
 
 
 def cifar_loop(conditions: Conditions) -> Iterator[Row]:
@@ -349,14 +346,10 @@ def probe(conditions: Conditions) -> Iterator[Row]:
         document, _ = finished_run(
             "digits", "--device", conditions.device, "--epochs", epochs, "--left", left, "--right", right
         )
-        for claim in document["claims"]:
-            words = " ".join(str(value) for value in claim.values())
-            if any(word in words for word in ("longer", "faster", "slower", "time per", "step time")):
-                yield [
-                    f"digits, timing probe {title}: {claim.get('claim', '')}",
-                    str(claim.get("verdict", "")),
-                    str(claim.get("why", "")),
-                ]
+        claim = next((claim for claim in document["claims"] if "time" in claim["claim"]), None)
+        if claim is None:
+            raise RuntimeError("no claim is about time")
+        yield [f"digits, timing probe {title}", claim["verdict"], f"{claim['measured']} {claim['why']}".strip()]
 
 
 def check_cost(conditions: Conditions) -> Iterator[Row]:

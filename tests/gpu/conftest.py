@@ -2,22 +2,23 @@
 
 ``GRADTUI_TEST_DEVICE=cpu`` runs what makes sense on a CPU, so that time on a card is not spent on mending tests. They may
 be cut off at any time, so each says how it went as soon as it has ended, and none depends on another. After
-``GRADTUI_TEST_SECONDS`` (180) the rest is skipped as not reached.
+``GRADTUI_TEST_SECONDS`` (on a card 180) the rest is skipped as not reached.
 """
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 
 import pytest
 import torch
 
+from tests.gpu.limits import NAME, PATIENCE
+
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # as in a worker; cuBLAS reads it when it starts
 
-NAME = os.environ.get("GRADTUI_TEST_DEVICE") or "cuda"
-BUDGET_SECONDS = float(os.environ.get("GRADTUI_TEST_SECONDS") or 180)
+BUDGET_SECONDS = float(os.environ.get("GRADTUI_TEST_SECONDS") or 180 * PATIENCE)
 LAST_LINES = 15
 """How many lines of a failure to show at once; pytest shows all of it at the end."""
 
@@ -66,11 +67,14 @@ def deterministic(device: torch.device) -> Iterator[None]:
 @pytest.fixture
 def tell(request: pytest.FixtureRequest) -> Callable[[str], None]:
     """Say a figure: it is shown as soon as the test has ended."""
-    return request.node.stash.setdefault(_told, []).append
+    told: list[str] = request.node.stash.setdefault(_told, [])
+    return told.append
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
     terminal = item.config.pluginmanager.get_plugin("terminalreporter")
     if terminal is not None and item.get_closest_marker("gpu") and (report.when == "call" or report.outcome != "passed"):

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -23,14 +24,15 @@ from gradtui.training.journal import Journal, memory
 from gradtui.training.preparation import prepare, rehearse
 from gradtui.training.step_timer import timer_for
 from gradtui.training.torch_devices import synchronize
+from tests.gpu.limits import IN_PROCESS_SECONDS
 from tests.gpu.plain_loop import plain_losses
 from tests.gpu.waiting import Waited, Waits
 from tests.training.stubs import EndlessTurn, losses_of, rows_of, run_loop
 
-pytestmark = [pytest.mark.gpu, pytest.mark.timeout(40), pytest.mark.usefixtures("deterministic")]
+pytestmark = [pytest.mark.gpu, pytest.mark.timeout(IN_PROCESS_SECONDS), pytest.mark.usefixtures("deterministic")]
 
 GOLDEN = json.loads((Path(__file__).parent.parent / "golden" / "linear_article.json").read_text())
-NEVER = {"experiment": "digits", "epochs": 6, "lr": 0.01}
+NEVER: dict[str, Any] = {"experiment": "digits", "epochs": 6, "lr": 0.01}
 
 
 def bits(losses: list[float]) -> list[str]:
@@ -163,8 +165,8 @@ def test_the_seconds_of_a_recorded_loop(tmp_path: Path, device: torch.device, te
 
 
 CASES: list[dict[str, object]] = [
-    *({"left": policy} for policy in POLICIES),
-    *({"optimizer": optimizer} for optimizer in OPTIMIZERS),
+    *[dict[str, object](left=policy) for policy in POLICIES],
+    *[dict[str, object](optimizer=optimizer) for optimizer in OPTIMIZERS],
     {"momentum": 0.9, "nesterov": True},
     {"clip_norm": 1.0},
     {"precision": "bfloat16"},

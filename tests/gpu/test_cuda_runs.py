@@ -8,6 +8,7 @@ import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -15,11 +16,12 @@ import torch
 from gradtui.runs.results.reader import read_results
 from gradtui.settings import SETTINGS
 from tests.conftest import wait_until
+from tests.gpu.limits import START_SECONDS, WITH_PROCESSES_SECONDS
 from tests.gpu.plain_loop import plain_losses
 from tests.process.test_run import Started, gradtui
 from tests.training.stubs import losses_of, rows_of
 
-pytestmark = [pytest.mark.gpu, pytest.mark.timeout(70)]
+pytestmark = [pytest.mark.gpu, pytest.mark.timeout(WITH_PROCESSES_SECONDS)]
 
 WITH, WITHOUT = "with_zero_grad", "without_zero_grad"
 
@@ -74,7 +76,7 @@ def test_a_run_from_the_command_line_is_a_plain_loop(
     with open(out) as file:
         rows = list(csv.DictReader(file))
     recorded = {name: [float(row["loss"]) for row in rows if row["variant"] == name] for name in (WITH, WITHOUT)}
-    given = {"experiment": "digits", "epochs": 5, "lr": 0.01}
+    given: dict[str, Any] = {"experiment": "digits", "epochs": 5, "lr": 0.01}
     assert recorded[WITH] == plain_losses(device, clears=True, **given)
     assert list(map(repr, recorded[WITHOUT])) == list(map(repr, plain_losses(device, clears=True, momentum=1.0, **given)))
     for name in (WITH, WITHOUT):
@@ -150,7 +152,7 @@ def test_four_seeds_from_the_command_line(device: torch.device) -> None:
 
 def test_pause_step_and_stop(device: torch.device) -> None:
     run = Started(experiment="digits", epochs=1_000_000, device=device.type)
-    assert wait_until(lambda: min(map(run.folder.count_steps, (WITH, WITHOUT))) >= 200, seconds=50)
+    assert wait_until(lambda: min(map(run.folder.count_steps, (WITH, WITHOUT))) >= 200, seconds=START_SECONDS)
     run.folder.request_pause()
     assert wait_until(lambda: run.folder.read().status == "paused")
     asked = time.perf_counter()

@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.gpu.limits import WITH_PROCESSES_SECONDS
 from tests.process.test_compare import WITH, WITHOUT, Comparison
 from tests.training.stubs import losses_of, rows_of
 
-pytestmark = [pytest.mark.gpu, pytest.mark.timeout(70)]
+pytestmark = [pytest.mark.gpu, pytest.mark.timeout(WITH_PROCESSES_SECONDS)]
 
 SCRIPT = """
 import os, time, torch
@@ -75,7 +76,12 @@ def python(folder: Path, text: str, *words: str) -> subprocess.CompletedProcess[
     """Run a script with python, or with the words that stand before it."""
     (folder / "train.py").write_text(text, encoding="utf-8")
     return subprocess.run(
-        [sys.executable, *words, "train.py"], capture_output=True, text=True, timeout=60, check=False, cwd=folder
+        [sys.executable, *words, "train.py"],
+        capture_output=True,
+        text=True,
+        timeout=WITH_PROCESSES_SECONDS,
+        check=False,
+        cwd=folder,
     )
 
 

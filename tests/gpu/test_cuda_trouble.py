@@ -14,10 +14,11 @@ import torch
 from gradtui.runs.folder import RunFolder
 from tests.conftest import is_alive, processes_of, wait_until
 from tests.gpu.card_use import processes_on, used_mb
+from tests.gpu.limits import START_SECONDS, WITH_PROCESSES_SECONDS
 from tests.process.misbehaviour import at_a_step, every_process_runs
 from tests.process.test_run import Started
 
-pytestmark = [pytest.mark.gpu, pytest.mark.timeout(70)]
+pytestmark = [pytest.mark.gpu, pytest.mark.timeout(WITH_PROCESSES_SECONDS)]
 
 WITH, WITHOUT = "with_zero_grad", "without_zero_grad"
 STEPS = 480
@@ -102,7 +103,7 @@ def test_nothing_stays_on_the_card_after_kill_9(
 ) -> None:
     before = used_mb(device.index) if on_cuda else 0.0
     run = Started(experiment="digits", epochs=10_000_000, device=device.type)
-    assert wait_until(lambda: min(map(run.folder.count_steps, (WITH, WITHOUT))) >= 100, seconds=50)
+    assert wait_until(lambda: min(map(run.folder.count_steps, (WITH, WITHOUT))) >= 100, seconds=START_SECONDS)
     workers = {name: run.pid(name) for name in (WITH, WITHOUT)}
     if on_cuda:
         tell(f"in use: {before:.0f} MB before, {used_mb(device.index):.0f} MB in the run, by {processes_on(device.index)}")

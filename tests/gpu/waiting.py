@@ -22,7 +22,7 @@ class _Scalars(TorchDispatchMode):
     """For a rehearsal on a CPU, where nothing waits: what would wait on a GPU is to read a number from a tensor."""
 
     def __init__(self, waits: Waits) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._waits = waits
 
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
