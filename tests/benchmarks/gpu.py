@@ -23,7 +23,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from tests.benchmarks import gpu_measurements as measurements
-from tests.benchmarks.gpu_measurements import Conditions, Row
+from tests.benchmarks.gpu_rows import Conditions, Row
 from tests.conftest import processes_of
 
 LAST_LINES = 400  # characters of what a failed measurement printed
