@@ -2,7 +2,7 @@
 
 ``GRADTUI_TEST_DEVICE=cpu`` runs what makes sense on a CPU, so that time on a card is not spent on mending tests. They may
 be cut off at any time, so each says how it went as soon as it has ended, and none depends on another. After
-``GRADTUI_TEST_SECONDS`` (on a card 180) the rest is skipped as not reached.
+``GRADTUI_TEST_SECONDS`` (on a card 170) the rest is skipped as not reached.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tests.gpu.limits import NAME, PATIENCE
 
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # as in a worker; cuBLAS reads it when it starts
 
-BUDGET_SECONDS = float(os.environ.get("GRADTUI_TEST_SECONDS") or 180 * PATIENCE)
+BUDGET_SECONDS = float(os.environ.get("GRADTUI_TEST_SECONDS") or 170 * PATIENCE)
 LAST_LINES = 15
 """How many lines of a failure to show at once; pytest shows all of it at the end."""
 

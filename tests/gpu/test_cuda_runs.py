@@ -93,15 +93,12 @@ def test_a_run_from_the_command_line_is_a_plain_loop(
         tell(f"{claim}"[:230])
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_cifar10_with_made_up_pictures(
-    device: torch.device, on_cuda: bool, precision: str, tell: Callable[[str], None]
-) -> None:
+def test_cifar10_with_made_up_pictures(device: torch.device, on_cuda: bool, tell: Callable[[str], None]) -> None:
     """The same losses in turns, with the timing probe, and in parallel; and its memory is that of the training."""
     given: dict[str, object] = {"experiment": "cifar10", "data": "synthetic", "epochs": 1}
     if not on_cuda:  # an epoch takes minutes
         given = {"experiment": "digits", "epochs": 2}
-    given |= {"device": device.type, "precision": precision}
+    given |= {"device": device.type}
     runs = [Started(**given), Started(**given, timing_probe=True), Started(**given, schedule="parallel")]
     ended_well(*runs)
     first, *others = map(both_sides, runs)

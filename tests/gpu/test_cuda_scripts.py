@@ -6,6 +6,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -72,11 +73,11 @@ def source(device: torch.device, ending: str, clear: str = "optimizer.zero_grad(
     return SCRIPT.format(device=str(device), clear=clear) + textwrap.dedent(ending)
 
 
-def python(folder: Path, text: str, *words: str) -> subprocess.CompletedProcess[str]:
+def python(folder: Path, text: str, *words: str, name: str = "alone.py") -> subprocess.CompletedProcess[str]:
     """Run a script with python, or with the words that stand before it."""
-    (folder / "train.py").write_text(text, encoding="utf-8")
+    (folder / name).write_text(text, encoding="utf-8")
     return subprocess.run(
-        [sys.executable, *words, "train.py"],
+        [sys.executable, *words, name],
         capture_output=True,
         text=True,
         timeout=WITH_PROCESSES_SECONDS,
@@ -97,12 +98,17 @@ CHECK = ("-m", "gradtui", "check")
 def test_compare_records_what_the_script_does(tmp_path: Path, device: torch.device, tell: Callable[[str], None]) -> None:
     """WITH is the script under python; WITHOUT is the script without its zero_grad()."""
     run = Comparison(tmp_path, source(device, TRAINS))
+    with ThreadPoolExecutor(2) as both:
+        scripts = [
+            both.submit(python, tmp_path, source(device, TRAINS, clear), name=f"{name}.py")
+            for name, clear in ((WITH, "optimizer.zero_grad()"), (WITHOUT, "pass"))
+        ]
     run.wait_for_end()
     state = run.folder.read()
     assert state.status == "finished", run.reasons()
     assert state.device == str(device)
-    for name, clear in ((WITH, "optimizer.zero_grad()"), (WITHOUT, "pass")):
-        result = python(tmp_path, source(device, TRAINS, clear))
+    for name, script in zip((WITH, WITHOUT), scripts, strict=True):
+        result = script.result()
         assert result.returncode == 0, result.stderr
         alone = told(result.stdout, "losses")
         assert repr(losses_of(run.folder.steps_csv(name))) == alone
@@ -143,7 +149,10 @@ def test_check_finds_what_is_missing_on_a_card(tmp_path: Path, device: torch.dev
 
 
 def test_check_finds_nothing_in_a_right_loop_and_changes_no_loss(tmp_path: Path, device: torch.device) -> None:
-    right, alone = (python(tmp_path, source(device, TRAINS), *words) for words in (CHECK, ()))
+    text = source(device, TRAINS)
+    with ThreadPoolExecutor(2) as both:
+        checked, plain = both.submit(python, tmp_path, text, *CHECK), both.submit(python, tmp_path, text, name="plain.py")
+        right, alone = checked.result(), plain.result()
     assert right.returncode == 0, right.stdout + right.stderr
     assert told(right.stdout, "losses") == told(alone.stdout, "losses")
 
