@@ -23,7 +23,8 @@ from gradtui.compare.backward_losses import BackwardLosses
 
 LOOKS = 3
 """How often to inspect a parameter's gradient values to learn whether the script overwrites it with zeros.
-Inspecting waits for the device, so from then on the last finding is trusted."""
+Inspecting waits for the device, so from then on the last finding is trusted; and a script that has removed the gradient, as
+zero_grad() does, this often in a row is taken to go on so."""
 
 _version_of: Callable[[Tensor], int] = attrgetter("_version")
 
@@ -37,6 +38,7 @@ class Mark:
         self._applied: weakref.ref[Tensor] | None = None
         self._version = 0
         self._looks = LOOKS
+        self._removed = 0  # how often in a row
         self._was_zero = False
         self._zeroed_by_script = False
         self._later_looks = LOOKS
@@ -54,7 +56,7 @@ class Mark:
         """Mark this gradient as applied by a step."""
         self._applied, self._version = weakref.ref(gradient), _version_of(gradient)
         if self._looks:
-            self._was_zero = _is_zero(gradient)
+            self._was_zero = self._removed < LOOKS and _is_zero(gradient)
 
     @property
     def applied(self) -> Tensor | None:
@@ -98,6 +100,7 @@ class Mark:
         if self._applied is not None:
             gradient = self.applied
             self._applied = None  # once per step: later contributions add to this one
+            self._removed = self._removed + 1 if gradient is None else 0
             self._found(self, parameter, gradient)
         elif self._cleared_for_script and self._is_cleared_later(parameter.grad):
             self._cleared_for_script = False

@@ -39,7 +39,11 @@ class Batches:
 
     def _shuffled(self) -> Iterator[tuple[Tensor, Tensor]]:
         split, size = self._split, self._batch_size
-        order = torch.randperm(len(split), generator=self._shuffle).to(split.inputs.device)
+        order = torch.randperm(len(split), generator=self._shuffle)
+        on_gpu = split.inputs.is_cuda
+        if on_gpu:  # a copy from other memory would wait for all steps that are queued
+            order = order.pin_memory()
+        order = order.to(split.inputs.device, non_blocking=on_gpu)
         batch_bytes = size * split.inputs[0].numel() * 4  # as float32
         for window in order.split(size * max(1, WINDOW_BYTES // batch_bytes)):
             inputs = as_inputs(split.inputs[window].to(self._device))

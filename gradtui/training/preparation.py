@@ -82,9 +82,7 @@ def _prepare_seed(settings: RunSettings, side: int, device: torch.device, data_o
     model = experiment.model(settings)
     if settings.init == "independent" and side == 1:
         model = experiment.model(settings)  # drawn after the left side's, as in a script that creates one, then the other
-    model.to(device)
-    if settings.precision == "bfloat16":
-        model = Autocast(model, device)
+    model = placed(model, settings, device)
     torch.manual_seed(settings.seed)  # from here on both sides draw the same random numbers
     optimizer = make_optimizer(settings, side, list(experiment.optimized(model, settings)))
     data = Data(_on(device, data.train), _on(device, data.test) if data.test is not None else None)
@@ -149,6 +147,12 @@ def _trained(model: nn.Module) -> list[Tensor]:
 
 def _held_by(optimizer: Optimizer) -> list[Tensor]:
     return [tensor for group in optimizer.param_groups for tensor in group["params"]]
+
+
+def placed(model: nn.Module, settings: RunSettings, device: torch.device) -> nn.Module:
+    """The model on the device, in the precision of the run."""
+    model.to(device)
+    return Autocast(model, device) if settings.precision == "bfloat16" else model
 
 
 def optimizer_options(settings: RunSettings, side: int) -> dict[str, object]:

@@ -28,15 +28,25 @@ class SupervisedTurns:
         self.memory: dict[str, float | None] = {"peak_mb": None, "now_mb": None}
         """The memory last reported."""
         self._supervisor = supervisor
+        self._trained = False
+
+    def trained(self, memory: journal.Memory) -> None:
+        """Report this memory from now on: what is used after the training is not the training's."""
+        self.memory, self._trained = vars(memory), True
 
     def wait(self, step: int, memory: journal.Memory) -> tuple[float, int]:
-        self.memory = vars(memory)
+        self.measured(memory)
         if step > 0:
             self._supervisor.send("turn ended", step=step, **self.memory)
         message = self._supervisor.receive()
         if "stop" in message:
             raise journal.Stopped
         return time.perf_counter() + message["turn"], message["steps"]
+
+    def measured(self, memory: journal.Memory) -> None:
+        """Report this memory, unless the training has ended before."""
+        if not self._trained:
+            self.memory = vars(memory)
 
 
 def train_side(supervisor: Supervisor) -> None:
@@ -59,6 +69,7 @@ def train_side(supervisor: Supervisor) -> None:
         with seed_journal.journal_for(settings, folder, settings.variants[side], device, turns) as journaled:
             supervisor.send("ready", device=str(device), device_name=device_name, torch=torch.__version__)
             loop.train(training, journaled)
+            turns.trained(journal.memory(device))
             _probe_times(training.first or training, journaled)
     except journal.Stopped:
         status = "stopped"
@@ -68,7 +79,7 @@ def train_side(supervisor: Supervisor) -> None:
         status, reason = "failed", _reason(error, device, folder.log(settings.variants[side]))
     # Any other error ends this process with a traceback in its log, where the supervisor finds the reason.
     with suppress(RuntimeError):  # a failed GPU cannot report its memory; keep the last known values
-        turns.memory = vars(journal.memory(device))
+        turns.measured(journal.memory(device))
     supervisor.send("ended", status=status, reason=reason, **turns.memory)
     sys.stdout.flush()
     os._exit(status == "failed")  # skip torch's teardown, which can take longer than a stop may

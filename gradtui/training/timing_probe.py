@@ -18,14 +18,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import nn
 
 from gradtui.policies import POLICIES, TrainStep
 from gradtui.runs.results.time_verdict import PROCESS, THREAD, WALL
 from gradtui.training import experiments
 from gradtui.training.batches import as_inputs
 from gradtui.training.journal import Journal
-from gradtui.training.preparation import Autocast, Training, make_optimizer, optimizer_options
+from gradtui.training.preparation import Training, make_optimizer, optimizer_options, placed
 from gradtui.training.torch_devices import synchronize
 
 ORDER = (0, 1, 1, 0)
@@ -73,9 +72,7 @@ class ScratchSteps:
         settings = self._settings = training.settings
         self._device, self._clock = training.device, clock
         experiment = experiments.load(settings.experiment)
-        self._model: nn.Module = experiment.model(settings).to(self._device)
-        if settings.precision == "bfloat16":
-            self._model = Autocast(self._model, self._device)
+        self._model = placed(experiment.model(settings), settings, self._device)
         self._loss_fn = training.loss_fn
         self._optimizer = make_optimizer(settings, 0, list(experiment.optimized(self._model, settings)))
         samples = [settings.step_samples(side) for side in (0, 1)]

@@ -27,7 +27,8 @@ AT_A_STEP = """
 def every_process_runs(code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """``code`` is run by every Python process that this test starts, before anything else."""
     (tmp_path / "sitecustomize.py").write_text(textwrap.dedent(code), encoding="utf-8")
-    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{ROOT}")
+    inherited = os.environ.get("PYTHONPATH")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, filter(None, (tmp_path, ROOT, inherited)))))
 
 
 def at_a_step(step: int, does: str) -> str:
