@@ -166,7 +166,7 @@ class Odd(nn.Module):
         self.layers = nn.Sequential(nn.Linear(3, 8), nn.BatchNorm1d(8), nn.Dropout(0.3), nn.Linear(8, 1))
 
     def forward(self, inputs: Tensor) -> Tensor:
-        return cast(Tensor, self.layers(inputs))
+        return cast("Tensor", self.layers(inputs))
 
 
 def test_what_cannot_be_stacked_trains_one_by_one_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -188,14 +188,14 @@ def test_the_rehearsal_records_every_size_of_batch(tmp_path: Path) -> None:
         k = {"k": 3} if POLICIES[policy].takes_k else {}
         settings = RunSettings.parse({"experiment": "digits", "seeds": 2, "right": policy, "batch_size": 100, **k})
         training = prepare(settings, 1, torch.device("cpu"))
-        before = [weight.clone() for weight in cast(StackedModel, training.model).weights]
+        before = [weight.clone() for weight in cast("StackedModel", training.model).weights]
         rehearse(training)
-        assert all(torch.equal(a, b) for a, b in zip(before, cast(StackedModel, training.model).weights, strict=True))
-        recorded = len(cast(StackedLoss, training.loss_fn)._recorded)
+        assert all(torch.equal(a, b) for a, b in zip(before, cast("StackedModel", training.model).weights, strict=True))
+        recorded = len(cast("StackedLoss", training.loss_fn)._recorded)
         train_step = training.policy.make(3)
         for inputs, targets in training.batches:
             train_step(training.model, training.loss_fn, training.optimizer, inputs, targets)
-        assert len(cast(StackedLoss, training.loss_fn)._recorded) == recorded
+        assert len(cast("StackedLoss", training.loss_fn)._recorded) == recorded
 
 
 def test_data_that_no_seed_draws_are_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
