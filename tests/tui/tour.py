@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import itertools
+import math
 import os
 import re
 from collections.abc import Awaitable, Callable, Iterator
@@ -109,11 +110,13 @@ async def swept(pilot: Pilot[int], screen: SweepScreen) -> None:
     """Fill in the fields and start a sweep whose runs all end at once."""
 
     def complete(folder: SweepFolder) -> None:
-        for place, (optimizer, lr) in enumerate(itertools.product(("SGD", "Adam"), (0.01, 0.1)), 1):
-            folder.add(Outcome(Cell(optimizer, lr, 42), "run", "finished", 0.1 / place, 0.3))
+        for place, (optimizer, lr) in enumerate(itertools.product(("SGD", "Adam"), (0.01, 0.1))):
+            for seed in range(10):
+                left, right = 0.1 + 0.01 * seed, (0.3, 0.1 + 0.01 * seed, 0.12 + 0.004 * seed, math.nan)[place]
+                folder.add(Outcome(Cell(optimizer, lr, 42 + seed), "run", "finished", left, right))
         folder.write(replace(folder.read(), status="finished"))
 
-    for name, typed in (("optimizers", "SGD,Adam"), ("lrs", "0.01,0.1"), ("seeds", "1")):
+    for name, typed in (("optimizers", "SGD,Adam"), ("lrs", "0.01,0.1")):
         screen.query_one(f"#{name}", Input).value = typed
     with patch.object(sweep_screen, "start_sweeper", complete):
         await pilot.press("f5")
