@@ -1,4 +1,4 @@
-"""Follow the files with a column per seed: what each seed of one side has reached, in memory that does not grow."""
+"""Follow the files with a column per seed: what each seed of a side has reached, in memory that does not grow with the run."""
 
 from __future__ import annotations
 
