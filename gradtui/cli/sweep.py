@@ -17,7 +17,11 @@ def prepare(commands: Commands) -> None:
     parser.add_argument("--optimizers", default="all", metavar="NAMES", help="comma-separated names, or all")
     parser.add_argument("--lrs", default="1e-3,1e-2,1e-1", metavar="NUMBERS", help="comma-separated learning rates")
     parser.add_argument(
-        "--seeds", default=str(SEEDS_TO_JUDGE), metavar="N", help="the number of seeds, counting up from --seed (%(default)s)"
+        "--seeds",
+        dest="count",
+        default=str(SEEDS_TO_JUDGE),
+        metavar="N",
+        help="the number of seeds, counting up from --seed (%(default)s)",
     )
     parser.add_argument(
         "--resume", metavar="SWEEP", help="continue a sweep that was stopped or lost, or follow one in progress: an id, or last"

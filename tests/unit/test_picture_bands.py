@@ -42,7 +42,7 @@ def test_the_band_lies_behind_the_median_of_each_side(home: Path, tmp_path: Path
         assert len(outline) == 200, "a point per step on both edges"
         upper, lower = outline[:100], outline[:99:-1]
         assert all(up[0] == low[0] and up[1] <= low[1] for up, low in zip(upper, lower, strict=True))
-    assert words(picture).count("median of 10 seeds, band: 10-90 %") == 2
+    assert words(picture).count("median of 10 seeds, band: 10-90 % · dashed: theory") == 2
     assert {"median, 10 seeds", "WITH against WITHOUT", "surely WITH lower"} <= {*words(picture)}
 
 
@@ -59,7 +59,7 @@ def test_a_band_that_is_not_finite_goes_to_the_top_and_ends_where_most_seeds_are
     assert len(outline) == 160
     assert {y for _, y in outline[40:80]} == {TOP}
     assert max(y for _, y in outline) <= BOTTOM
-    assert "median of 10 seeds, 10 not finite, band: 10-90 %" in words(picture)
+    assert "median of 10 seeds, 10 not finite, band: 10-90 % · dashed: theory" in words(picture)
 
 
 def test_one_seed_has_no_band(home: Path, tmp_path: Path) -> None:

@@ -147,13 +147,13 @@ def _charts(results: RunResults, losses: Mapping[str, Series], bands: Mapping[st
         yield from chart.curve()
         title = f"{MARKS[side]} {settings.titles[side]}"
         yield _words(chart.left, TITLES, title, f'font-size="15" font-weight="600" fill="{HUES[side]}"')
-        remarks = ["dashed: theory"] if theory is not None else []
-        remarks += [band_remark(bands[name])] if name in bands else []
+        remarks = [band_remark(bands[name])] if name in bands else []
+        remarks += ["dashed: theory"] if theory is not None else []
         remarks += ["gaps: losses of 0 or below"] if axis.log and losses[name].low <= 0 else []
         if state.variants[name].status == "failed":
             reason = state.variants[name].reason
             remarks.append(f"failed: {reason}" if reason else "failed")
-        yield _words(chart.left, BOTTOM + 43, " · ".join(remarks), 'font-size="12"', most=62)
+        yield _words(chart.left, BOTTOM + 43, " · ".join(remarks), 'font-size="12"', most=66)
 
 
 def _shared_axis(losses: Sequence[Series | SeedCurves], log: bool) -> Axis:
