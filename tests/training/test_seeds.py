@@ -225,4 +225,4 @@ def test_rows_of_both_files_are_written_turn_by_turn(tmp_path: Path) -> None:
 
 def test_one_seed_writes_no_file_of_seeds(tmp_path: Path) -> None:
     run_loop(tmp_path, 0, experiment="digits", epochs=1, seeds=1)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["side.csv", "side.epochs.csv"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["side.csv", "side.epochs.csv", "side.right.csv"]
