@@ -107,7 +107,10 @@ def app(conditions: Conditions) -> Iterator[Row]:
         folder = create_run(RunSettings.parse(given))
         supervisor = launch.start_supervisor(folder)
         try:
-            if not wait_until(lambda: all(folder.count_steps(name) > 100 for name in folder.read().variants), seconds=40):  # noqa: B023
+            if not wait_until(
+                lambda: all(folder.count_steps(name) > 100 for name in folder.read().variants),
+                seconds=40 * (4 if conditions.quick else 1),
+            ):  # noqa: B023
                 raise RuntimeError(f"the run has no steps: {folder.read().variants}")
             with Terminal(120, 40, (*GRADTUI, "attach")) as terminal:
                 terminal.wait_for("running")
@@ -124,4 +127,4 @@ def app(conditions: Conditions) -> Iterator[Row]:
             yield [f"app, digits, {schedule}: to the terminal", f"{sent / 1000:.2f} KB/s", ""]
         finally:
             folder.request_stop()
-            supervisor.wait(timeout=20)
+            supervisor.wait(timeout=30)
