@@ -10,9 +10,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from gradtui.runs.folder import RunFolder
 from tests.benchmarks.gpu_rows import Conditions, Row, micro
 
 GRADTUI = (sys.executable, "-m", "gradtui")
@@ -92,6 +94,10 @@ def probe(conditions: Conditions) -> Iterator[Row]:
         yield [f"digits, timing probe {title}", claim["verdict"], f"{claim['measured']} {claim['why']}".strip()]
 
 
+def _under_way(folder: RunFolder) -> bool:
+    return all(folder.count_steps(name) > 100 for name in folder.read().variants)
+
+
 def app(conditions: Conditions) -> Iterator[Row]:
     """The app in a terminal of 120x40 while both sides train on the device."""
     from gradtui.runs.processes import launch
@@ -107,7 +113,7 @@ def app(conditions: Conditions) -> Iterator[Row]:
         folder = create_run(RunSettings.parse(given))
         supervisor = launch.start_supervisor(folder)
         try:
-            if not wait_until(lambda: all(folder.count_steps(name) > 100 for name in folder.read().variants), seconds=40):  # noqa: B023
+            if not wait_until(partial(_under_way, folder), seconds=40 * (4 if conditions.quick else 1)):
                 raise RuntimeError(f"the run has no steps: {folder.read().variants}")
             with Terminal(120, 40, (*GRADTUI, "attach")) as terminal:
                 terminal.wait_for("running")
@@ -124,4 +130,4 @@ def app(conditions: Conditions) -> Iterator[Row]:
             yield [f"app, digits, {schedule}: to the terminal", f"{sent / 1000:.2f} KB/s", ""]
         finally:
             folder.request_stop()
-            supervisor.wait(timeout=20)
+            supervisor.wait(timeout=30)
