@@ -36,7 +36,8 @@ BLOCKS = (6, 40)
 BUDGET_SECONDS = 2.5
 """On the probe's clock; enough for all blocks unless a step is longer than a slice."""
 LONGEST_SECONDS = 8.0
-"""On the wall clock, without waiting for turns: under load a CPU second takes several, so the probe makes do with fewer blocks."""
+"""On the wall clock, not counting the other worker's turns: under load, where a CPU second takes several seconds, the probe
+makes do with fewer blocks."""
 
 
 @dataclass(frozen=True)
