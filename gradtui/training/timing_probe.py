@@ -34,8 +34,9 @@ BLOCKS = (6, 40)
 """Minimum and maximum number of blocks of four slices. Fewer tell nothing (``thresholds.FEWEST_BLOCKS``)."""
 BUDGET_SECONDS = 2.5
 """On the probe's clock; enough for all blocks unless a step is longer than a slice."""
-LONGEST_SECONDS = 15.0
-"""On the wall clock: under load a CPU second takes several seconds, so the probe makes do with fewer blocks."""
+LONGEST_SECONDS = 8.0
+"""On the wall clock, not counting the other worker's turns: under load, where a CPU second takes several seconds, the probe
+makes do with fewer blocks."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +81,6 @@ class ScratchSteps:
         """Batches per step, by side."""
         self._data = [self._samples(training, each) for each in samples]
         self._steps: list[TrainStep] = [POLICIES[name].make(settings.k or 1) for name in settings.policies]
-        self.wall_seconds = 0.0
-        """How long all timed steps took on the wall clock."""
 
     def _samples(self, training: Training, samples: int) -> tuple[torch.Tensor, torch.Tensor]:
         train = training.data.train
@@ -95,13 +94,11 @@ class ScratchSteps:
             group.update(optimizer_options(self._settings, side), lr=0.0)
         train_step(model, loss_fn, optimizer, inputs, targets)
         synchronize(self._device)
-        wall_began, began = time.perf_counter(), self._clock.read()
+        began = self._clock.read()
         for _ in range(count):
             train_step(model, loss_fn, optimizer, inputs, targets)
         synchronize(self._device)
-        seconds = self._clock.read() - began
-        self.wall_seconds += time.perf_counter() - wall_began
-        return seconds
+        return self._clock.read() - began
 
     def counts(self, seconds: float) -> tuple[int, int]:
         """How many steps of each side take about so long. Both sides get the same number of batches: what a slice costs besides
@@ -122,7 +119,9 @@ def probe_times(training: Training, journal: Journal) -> None:
     counts = steps.counts(slice_seconds)
     block_seconds = 4 * max(slice_seconds, steps.time(0, counts[0]))
     most_blocks = min(BLOCKS[1], max(BLOCKS[0], math.ceil(BUDGET_SECONDS * clock.threads / block_seconds)))
+    wall_seconds = 0.0
     for block in range(1, most_blocks + 1):
+        wall_began = time.perf_counter()
         # After a wait the first steps are slower, so some are taken untimed, and the sides take turns in being first.
         for side in (0, 1):
             steps.time(side, counts[side] // 10)
@@ -133,6 +132,7 @@ def probe_times(training: Training, journal: Journal) -> None:
             journal.time_slice(
                 block=block, side=side, seconds_per_batch=seconds_per_batch, clock=clock.number, load=load_per_core()
             )
+        wall_seconds += time.perf_counter() - wall_began
         journal.breathe()
-        if block >= BLOCKS[0] and steps.wall_seconds > LONGEST_SECONDS:
+        if block >= BLOCKS[0] and wall_seconds > LONGEST_SECONDS:
             break
