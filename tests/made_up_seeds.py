@@ -34,7 +34,7 @@ def median(values: Sequence[float]) -> float:
 def write_steps(folder: RunFolder, variant: str, table: Table, after: int = 0) -> None:
     """Append a side's rows, of its medians and of its seeds, beginning after step ``after``."""
     seeds = folder.read().settings.all_seeds
-    steps, single = folder.steps_csv(variant), folder.path / f"{variant}.seeds.csv"
+    steps, single = folder.steps_csv(variant), folder.seeds_csv(variant)
     with open(steps, "a", encoding="ascii") as medians, open(single, "a", encoding="ascii") as file:
         if not after:
             medians.write(HEADER)
@@ -53,7 +53,7 @@ def write_accuracies(folder: RunFolder, variant: str, table: Table, steps_per_ep
         epochs.append(f"{epoch},{epoch * steps_per_epoch},0.5,{median(row)!r}\n")
         single.append(f"{epoch}," + ",".join(map(repr, row)) + "\n")
     folder.epochs_csv(variant).write_text("".join(epochs))
-    (folder.path / f"{variant}.seeds.epochs.csv").write_text("".join(single))
+    folder.seed_epochs_csv(variant).write_text("".join(single))
 
 
 def seeded_run(left: Table, right: Table, *, status: str = "finished", **settings: object) -> RunFolder:

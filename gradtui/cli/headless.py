@@ -24,6 +24,7 @@ from gradtui.runs.home import HomeError
 from gradtui.runs.processes import launch
 from gradtui.runs.results import claims, table
 from gradtui.runs.results.reader import RunReader
+from gradtui.runs.results.seed_text import difference_lines
 from gradtui.runs.saved_runs import create_run
 from gradtui.runs.state import DELETED, DamagedRun
 from gradtui.settings import RunSettings
@@ -66,7 +67,8 @@ def run(settings: RunSettings, *, csv: Path | None, as_json: bool) -> int:
         print(json.dumps(results.as_json(), allow_nan=False))
     else:
         out = sys.stderr if str(csv) == "-" else sys.stdout  # nothing else goes where the rows go
-        said = [f"{results.state.id}: {results.state.status}", table.as_text(results), *map(printable, results.notes)]
+        said = [f"{results.state.id}: {results.state.status}", table.as_text(results), *difference_lines(results)]
+        said += map(printable, results.notes)
         said += ["", "what the articles claim, and what this run says:", claims.as_text(results.claims)]
         print(*said, sep="\n", file=out)
     if csv is not None:

@@ -81,12 +81,13 @@ class SeedBatches:
         size = self._batch_size
         orders = torch.stack([torch.randperm(self._samples, generator=shuffle) for shuffle in self._shuffles])
         orders = orders.to(self._inputs.device)  # (seeds, samples)
-        whole = orders[:, : self._samples // size * size].unflatten(1, (-1, size)).transpose(0, 1)  # (batches, seeds, size)
+        # (batches, seeds, size); samples gathered by it have the layout that it has
+        whole = orders[:, : self._samples // size * size].unflatten(1, (-1, size)).transpose(0, 1).contiguous()
         batch_bytes = len(orders) * size * self._inputs[0, 0].numel() * 4  # as float32
         for window in whole.split(max(1, WINDOW_BYTES // batch_bytes)):
             yield from map(self._batch, self._gathered(self._inputs, window), self._gathered(self._targets, window))
         if self._samples % size:
-            rest = orders[:, len(whole) * size :]
+            rest = orders[:, len(whole) * size :].contiguous()
             yield self._batch(self._gathered(self._inputs, rest), self._gathered(self._targets, rest))
 
     def _gathered(self, samples: Tensor, orders: Tensor) -> Tensor:

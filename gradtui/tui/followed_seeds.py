@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from gradtui.runs.columns import COUNT, EPOCHS, NUMBER, STEPS, Column
+from gradtui.runs.columns import EPOCHS, SEED_EPOCHS, SEED_STEPS, STEPS, Column, Table, of_seeds
 from gradtui.runs.folder import RunFolder
 from gradtui.runs.results.bands import SeedCurves
 from gradtui.runs.results.paired_seeds import PairedDifference, PairedTail, log_ratio, points
@@ -21,23 +21,25 @@ class SeedTable:
     """A kind of file with a column per seed, and how its values are compared between the sides."""
 
     quantity: Quantity
-    index: Column
-    file: str
+    table: Table
+    path: Callable[[RunFolder, str], Path]
     differ: Callable[[float, float], float]
     unit: str
     """What a difference is called; ``{left}`` and ``{right}`` are the sides."""
     format: str
     """The printf format of a difference."""
 
-    def path(self, folder: RunFolder, variant: str) -> Path:
-        return folder.path / self.file.format(variant=variant)
+    @property
+    def index(self) -> str:
+        """The name of its first column: ``step`` or ``epoch``."""
+        return self.table.names[0]
 
     def columns(self, settings: RunSettings) -> tuple[Column, ...]:
-        return (self.index, *(Column(str(seed), NUMBER, "", required=True) for seed in settings.all_seeds))
+        return of_seeds(self.table, settings.all_seeds).columns
 
     def steps(self, numbers: Sequence[float], settings: RunSettings, side: int) -> Sequence[float]:
         """The steps of rows that are numbered like the file's first column."""
-        if self.index.name == "step":
+        if self.index == "step":
             return numbers
         per_epoch = settings.steps_per_epoch(side) or 1
         return [number * per_epoch for number in numbers]
@@ -50,16 +52,16 @@ def _of(column: Column) -> Quantity:
 SEED_TABLES = (
     SeedTable(
         _of(STEPS["loss"]),
-        Column("step", COUNT, "", required=True),
-        "{variant}.seeds.csv",
+        SEED_STEPS,
+        RunFolder.seeds_csv,
         log_ratio,
         "ln(loss {right} / {left})",
         "%+.3g",
     ),
     SeedTable(
         _of(EPOCHS["accuracy"]),
-        Column("epoch", COUNT, "", required=True),
-        "{variant}.seeds.epochs.csv",
+        SEED_EPOCHS,
+        RunFolder.seed_epochs_csv,
         points,
         "accuracy {right} - {left}, points",
         "%+.1f",
@@ -99,9 +101,7 @@ class FollowedSeeds:
     def __init__(self, folder: RunFolder, settings: RunSettings) -> None:
         self.settings = settings
         self._folder = folder
-        self._tables = {
-            table.quantity: table for table in SEED_TABLES if table.index.name == "step" or settings.can.count_epochs
-        }
+        self._tables = {table.quantity: table for table in SEED_TABLES if table.index == "step" or settings.can.count_epochs}
         self._tails = {
             name: {quantity: self._tail(name, table) for quantity, table in self._tables.items()} for name in settings.variants
         }
@@ -156,7 +156,7 @@ class FollowedSeeds:
 
     def _extend(self, variant: str, table: SeedTable, values: Mapping[str, Sequence[float]]) -> None:
         side = self.settings.variants.index(variant)
-        steps = table.steps(values[table.index.name], self.settings, side)
+        steps = table.steps(values[table.index], self.settings, side)
         columns = [values[str(seed)] for seed in self.settings.all_seeds]
         self._curves[variant][table.quantity].extend(steps, columns)
 

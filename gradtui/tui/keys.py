@@ -254,6 +254,8 @@ ON_SWEEP_SCREEN: tuple[Key[SweepScreen], ...] = (
     START_SWEEP,
     Key(("f7", "x"), "stop", "Stop the sweep; finished runs are kept", lambda screen: screen.stop()),
     Key(("f8", "e"), "export", "Export its rows as CSV to the current folder", lambda screen: screen.export()),
+    Key(("pagedown",), "scroll", "Scroll the grid down", lambda screen: screen.scroll_grid(1), footer=False),
+    Key(("pageup",), "scroll back", "Scroll it back up", lambda screen: screen.scroll_grid(-1), footer=False),
     Key(("escape",), "back", "Back to the run screen; the sweep continues", lambda screen: screen.dismiss(None)),
 )
 

@@ -85,7 +85,7 @@ class FollowedRun:
 
     def __init__(self, folder: RunFolder) -> None:
         self.folder = folder
-        self._reader = RunReader(folder)
+        self._reader = RunReader(folder, gently=True)
         self.settings = self._reader.state.settings
         self.curves = {name: Curves() for name in self.settings.variants}
         self.seeds = FollowedSeeds(folder, self.settings) if len(self.settings.all_seeds) > 1 else None
@@ -167,7 +167,7 @@ class FollowedRun:
             names = dict.fromkeys(scalar.name for scalar in logged if scalar.name not in EPOCHS.names)
             self.quantities += [new for new in map(logged_quantity, names) if new not in self.quantities]
         more_seeds = self.seeds is not None and self.seeds.advance(variants)
-        return bool(steps or epochs or sharpness or scalars or more_seeds)
+        return bool(steps or epochs or sharpness or scalars or more_seeds or self._reader.seeds_behind)
 
     @property
     def state(self) -> RunState:

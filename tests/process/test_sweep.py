@@ -46,7 +46,8 @@ def test_a_sweep_that_is_stopped_goes_on_where_it_was(tmp_path: Path) -> None:
     document = json.loads(result.stdout)
     assert document["status"] == "finished"
     assert [(row["optimizer"], row["seeds"]) for row in document["grid"]] == [("SGD", 2), ("Adam", 2)]
-    assert document["grid"][0]["winner"] == "left"
+    assert document["grid"][0]["difference"]["left_wins"] == 2
+    assert document["grid"][0]["difference"]["verdict"] == "cannot tell", "of two seeds"
     with open(out) as file:
         rows = list(csv.DictReader(file))
     assert [(row["optimizer"], row["seed"]) for row in rows] == [("SGD", "42"), ("Adam", "42"), ("SGD", "43"), ("Adam", "43")]

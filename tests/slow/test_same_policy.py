@@ -7,8 +7,8 @@ import itertools
 import pytest
 
 from gradtui.runs.processes import launch
-from gradtui.runs.results.claims import HOLDS
 from gradtui.runs.results.reader import read_results
+from gradtui.runs.results.rulings import HOLDS
 from gradtui.runs.saved_runs import create_run
 from gradtui.settings import RunSettings
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import pytest
 from textual.pilot import Pilot
 
+from gradtui.runs.results.wording import number
 from gradtui.runs.saved_runs import find_run
 from gradtui.tui import prefetch
 from gradtui.tui.instruments import QUANTITIES
@@ -76,7 +77,7 @@ def test_a_glance_stands_there_until_it_is_read(home: object, monkeypatch: pytes
         await until(pilot, lambda: all(chart._picture and chart._picture.points for chart in charts))
         assert "reading 3,000 steps" in text_of(screen, "#status")
         await until(pilot, lambda: "once all steps have been read" in text_of(screen, "Panel"))  # drawn after the charts
-        assert all(chart._picture.latest == screen.runs[0].curves[name].series[QUANTITIES[0]].ys[-1]
+        assert all(chart._picture.latest == number(screen.runs[0].curves[name].series[QUANTITIES[0]].ys[-1])
                    for chart, name in zip(charts, screen.runs[0].curves, strict=True) if chart._picture)  # fmt: skip
         await pilot.press("y")
         await until(

@@ -350,8 +350,8 @@ def test_a_side_that_another_process_has_read_brings_its_seeds() -> None:
 def test_a_file_of_seeds_that_is_missing_or_damaged_leaves_the_median() -> None:
     folder = seeded_run(falling(6, 50, 0), falling(6, 50, 1))
     left, right = folder.read().variants
-    (folder.path / f"{left}.seeds.csv").unlink()
-    with open(folder.path / f"{right}.seeds.csv", "a") as file:
+    folder.seeds_csv(left).unlink()
+    with open(folder.seeds_csv(right), "a") as file:
         file.write("51,1,2\nnonsense\n52,1,2,3,4,5,6\n53,1,2")
     followed = FollowedSeeds(folder, folder.read().settings)
     while followed.advance():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import itertools
+import math
 import os
 import re
 from collections.abc import Awaitable, Callable, Iterator
@@ -30,10 +31,24 @@ from gradtui.tui.screens.history_screen import HistoryScreen
 from gradtui.tui.screens.run_screen import RunScreen
 from gradtui.tui.screens.sweep_screen import SweepScreen
 from tests.made_up import made_up_run
+from tests.made_up_seeds import falling, seeded_run
 from tests.tui.pilot import drive, until
 from tests.tui.test_run_screen import text_of
 
-SCREENS = ("before", "running", "results", "claims", "code", "export", "help", "history", "compare", "sweep")
+SCREENS = (
+    "before",
+    "running",
+    "results",
+    "claims",
+    "code",
+    "export",
+    "help",
+    "history",
+    "compare",
+    "sweep",
+    "seeds",
+    "difference",
+)
 SIZES = ((120, 40), (80, 24))
 
 Kind = TypeVar("Kind", bound=Screen[Any])
@@ -104,16 +119,29 @@ async def play(pilot: Pilot[int], screen: RunScreen, take: Callable[[str], Await
     await swept(pilot, sweep)
     await take("sweep")
 
+    await pilot.press("escape")
+    screen.form_shown = False
+    screen.set_focus(None)
+    screen.open_run(seeded_run(falling(10, 240, 0), falling(10, 240, 1)))
+    await until(pilot, lambda: "240/240" in text_of(screen, "#status") and "240" in text_of(screen, "Panel"))
+    await pilot.press("l")
+    await take("seeds")
+    await pilot.press("t")
+    await until(pilot, lambda: "above 0" in text_of(screen, "#difference"))
+    await take("difference")
+
 
 async def swept(pilot: Pilot[int], screen: SweepScreen) -> None:
     """Fill in the fields and start a sweep whose runs all end at once."""
 
     def complete(folder: SweepFolder) -> None:
-        for place, (optimizer, lr) in enumerate(itertools.product(("SGD", "Adam"), (0.01, 0.1)), 1):
-            folder.add(Outcome(Cell(optimizer, lr, 42), "run", "finished", 0.1 / place, 0.3))
+        for place, (optimizer, lr) in enumerate(itertools.product(("SGD", "Adam"), (0.01, 0.1))):
+            for seed in range(10):
+                left, right = 0.1 + 0.01 * seed, (0.3, 0.1 + 0.01 * seed, 0.12 + 0.004 * seed, math.nan)[place]
+                folder.add(Outcome(Cell(optimizer, lr, 42 + seed), "run", "finished", left, right))
         folder.write(replace(folder.read(), status="finished"))
 
-    for name, typed in (("optimizers", "SGD,Adam"), ("lrs", "0.01,0.1"), ("seeds", "1")):
+    for name, typed in (("optimizers", "SGD,Adam"), ("lrs", "0.01,0.1")):
         screen.query_one(f"#{name}", Input).value = typed
     with patch.object(sweep_screen, "start_sweeper", complete):
         await pilot.press("f5")

@@ -51,10 +51,12 @@ def test_the_band_of_few_seeds_goes_from_the_lowest_to_the_highest() -> None:
 
 def test_a_seed_that_is_nan_counts_as_larger_than_all_others() -> None:
     seeds = [[float(i)] for i in range(10)]
-    (lows, highs) = band_edges([*seeds[:9], [math.nan]])
+    lows, highs = band_edges([*seeds[:9], [math.nan]])
     assert lows[0] == pytest.approx(0.9)
+    assert highs[0] == 8.0, "one of ten lies above the band anyway"
+    lows, highs = band_edges([*seeds[:8], [math.inf], [math.nan]])
     assert highs[0] == math.inf
-    (lows, highs) = band_edges([*seeds[:1], *[[math.nan]] * 9])
+    lows, highs = band_edges([*seeds[:1], *[[math.nan]] * 9])
     assert lows[0] == math.inf, "no band"
     assert band_edges([[-math.inf], [1.0], [2.0], [3.0], [4.0]])[0] == [-math.inf]
 

@@ -8,8 +8,9 @@ from array import array
 
 import pytest
 
-from gradtui.runs.results.claims import ARTICLES, CLAIMS, Claim, as_text, judge, median_interval
+from gradtui.runs.results.claims import ARTICLES, CLAIMS, Claim, as_text, judge
 from gradtui.runs.results.evidence import BlockMeans, Evidence, RunEvidence
+from gradtui.runs.results.statistics import median_interval
 from gradtui.runs.tail import Chunk
 from gradtui.settings import RunSettings
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import math
 
 import pytest
 
 from gradtui.runs.results import thresholds
-from gradtui.runs.results.claims import HOLDS, UNKNOWN, judge, median_interval
+from gradtui.runs.results.claims import judge
 from gradtui.runs.results.evidence import Evidence, RunEvidence
-from gradtui.runs.sweeps.grid import FEWEST_SEEDS, Cell, Outcome, Sweep, grid_rows
+from gradtui.runs.results.rulings import HOLDS, UNKNOWN
 from gradtui.settings import RunSettings
 from tests.unit.test_claims import ACCURATE, FALLING, GROWS, LOWER, SMALLER, STEADY, WILD, evidence, verdicts
 
@@ -111,24 +110,3 @@ def test_memory_grows(steps: int, left: float, right: float, verdict: str) -> No
     a, b = evidence([1.0] * steps), evidence([1.0] * steps)
     a.memory_growth_mb, b.memory_growth_mb = left, right
     assert verdicts(a, b)[GROWS] == verdict
-
-
-@pytest.mark.parametrize(("count", "ranks"), [(8, (0, 7)), (20, (5, 14)), (40, (13, 26))])
-def test_the_interval_of_the_median_is_that_of_the_tables(count: int, ranks: tuple[int, int]) -> None:
-    """E.g. Conover, Practical Nonparametric Statistics: the 95 % ranks of 8, 20 and 40 values, counted from 0."""
-    assert median_interval([float(i) for i in range(count)]) == ranks
-
-
-@pytest.mark.parametrize(
-    ("seeds", "surely"), [(FEWEST_SEEDS - 1, "2 of 2 seeds: too few to be sure"), (FEWEST_SEEDS, "surely, 3 of 3 seeds")]
-)
-def test_nothing_is_sure_of_two_seeds(seeds: int, surely: str) -> None:
-    outcomes = [Outcome(Cell("SGD", 0.1, seed), str(seed), "finished", 0.9 + seed / 100, 0.1) for seed in range(seeds)]
-    sweep = Sweep("", {"experiment": "digits"}, ["SGD"], [0.1], list(range(seeds)), "finished", outcomes)
-    assert [(row.winner, row.surely) for row in grid_rows(sweep)] == [("left", surely)]
-
-
-def test_a_finite_side_alone_wins_surely() -> None:
-    outcomes = [Outcome(Cell("SGD", 0.1, seed), str(seed), "finished", 0.9, math.nan) for seed in range(FEWEST_SEEDS)]
-    sweep = Sweep("", {"experiment": "linear"}, ["SGD"], [0.1], list(range(FEWEST_SEEDS)), "finished", outcomes)
-    assert [(row.winner, row.surely) for row in grid_rows(sweep)] == [("left", "surely: only it is finite, 3 of 3 seeds")]

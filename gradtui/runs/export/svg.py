@@ -16,9 +16,11 @@ from xml.sax.saxutils import escape
 from gradtui.printing import printable_block
 from gradtui.runs.export.csv_lines import check_readable
 from gradtui.runs.export.destination import Cancelled, check_target, check_wanted, exporting, never
+from gradtui.runs.export.seed_bands import band_path, band_remark, read_bands
 from gradtui.runs.folder import RunFolder
 from gradtui.runs.results import table
 from gradtui.runs.results.axes import UNIT_AXIS, Axis, log_axis, round_up
+from gradtui.runs.results.bands import SeedCurves
 from gradtui.runs.results.reader import RunReader, RunResults
 from gradtui.runs.results.series import Series, Thinned
 from gradtui.runs.results.table_row import Row
@@ -45,6 +47,7 @@ LEFT_END, RIGHT_END, DIFFERENCE = 350, 536, 604
 DECADES_FOR_LOG = 3
 MOST_STEP_TICKS, MOST_LOSS_TICKS = 6, 8
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+NO_BANDS: Mapping[str, SeedCurves] = {}
 MARKED_POINTS = 60
 """Up to this many points, each is drawn with its side's mark."""
 
@@ -68,7 +71,8 @@ def export_svg(
         check_wanted(cancelled)
     reader.refresh_state()
     folder.read()  # raises if the run was deleted meanwhile: rows would be missing
-    picture = svg_picture(reader.results(), losses, log=suits_log(losses) if log is None else log)
+    bands = read_bands(folder, reader.state.settings, cancelled)
+    picture = svg_picture(reader.results(), losses, bands, log=suits_log(losses) if log is None else log)
     with exporting(path, overwrite=overwrite) as file:
         file.write(picture)
 
@@ -84,8 +88,13 @@ def suits_log(losses: Mapping[str, Series]) -> bool:
     return low >= 0 and 0 < low_positive < high and math.log10(high) - math.log10(low_positive) > DECADES_FOR_LOG
 
 
-def svg_picture(results: RunResults, losses: Mapping[str, Series], *, log: bool = False) -> str:
-    """Render a run as SVG text. ``losses`` are its curves by variant; ``log`` draws them on a log axis."""
+def svg_picture(
+    results: RunResults, losses: Mapping[str, Series], bands: Mapping[str, SeedCurves] = NO_BANDS, *, log: bool = False
+) -> str:
+    """Render a run as SVG text.
+
+    ``losses`` are its curves by variant, ``bands`` those of all seeds, if there are several; ``log`` draws them on a log axis.
+    """
     rows = table.rows(results)
     notes = [line for note in results.notes for line in textwrap.wrap(note, 140)]
     height = TABLE_TOP + ROW_HEIGHT * len(rows) + (20 * len(notes) + 8 if notes else 0) + MARGIN - 6
@@ -96,7 +105,7 @@ def svg_picture(results: RunResults, losses: Mapping[str, Series], *, log: bool 
         f"<desc>{_text(table.as_text(results))}</desc>",
         f'<rect width="{WIDTH}" height="{height}" rx="12" fill="{PAPER}"/>',
         *_head(results),
-        *_charts(results, losses, log),
+        *_charts(results, losses, bands, log),
         *_table(results, rows),
         *(
             _words(MARGIN, height - MARGIN + 6 - 20 * i, note, f'font-size="12" fill="{MUTED}"', most=140)
@@ -122,22 +131,24 @@ def _head(results: RunResults) -> Iterator[str]:
     yield _words(WIDTH - MARGIN, 72, " · ".join(made_with), f'font-size="12.5" fill="{MUTED}" text-anchor="end"', most=60)
 
 
-def _charts(results: RunResults, losses: Mapping[str, Series], log: bool) -> Iterator[str]:
+def _charts(results: RunResults, losses: Mapping[str, Series], bands: Mapping[str, SeedCurves], log: bool) -> Iterator[str]:
     """Both charts, on the same axes."""
     state, settings = results.state, results.state.settings
     steps = max((series.xs[-1] for series in losses.values() if series), default=0.0)
     last = max(2.0, results.last_step if state.live or not steps else steps)
-    axis = _shared_axis(losses, log)
+    axis = _shared_axis([*losses.values(), *bands.values()], log)
     for side, name in enumerate(results.variants):
         chart = _Chart(side, losses[name], Axis(1.0, last), axis)
         yield from chart.frame()
+        yield from chart.band(bands.get(name))
         theory = theory_of(settings, side, losses[name].ys[0] if losses[name] and losses[name].xs[0] == 1 else None)
         if theory is not None:
             yield from chart.theory(theory.points(1, round(last), PLOT_WIDTH // 2))
         yield from chart.curve()
         title = f"{MARKS[side]} {settings.titles[side]}"
         yield _words(chart.left, TITLES, title, f'font-size="15" font-weight="600" fill="{HUES[side]}"')
-        remarks = ["dashed: theory"] if theory is not None else []
+        remarks = [band_remark(bands[name])] if name in bands else []
+        remarks += ["dashed: theory"] if theory is not None else []
         remarks += ["gaps: losses of 0 or below"] if axis.log and losses[name].low <= 0 else []
         if state.variants[name].status == "failed":
             reason = state.variants[name].reason
@@ -145,13 +156,13 @@ def _charts(results: RunResults, losses: Mapping[str, Series], log: bool) -> Ite
         yield _words(chart.left, BOTTOM + 43, " · ".join(remarks), 'font-size="12"', most=62)
 
 
-def _shared_axis(losses: Mapping[str, Series], log: bool) -> Axis:
-    """The y axis for both curves. It begins and ends at ticks; a linear one includes 0."""
-    low, high = min(series.low for series in losses.values()), max(series.high for series in losses.values())
+def _shared_axis(losses: Sequence[Series | SeedCurves], log: bool) -> Axis:
+    """The y axis for both curves and bands. It begins and ends at ticks; a linear one includes 0."""
+    low, high = min(series.low for series in losses), max(series.high for series in losses)
     if low > high:
         return UNIT_AXIS
     if log:
-        axis = log_axis(min(series.low_positive for series in losses.values()), high)
+        axis = log_axis(min(series.low_positive for series in losses), high)
         gap = math.ceil((axis.high - axis.low) / (MOST_LOSS_TICKS - 1))
         return replace(axis, low=axis.high - gap * math.ceil((axis.high - axis.low) / gap))
     step = round_up((max(high, 0.0) / 2 - min(low, 0.0) / 2) / (MOST_LOSS_TICKS - 1) * 2)
@@ -199,6 +210,13 @@ class _Chart:
         yield f'<g font-size="12" fill="{MUTED}" text-anchor="middle">'
         yield from (_words(x, BOTTOM + 21, label) for x, label in acrosses)
         yield "</g>"
+
+    def band(self, curves: SeedCurves | None) -> Iterator[str]:
+        """The band of several seeds, behind their median."""
+        if curves is not None:
+            points = curves.band(curves.stretches.xs, self.x_axis.low, self.x_axis.high, PLOT_WIDTH)
+            path = band_path(points, self._across, self._down, BOTTOM, TOP)
+            yield f'<path d="{path}" fill="{HUES[self.side]}" fill-opacity="0.2"/>' if path else ""
 
     def curve(self) -> Iterator[str]:
         """The curve, with gaps for losses off the axis and a line where it stops being finite; or why there is no curve."""
@@ -286,11 +304,12 @@ def _label(label: str) -> str:
 
 def _table(results: RunResults, rows: Sequence[Row]) -> Iterator[str]:
     """The results table, with aligned columns."""
-    left, right = results.state.settings.shorts
+    head = table.head(results)
     yield '<g font-weight="600">'
-    yield _words(LEFT_END, TABLE_TOP, f"{MARKS[0]} {left}", f'fill="{HUES[0]}" text-anchor="end"')
-    yield _words(RIGHT_END, TABLE_TOP, f"{MARKS[1]} {right}", f'fill="{HUES[1]}" text-anchor="end"')
-    yield _words(DIFFERENCE, TABLE_TOP, "difference", f'fill="{MUTED}"')
+    yield _words(MARGIN, TABLE_TOP, head.label, f'fill="{MUTED}"')
+    yield _words(LEFT_END, TABLE_TOP, f"{MARKS[0]} {head.left}", f'fill="{HUES[0]}" text-anchor="end"')
+    yield _words(RIGHT_END, TABLE_TOP, f"{MARKS[1]} {head.right}", f'fill="{HUES[1]}" text-anchor="end"')
+    yield _words(DIFFERENCE, TABLE_TOP, head.difference, f'fill="{MUTED}"')
     yield "</g>"
     downs = [TABLE_TOP + ROW_HEIGHT * (i + 1) for i in range(len(rows))]
     lines = "".join(f"M{MARGIN} {y - 16}h{WIDTH - 2 * MARGIN}" for y in downs)

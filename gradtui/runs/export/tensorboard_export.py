@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from importlib import import_module
 from operator import itemgetter
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from gradtui.runs.atomic import sync
-from gradtui.runs.columns import COUNT, EPOCHS, SHARPNESS, STEPS, TIME, Table
+from gradtui.runs.columns import COUNT, EPOCHS, SEED_STEPS, SHARPNESS, STEPS, TIME, Table, of_seeds
 from gradtui.runs.export.csv_lines import sound_rows
 from gradtui.runs.export.destination import Cancelled, ExportError, check_wanted, exporting_folder, never
 from gradtui.runs.folder import RunFolder
@@ -48,11 +48,10 @@ def export_tensorboard(folder: RunFolder, directory: Path, *, cancelled: Cancell
     Raises ExportError, also if the run is already there; TensorBoardMissing; DamagedRun.
     """
     state = folder.read()
-    started = _started(state)
     library = _Library()
     check_directory(folder, directory)
     with exporting_folder(directory / folder.id) as unfinished:
-        counts = [_write_variant(library, folder, name, unfinished / name, started, cancelled) for name in state.variants]
+        counts = [_write_variant(library, state, folder, name, unfinished / name, cancelled) for name in state.variants]
         folder.read()  # raises if the run was deleted meanwhile: rows would be missing
         return sum(counts)
 
@@ -73,9 +72,15 @@ class _Library:
             ) from None
 
 
-def _write_variant(library: _Library, folder: RunFolder, variant: str, into: Path, started: float, cancelled: Cancelled) -> int:
-    """Write one variant's event file; return the number of scalars. Memory use does not grow with the run."""
+def _write_variant(
+    library: _Library, state: RunState, folder: RunFolder, variant: str, into: Path, cancelled: Cancelled
+) -> int:
+    """Write one variant's event file; return the number of scalars. Memory use does not grow with the run.
+
+    With several seeds, the variant's own scalars are medians, and each seed's losses have a tag such as ``loss/seed 42``.
+    """
     into.mkdir()
+    started = _started(state)
     unfinished = into / "unfinished"  # a TensorBoard that watches the directory ignores a file of this name
     count, wall_time = 0, started
     steps = _rows(folder.steps_csv(variant), STEPS)
@@ -84,7 +89,8 @@ def _write_variant(library: _Library, folder: RunFolder, variant: str, into: Pat
     with open(unfinished, "wb", buffering=1 << 20) as file:
         records = library.record_writer(file)
         records.write(library.event(wall_time=started, file_version="brain.Event:2").SerializeToString())
-        for step, values in heapq.merge(steps, epochs, sharpness, key=itemgetter(0)):  # at equal steps, the step row is first
+        of_each = _rows_of_seeds(folder.seeds_csv(variant), state.settings.all_seeds)
+        for step, values in heapq.merge(steps, of_each, epochs, sharpness, key=itemgetter(0)):  # at equal steps, in this order
             seconds = values.get("seconds", 0.0)
             if math.isfinite(seconds):
                 wall_time += seconds
@@ -109,6 +115,14 @@ def _rows(path: Path, table: Table) -> Iterator[tuple[int, dict[str, float]]]:
         if int(step) > last:
             last = int(step)
             yield last, {column.name: float(field) for column, field in zip(scalars, fields, strict=True) if field}
+
+
+def _rows_of_seeds(path: Path, seeds: Sequence[int]) -> Iterator[tuple[int, dict[str, float]]]:
+    """The step and each seed's loss, by tag; nothing for a run of one seed. Raises DamagedRun."""
+    if len(seeds) > 1:
+        table = of_seeds(SEED_STEPS, seeds)
+        for step, *losses in sound_rows(path, table, table.columns):
+            yield int(step), {f"loss/seed {seed}": float(loss) for seed, loss in zip(seeds, losses, strict=True)}
 
 
 def _is_empty_folder(path: Path) -> bool:

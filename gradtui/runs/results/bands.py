@@ -20,6 +20,9 @@ BAND_TAIL = 0.1
 SEEDS_FOR_PERCENTILES = 5
 """With fewer seeds a 10th percentile is no more than a guess, so the band goes from the lowest seed to the highest."""
 
+NEARER = 0.5
+"""Up to this share of the way, the beginning is nearer."""
+
 MOST_STRETCHES = 8192
 """Stretches to keep per curve: ten for each dot of a wide chart, so that a tenth of a run can be drawn as sharply."""
 MOST_VALUES = 32 * MOST_STRETCHES
@@ -210,8 +213,9 @@ def band_name(seeds: int) -> str:
 def band_edges(columns: Sequence[Sequence[float]], *, all_finite: bool = False) -> tuple[list[float], list[float]]:
     """The lower and the upper edge at each row of values, a column per seed.
 
-    Percentiles are interpolated linearly between neighbours. nan counts as larger than every number, so an edge above
-    which lie nothing but seeds that are not finite is infinite; a lower edge that is infinite means that there is no band.
+    Percentiles are interpolated linearly between two seeds; if one of those is not finite, the nearer one counts. nan counts
+    as larger than every number, so where more than a tenth of the seeds are not finite, the upper edge is infinite. A lower
+    edge that is infinite means that there is no band.
     """
     if not all_finite:
         columns = [[math.inf if math.isnan(value) else value for value in column] for column in columns]
@@ -233,10 +237,8 @@ def band_edges(columns: Sequence[Sequence[float]], *, all_finite: bool = False) 
 
 def _between(low: float, high: float, share: float) -> float:
     """The value at a share of the way from one to the other, either of which may be infinite."""
-    if share <= 0 or low == high:
-        return low
     if math.isinf(low) or math.isinf(high):
-        return low if math.isinf(low) else high
+        return low if share < NEARER else high
     return (1 - share) * low + share * high
 
 

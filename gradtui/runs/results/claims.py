@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from gradtui.policies import PLAIN_SGD, POLICIES, in_the_way
 from gradtui.runs.results.evidence import Evidence, RunEvidence, first_losses_differ
+from gradtui.runs.results.rulings import FAILS, HOLDS, UNKNOWN, Ruling
 from gradtui.runs.results.statistics import median_interval
 from gradtui.runs.results.thresholds import (
     ACCURACY_ERRORS,
@@ -32,9 +33,6 @@ from gradtui.runs.results.thresholds import (
 )
 from gradtui.runs.results.wording import count, megabytes, number, percent
 
-HOLDS, FAILS, UNKNOWN = "holds", "does not hold", "cannot tell"
-
-
 ARTICLES = {
     "1": "The Importance of zero_grad() in PyTorch: A Vital Optimization Technique",  # trains on CIFAR-10
     "2": "Why is zero_grad() Called in PyTorch? (Suf, researchdatapod.com)",  # trains a linear model
@@ -51,10 +49,6 @@ class Claim:
     measured: str
     verdict: str
     why: str
-
-
-Ruling = tuple[str, str, str]
-"""What was measured, the verdict, and why."""
 
 
 @dataclass(frozen=True)

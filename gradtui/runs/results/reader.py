@@ -128,8 +128,13 @@ ORPHANS_SECONDS = 2.0
 class RunReader:
     """Follows a run folder. :meth:`advance` reads what is new; :meth:`results` summarizes what was read."""
 
-    def __init__(self, folder: RunFolder, *, epochs: bool = False) -> None:
-        """``epochs`` says whether the rows of steps have their epoch; reading is faster without."""
+    def __init__(self, folder: RunFolder, *, epochs: bool = False, gently: bool = False) -> None:
+        """``epochs`` says whether the rows of steps have their epoch; reading is faster without.
+
+        ``gently`` reads at most a chunk of each file of seeds at a time, too; ``seeds_behind`` then says whether to go on.
+        """
+        self.seeds_behind = False
+        self._gently = gently
         self.folder = folder
         self._lost_since: float | None = None
         self.state = folder.observe()
@@ -169,10 +174,14 @@ class RunReader:
             self.evidence[name].add_steps(rows)
         for name, rows in epochs.items():
             self.evidence[name].add_epochs(rows)
-        for name in self._seeds.keys() & variants:
-            while self._seeds[name].advance():  # they are written after those that were just read
-                pass
+        self.seeds_behind = self._advance_seeds(variants)
+        while self.seeds_behind and not self._gently:  # their rows are written after those that were just read
+            self.seeds_behind = self._advance_seeds(variants)
         return steps, epochs
+
+    def _advance_seeds(self, variants: Sequence[str]) -> bool:
+        found = [self._seeds[name].advance() for name in variants if name in self._seeds]
+        return any(found)
 
     def take_variant(self, name: str, other: RunReader) -> None:
         """Take over what another reader of this run has read of one variant, and continue from there."""

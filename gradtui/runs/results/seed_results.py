@@ -34,6 +34,13 @@ class SeedResults:
     finished: bool
 
 
+def median_over_seeds(values: Sequence[float]) -> float:
+    """The median of at least one value; nan counts as larger than every number."""
+    ordered = sorted(values, key=lambda value: (value != value, value))
+    low, high = ordered[(len(ordered) - 1) // 2], ordered[len(ordered) // 2]
+    return low if low == high else low / 2 + high / 2  # infinite values stay what they are
+
+
 def paired_results(results: SeedResults) -> dict[str, Paired]:
     """The quantities that a run compares, by name: ``final_loss``, and ``accuracy`` where there is one."""
     left, right = results.left, results.right

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from gradtui.runs.results.seed_results import SeedResults, SideSeeds, differences
+from gradtui.runs.results.seed_results import SeedResults, SideSeeds
 from gradtui.runs.results.statistics import LOG_RATIO, Difference, median_interval
 from gradtui.runs.results.table_row import Row
 from gradtui.runs.results.thresholds import INTERVAL_TAIL
-from gradtui.runs.results.wording import count, factor, mean_difference, number, percent
+from gradtui.runs.results.wording import UNKNOWN, count, factor, mean_difference, number, percent
 
 NOT_FINITE = "not finite"
 
@@ -38,14 +38,24 @@ def heading(seeds: int, names: tuple[str, str]) -> Row:
     return Row(f"median, {count(seeds)} seeds", left, right, f"{left} against {right}")
 
 
-def seed_rows(results: SeedResults, names: tuple[str, str]) -> list[Row]:
-    """The lines on losses, accuracy and divergence; ``names`` are the two sides, left first."""
-    left, right, judged = results.left, results.right, differences(results) if results.finished else {}
+def seed_rows(results: SeedResults, judged: Mapping[str, Difference], names: tuple[str, str]) -> list[Row]:
+    """The lines on losses, accuracy and divergence.
+
+    ``judged`` are the differences by quantity, none before the end; ``names`` are the two sides, left first.
+    """
+    left, right = results.left, results.right
+    if not (_began(left) and _began(right)):
+        return [Row(label, UNKNOWN, UNKNOWN, "") for label in (LOSS.label, BEST_LOSS.label, NOT_FINITE)]
     rows = [*_rows(LOSS, left.final_loss, right.final_loss, judged.get("final_loss"), names)]
     rows.append(Row(BEST_LOSS.label, _median(BEST_LOSS, left.best_loss), _median(BEST_LOSS, right.best_loss), ""))
     if left.accuracy is not None and right.accuracy is not None:
         rows += _rows(ACCURACY, left.accuracy, right.accuracy, judged.get("accuracy"), names)
-    return [*rows, Row("not finite", _diverged(left), _diverged(right), "")]
+    return [*rows, Row(NOT_FINITE, _diverged(left), _diverged(right), "")]
+
+
+def _began(side: SideSeeds) -> bool:
+    """Whether a side has taken a step."""
+    return any(step is not None for step in side.diverged_at) or not all(map(math.isnan, side.final_loss))
 
 
 def _rows(

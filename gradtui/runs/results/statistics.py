@@ -23,6 +23,9 @@ from gradtui.runs.results.thresholds import (
 LOG_RATIO, POINTS, LOSS = "log ratio", "points", "loss"
 """The units of a difference: log(left / right) of losses, left - right in points of accuracy, left - right of losses."""
 
+MARGINS = {LOG_RATIO: math.log1p(EQUAL_LOSSES), POINTS: EQUAL_POINTS}
+"""Differences within this do not matter, by unit. That of plain losses is a share of the losses themselves."""
+
 PRECISION_BITS = 64
 """A term of a sum of integers that is smaller than the sum by this factor of two changes nothing, once it is a float."""
 
@@ -43,8 +46,9 @@ class Paired:
 class Differences:
     """Left minus right for every seed, in ``unit``.
 
-    A value is infinite where only one side is finite, with the sign of a difference by which the other side loses, and nan
-    where neither is. Differences within ``margin`` do not matter. ``lower_wins``: a negative difference favours left.
+    A value is infinite where only one side is finite, or one loss is 0, with the sign of a difference by which the other side
+    loses; it is nan where neither side is finite. Differences within ``margin`` do not matter. ``lower_wins``: a negative
+    difference favours left.
     """
 
     values: Sequence[float]
@@ -57,7 +61,7 @@ class Differences:
 class Difference:
     """What the seeds say about one quantity.
 
-    ``mean`` is the mean of left minus right in ``unit``, over the seeds in which both sides are finite, and ``low`` to
+    ``mean`` is the mean of left minus right in ``unit``, over the seeds whose difference is finite, and ``low`` to
     ``high`` its 95 % t interval. ``p_t`` and ``p_sign`` are the two-sided p values of the t test and the sign test, not
     adjusted; the verdict is. What cannot be computed is nan. ``better`` is ``left``, ``right`` or None.
     """
@@ -181,15 +185,14 @@ def median_interval(values: Sequence[float]) -> tuple[float, float]:
 def paired_differences(pair: Paired) -> Differences:
     """The difference of each seed.
 
-    Losses that are not above zero have no logarithm. If a seed has one, all seeds' losses are subtracted, in the unit
-    ``loss``, and the margin is the same share of the mean size of a loss. Two equal losses differ by 0 in either unit.
+    A loss of 0 is lower than any other by an infinite factor. Negative losses have no ratio: if a seed has one, all losses are
+    subtracted, in the unit ``loss``, and the margin is the same share of their mean size. Equal losses differ by 0 either way.
     """
     finite = [(a, b) for a, b in zip(pair.left, pair.right, strict=True) if math.isfinite(a) and math.isfinite(b)]
-    unit = LOSS if pair.unit == LOG_RATIO and any(a != b and min(a, b) <= 0 for a, b in finite) else pair.unit
+    unit = LOSS if pair.unit == LOG_RATIO and any(min(a, b) < 0 for a, b in finite) else pair.unit
     size = mean([max(abs(a), abs(b)) for a, b in finite]) if finite else 0.0
-    margin = {POINTS: EQUAL_POINTS, LOG_RATIO: math.log1p(EQUAL_LOSSES), LOSS: EQUAL_LOSSES * size}[unit]
     values = [_difference(a, b, unit) for a, b in zip(pair.left, pair.right, strict=True)]
-    return Differences(values, unit, margin, lower_wins=unit != POINTS)
+    return Differences(values, unit, MARGINS.get(unit, EQUAL_LOSSES * size), lower_wins=unit != POINTS)
 
 
 def _difference(left: float, right: float, unit: str) -> float:
@@ -201,6 +204,8 @@ def _difference(left: float, right: float, unit: str) -> float:
     if left == right:
         return 0.0
     if unit == LOG_RATIO:
+        if min(left, right) == 0:
+            return -math.inf if left == 0 else math.inf
         ratio = left / right
         return math.log(ratio) if 0 < ratio < math.inf else math.log(left) - math.log(right)
     return 100 * (left - right) if unit == POINTS else left - right
@@ -214,9 +219,9 @@ def judged(pairs: Sequence[Paired]) -> list[Difference]:
     - ``no difference``: all differences are 0, or two one-sided t tests put their mean within the margin;
     - ``cannot tell``: none of these, or fewer than FEWEST_SEEDS.
 
-    A seed in which only one side is finite is a win for that side in the sign test. The t test leaves such seeds out. It
-    does not count if too few seeds are left, or if the side that it favours is the one that is not finite in a seed that it
-    leaves out. Where it does not count, the sign test has to decide alone, so that six to none is the least that is likely.
+    A seed whose difference is infinite is a win in the sign test. The t test leaves such seeds out. It does not count if too
+    few seeds are left, or if the side that it favours loses a seed that it leaves out: it would tell only of the survivors.
+    Where it does not count, the sign test decides alone, and six to none is the least that is likely.
     """
     return judged_differences([paired_differences(pair) for pair in pairs])
 
@@ -248,7 +253,7 @@ class _Tested:
         negative, positive = (sum(sign * value > 0 for value in sample.values) for sign in (-1, 1))
         left_wins, right_wins = (negative, positive) if sample.lower_wins else (positive, negative)
         center = mean(finite) if finite else math.nan
-        lost = -math.copysign(math.inf, center)  # the side that the mean favours is not finite in such a seed
+        lost = -math.copysign(math.inf, center)  # the side that the mean favours loses such a seed
         enough = len(finite) >= FEWEST_SEEDS and len(finite) > SHARE_OF_FINITE_PAIRS * len(sample.values)
         p_t, p_sign = t_test(finite), sign_test(left_wins, right_wins)
         return cls(sample, finite, center, left_wins, right_wins, p_t, p_sign, enough and lost not in sample.values)
@@ -289,12 +294,16 @@ class _Tested:
         return CANNOT_TELL, None
 
 
-def matters(difference: Difference) -> bool:
-    """Whether the whole interval of a difference is beyond the margin; False for plain losses, whose margin depends on them."""
-    if difference.unit == LOSS or math.isnan(difference.low):
-        return False
-    margin = EQUAL_POINTS if difference.unit == POINTS else math.log1p(EQUAL_LOSSES)
+def is_beyond_margin(difference: Difference) -> bool:
+    """Whether its whole interval is beyond the margin; False for plain losses, whose margin depends on them."""
+    margin = MARGINS.get(difference.unit, math.inf)
     return difference.low > margin or difference.high < -margin
+
+
+def is_within_margin(difference: Difference) -> bool:
+    """Whether its whole interval is within the margin, sure as it may be; False for plain losses."""
+    margin = MARGINS.get(difference.unit, 0.0)
+    return -margin < difference.low and difference.high < margin
 
 
 def _side(advantage: float) -> str | None:

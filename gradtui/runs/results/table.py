@@ -92,7 +92,7 @@ METRICS = (
 
 def rows(results: RunResults) -> list[Row]:
     """The table, a row per metric. With several seeds, what is known of each seed has more than one row."""
-    of_seeds = [] if results.seeds is None else seed_rows(results.seeds, results.state.settings.shorts)
+    of_seeds = [] if results.seeds is None else seed_rows(results.seeds, results.differences, results.state.settings.shorts)
     known = {row.label for row in of_seeds}
     return [*of_seeds, *(row for row in _rows(results) if row.label not in known)]
 

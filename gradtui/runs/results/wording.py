@@ -75,10 +75,10 @@ def signed_mb(value: float | None) -> str:
 def mean_difference(difference: Difference) -> str:
     """Left against right: ``-48.9 ± 3.2 points``, ``ratio 0.52 (0.41 to 0.66)``, ``-0.3 ± 0.1 in loss``.
 
-    The interval is the 95 % interval. Without an interval if there is none; a dash if the sides cannot be compared in any seed.
+    The interval is the 95 % interval, left out if there is none.
     """
     if math.isnan(difference.mean):
-        return UNKNOWN
+        return "no ratio" if difference.unit == LOG_RATIO else UNKNOWN  # in every seed, a loss is 0 or not finite
     known = math.isfinite(difference.low) and math.isfinite(difference.high)
     half = (difference.high - difference.low) / 2
     if difference.unit == LOG_RATIO:

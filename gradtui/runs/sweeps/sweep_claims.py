@@ -10,7 +10,8 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 
-from gradtui.runs.results.claims import FAILS, HOLDS, UNKNOWN, Claim
+from gradtui.runs.results.claims import Claim
+from gradtui.runs.results.rulings import FAILS, HOLDS, UNKNOWN
 from gradtui.runs.results.statistics import (
     LOSS,
     NO_DIFFERENCE,
@@ -20,8 +21,8 @@ from gradtui.runs.results.statistics import (
     Paired,
     equivalence_test,
     holm,
+    is_beyond_margin,
     judged_differences,
-    matters,
     mean,
     paired_differences,
     standard_error,
@@ -79,7 +80,9 @@ def _same_with_any(sweep: Sweep, best: BestRows) -> Claim:
     known = set(effects.values()) - {None}
     if {"left", "right"} <= known:
         return Claim(text, article, said, FAILS, "optimizers differ, surely")
-    clear = any(effects[name] in ("left", "right") and all(matters(row.difference) for row in best[name]) for name in best)
+    clear = any(
+        effects[name] in ("left", "right") and all(is_beyond_margin(row.difference) for row in best[name]) for name in best
+    )
     if NO_DIFFERENCE in known and clear:
         return Claim(text, article, said, FAILS, "it matters for one optimizer, surely, and not for another")
     if None not in effects.values() and len(known) == 1:
@@ -135,7 +138,7 @@ def _worst_for_four(sweep: Sweep, results: Results, best: BestRows) -> Claim:
 
 
 Harm = Mapping[int, float]
-"""By seed, by how much WITHOUT is worse; infinite if only WITH is finite, nan if neither is."""
+"""By seed, by how much WITHOUT is worse; infinite if only WITH is finite or 0, nan if neither is."""
 
 
 def _harms(sweep: Sweep, results: Results, rows: Sequence[GridRow]) -> dict[tuple[str, float], tuple[Harm, Differences]]:
@@ -175,8 +178,8 @@ def _costs(rows: Sequence[GridRow], harms: Mapping[tuple[str, float], tuple[Harm
 def _cost(harm: Harm, differences: Differences) -> str:
     """What WITHOUT loses on average."""
     finite = [value for value in harm.values() if math.isfinite(value)]
-    everything = sum(value == math.inf for value in harm.values())
-    told = [f"everything in {count(everything)} of {count(len(harm))} seeds"] if everything else []
+    unbounded = sum(value == math.inf for value in harm.values())
+    told = [f"without bound in {count(unbounded)} of {count(len(harm))} seeds"] if unbounded else []
     if finite:
         cost = mean(finite)
         points, plain = f"{cost:.1f} points", f"{number(cost)} in loss"

@@ -125,6 +125,11 @@ class SweepScreen(KeyBound, ResizeGuard, Screen[None]):
         else:
             self._say(f"Wrote {count:,} rows to {path}")
 
+    def scroll_grid(self, pages: int) -> None:
+        """Scroll the grid down by this many pages, or up if negative."""
+        grid = self.query_one("#grid")
+        grid.scroll_relative(y=pages * max(1, grid.scrollable_content_region.height - 1), animate=False)
+
     def _tick(self) -> None:
         assert self._folder is not None
         assert self._reader is not None
@@ -169,7 +174,7 @@ class SweepScreen(KeyBound, ResizeGuard, Screen[None]):
 
 def _grid(state: Sweep, width: int) -> list[Line]:
     rows = sweep.as_text(state, width).split("\n")
-    heads = 1 + rows[1].startswith(sweep.GAP)  # a row and its verdict may be on two lines
+    heads = 2 if rows[1:] and rows[1].startswith(sweep.GAP) else 1  # a row and its verdict may be on two lines
     judged = [part for line in claims.as_text(sweep_claims(state)).split("\n") for part in _wrapped(line, width)]
     lines: list[Line] = [[(row, "head" if place < heads else "row")] for place, row in enumerate(rows)]
     return [*lines, [], *([(line, "note")] for line in judged)]

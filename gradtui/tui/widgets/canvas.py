@@ -156,11 +156,18 @@ def _axes(frame: Frame) -> list[str]:
     figure.xlim(frame.first, frame.last)
     figure.ylim(0, 1)
     y_ticks = frame.axis.ticks(most=max(2, frame.height // 3))
-    figure.yticks([place for place, _ in y_ticks], [f"{label:>{LABEL_WIDTH}}" for _, label in y_ticks])
+    figure.yticks(
+        [_in_row(place, frame.height - 2) for place, _ in y_ticks], [f"{label:>{LABEL_WIDTH}}" for _, label in y_ticks]
+    )
     widest = len(f"{frame.x_name} {math.ceil(frame.last / frame.x_unit):,}")
     x_ticks = _x_ticks(frame, most=max(2, frame.width // max(12, widest + 2)))  # plotext drops one of two that overlap
     figure.xticks([x for x, _ in x_ticks], [label for _, label in x_ticks])
     return [row.ljust(frame.width) for row in figure.build().replace("\x1b[0m", "").split("\n")[: frame.height]]
+
+
+def _in_row(place: float, rows: int) -> float:
+    """The place that plotext rounds to the row of characters in which the dot of this place is."""
+    return dot_at(place, rows * DOTS_UP) // DOTS_UP / max(1, rows - 1)
 
 
 def _x_ticks(frame: Frame, most: int) -> list[tuple[float, str]]:

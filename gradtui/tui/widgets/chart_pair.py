@@ -45,13 +45,11 @@ class ChartPair(Horizontal):
         self._views: dict[tuple[object, int, float, float, int], Thinned] = {}
 
         self._difference = DifferenceView()
+        self._wide = LossChart(title="", id="difference")
 
     def compose(self) -> ComposeResult:
         for side in SIDES:
             yield LossChart(title="", id=side)
-        self._wide = LossChart(title="", id="difference")
-        self._wide.display = False
-        yield self._wide
 
     def use(self, instruments: Instruments) -> None:
         """Use other instruments from the next drawing on."""
@@ -81,11 +79,12 @@ class ChartPair(Horizontal):
         self._difference.reset()
 
     def _lay_out(self, *, difference: bool) -> None:
-        """Show the difference alone, or both sides."""
-        if self._wide.display != difference:
-            self._wide.display = difference
-            for chart in self._charts:
-                chart.display = not difference
+        """Show the difference alone, or both sides. Its chart is mounted when it is first shown, as most never are."""
+        if difference and not self._wide.is_attached:
+            self.mount(self._wide)
+        self._wide.display = difference
+        for chart in self._charts:
+            chart.display = not difference
 
     def announce(self, settings: RunSettings | None) -> None:
         """Say, before there is a run, what each chart will show and which key starts it."""

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from gradtui.runs.folder import RunFolder
 from gradtui.runs.history import Offer
 from gradtui.runs.results import table
-from gradtui.runs.results.claims import HOLDS, UNKNOWN, Claim, article_lines
+from gradtui.runs.results.claims import Claim, article_lines
 from gradtui.runs.results.reader import RunResults
+from gradtui.runs.results.rulings import HOLDS, UNKNOWN
 from gradtui.runs.results.table_row import Row
 from gradtui.runs.results.theory import theory_notes
 from gradtui.settings import RunSettings
