@@ -28,11 +28,13 @@ class SupervisedTurns:
         self.memory: dict[str, float | None] = {"peak_mb": None, "now_mb": None}
         """The memory last reported."""
         self._supervisor = supervisor
+        self._has_turn = False
 
     def wait(self, step: int, memory: journal.Memory) -> tuple[float, int]:
         self.memory = vars(memory)
-        if step > 0:
+        if self._has_turn:  # also at step 0: measuring the sharpness before the first step may take several turns
             self._supervisor.send("turn ended", step=step, **self.memory)
+        self._has_turn = True
         message = self._supervisor.receive()
         if "stop" in message:
             raise journal.Stopped
