@@ -29,6 +29,7 @@ class SupervisedTurns:
         """The memory last reported."""
         self._supervisor = supervisor
         self._trained = False
+        self._has_turn = False
 
     def trained(self, memory: journal.Memory) -> None:
         """Report this memory from now on: what is used after the training is not the training's."""
@@ -36,8 +37,9 @@ class SupervisedTurns:
 
     def wait(self, step: int, memory: journal.Memory) -> tuple[float, int]:
         self.measured(memory)
-        if step > 0:
+        if self._has_turn:  # also at step 0: measuring the sharpness before the first step may take several turns
             self._supervisor.send("turn ended", step=step, **self.memory)
+        self._has_turn = True
         message = self._supervisor.receive()
         if "stop" in message:
             raise journal.Stopped
