@@ -72,7 +72,7 @@ def test_linear_is_bitwise_equal_with_options(tmp_path: Path, given: dict[str, A
 @pytest.mark.parametrize("experiment", ["regression", pytest.param("digits", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("policy", POLICIES)
 def test_every_policy_trains_seeds_as_each_alone(tmp_path: Path, policy: str, experiment: str) -> None:
-    given = {"experiment": experiment, "right": policy, **({"k": 2} if POLICIES[policy].takes_k else {})}
+    given: dict[str, Any] = {"experiment": experiment, "right": policy, **({"k": 2} if POLICIES[policy].takes_k else {})}
     at_once, alone = curves(tmp_path, 1, lr=0.01, epochs=2, batch_size=3, **given)
     for one, other in zip(at_once, alone, strict=True):
         assert one == pytest.approx(other, rel=1e-5)
