@@ -28,16 +28,30 @@ def test_the_export_is_tidy(folder: RunFolder, tmp_path: Path) -> None:
     path = tmp_path / "out.csv"
     assert export_csv(folder, path) == 3
     assert path.read_text().splitlines() == [
-        "run,variant,step,epoch,loss,grad_norm,seconds",
-        f"{folder.id},with_zero_grad,1,1,0.25,1.5,0.1",
-        f"{folder.id},with_zero_grad,2,2,nan,,0.1",
-        f"{folder.id},without_zero_grad,1,1,inf,,0.1",
+        "run,variant,step,epoch,loss,grad_norm,seconds,seed",
+        f"{folder.id},with_zero_grad,1,1,0.25,1.5,0.1,42",
+        f"{folder.id},with_zero_grad,2,2,nan,,0.1,42",
+        f"{folder.id},without_zero_grad,1,1,inf,,0.1,42",
+    ]
+
+
+def test_of_several_seeds_each_loss_is_a_row_and_medians_are_left_out(home: Path, tmp_path: Path) -> None:
+    folder = create_run(RunSettings.parse({"seeds": 2}))
+    for variant in folder.read().variants:
+        folder.steps_csv(variant).write_text(HEADER + "".join(f"{step},1,9.5,1.5,0.1,1.5,1\n" for step in (1, 2, 3)))
+    folder.seeds_csv("with_zero_grad").write_text("step,42,43\n1,0.25,nan\n2,x,1.0\n3,0.125,inf\n4,1.0,1.0\n")
+    assert export_csv(folder, tmp_path / "out.csv") == 4
+    assert (tmp_path / "out.csv").read_text().splitlines()[1:] == [
+        f"{folder.id},with_zero_grad,1,1,0.25,,0.1,42",
+        f"{folder.id},with_zero_grad,1,1,nan,,0.1,43",
+        f"{folder.id},with_zero_grad,3,1,0.125,,0.1,42",
+        f"{folder.id},with_zero_grad,3,1,inf,,0.1,43",
     ]
 
 
 def test_a_run_without_rows_exports_a_header(home: Path, tmp_path: Path) -> None:
     assert export_csv(create_run(RunSettings.parse({})), tmp_path / "out.csv") == 0
-    assert (tmp_path / "out.csv").read_text() == "run,variant,step,epoch,loss,grad_norm,seconds\n"
+    assert (tmp_path / "out.csv").read_text() == "run,variant,step,epoch,loss,grad_norm,seconds,seed\n"
 
 
 def test_a_file_is_replaced_only_when_asked_to(folder: RunFolder, tmp_path: Path) -> None:

@@ -48,10 +48,14 @@ def export_tensorboard(folder: RunFolder, directory: Path, *, cancelled: Cancell
     Raises ExportError, also if the run is already there; TensorBoardMissing; DamagedRun.
     """
     state = folder.read()
+    started = _started(state)
     library = _Library()
     check_directory(folder, directory)
     with exporting_folder(directory / folder.id) as unfinished:
-        counts = [_write_variant(library, state, folder, name, unfinished / name, cancelled) for name in state.variants]
+        seeds = state.settings.all_seeds
+        counts = [
+            _write_variant(library, folder, name, unfinished / name, started, cancelled, seeds) for name in state.variants
+        ]
         folder.read()  # raises if the run was deleted meanwhile: rows would be missing
         return sum(counts)
 
@@ -73,14 +77,19 @@ class _Library:
 
 
 def _write_variant(
-    library: _Library, state: RunState, folder: RunFolder, variant: str, into: Path, cancelled: Cancelled
+    library: _Library,
+    folder: RunFolder,
+    variant: str,
+    into: Path,
+    started: float,
+    cancelled: Cancelled,
+    seeds: Sequence[int],
 ) -> int:
     """Write one variant's event file; return the number of scalars. Memory use does not grow with the run.
 
     With several seeds, the variant's own scalars are medians, and each seed's losses have a tag such as ``loss/seed 42``.
     """
     into.mkdir()
-    started = _started(state)
     unfinished = into / "unfinished"  # a TensorBoard that watches the directory ignores a file of this name
     count, wall_time = 0, started
     steps = _rows(folder.steps_csv(variant), STEPS)
@@ -88,7 +97,7 @@ def _write_variant(
     with open(unfinished, "wb", buffering=1 << 20) as file:
         records = library.record_writer(file)
         records.write(library.event(wall_time=started, file_version="brain.Event:2").SerializeToString())
-        of_each = _rows_of_seeds(folder.seeds_csv(variant), state.settings.all_seeds)
+        of_each = _rows_of_seeds(folder.seeds_csv(variant), seeds)
         for step, values in heapq.merge(steps, of_each, epochs, key=itemgetter(0)):  # at equal steps, in this order
             seconds = values.get("seconds", 0.0)
             if math.isfinite(seconds):
