@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import signal
+import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 
 from gradtui.runs.folder import RunFolder
 from gradtui.runs.processes import launch
+from gradtui.runs.results.reader import read_results
 from gradtui.runs.saved_runs import all_runs, create_run, find_run
 from gradtui.settings import RunSettings
 from tests.conftest import is_alive, processes_of, wait_until
@@ -47,6 +49,47 @@ class Started:
 
     def wait_for_end(self) -> None:
         self.supervisor.wait(timeout=60)
+
+
+@pytest.mark.slow
+def test_several_seeds_are_trained_and_compared(tmp_path: Path) -> None:
+    out = tmp_path / "out.csv"
+    result = gradtui("run", "linear", "--seeds", "4", "--seed", "7", "--json", "--csv", str(out))
+    assert result.returncode == 0, result.stderr
+    results = json.loads(result.stdout)
+    assert results["seeds"] == [7, 8, 9, 10]
+    for variant in results["variants"].values():
+        assert variant["final_loss"] == pytest.approx(statistics.median(variant["per_seed"]["final_loss"]))
+        assert variant["per_seed"]["diverged_at"] == [None] * 4
+    difference = results["differences"]["final_loss"]
+    assert difference["left_wins"] + difference["right_wins"] + difference["ties"] == 4
+    with open(out) as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 2 * 20 * 4
+    alone = gradtui("run", "linear", "--seed", "9", "--csv", str(tmp_path / "alone.csv"), "--timing-probe", "off")
+    assert alone.returncode == 0, alone.stderr
+    with open(tmp_path / "alone.csv") as file:
+        expected = [row["loss"] for row in csv.DictReader(file)]
+    assert [row["loss"] for row in rows if row["seed"] == "9"] == expected
+
+
+@pytest.mark.slow
+def test_a_run_of_several_seeds_can_be_paused_and_stopped() -> None:
+    run = Started(seeds=3, **LONG)
+    run.wait_for_steps(20)
+    run.folder.request_pause()
+    assert wait_until(lambda: run.folder.read().status == "paused")
+    run.folder.request_resume()
+    run.folder.request_stop()
+    run.wait_for_end()
+    assert run.folder.read().status == "stopped"
+    for variant in run.folder.read().variants:
+        rows = run.folder.seeds_csv(variant).read_text().splitlines()
+        assert rows[0] == "step,42,43,44"
+        assert int(rows[-1].split(",")[0]) == run.folder.count_steps(variant) == len(rows) - 1
+    results = read_results(run.folder)
+    assert results.seeds is not None
+    assert results.differences == {}, "sides of different lengths are not compared"
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import statistics
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -25,6 +26,15 @@ from gradtui.training.stacked import StackedLoss, StackedModel
 from tests.training.stubs import FewSteps, losses_of, rows_of, run_loop
 
 SEEDS = 3
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """As in a worker; on a busy machine, threads that wait for one another would take most of the time."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def curves(tmp_path: Path, side: int, seeds: int = SEEDS, **given: Any) -> tuple[list[list[float]], list[list[float]]]:

@@ -35,6 +35,38 @@ def test_the_export_is_tidy(folder: RunFolder, tmp_path: Path) -> None:
     ]
 
 
+def test_of_several_seeds_each_loss_is_a_row_and_medians_are_left_out(home: Path, tmp_path: Path) -> None:
+    folder = create_run(RunSettings.parse({"seeds": 2}))
+    for variant in folder.read().variants:
+        folder.steps_csv(variant).write_text(HEADER + "".join(f"{step},1,9.5,1.5,0.1,1.5,1\n" for step in (1, 2, 3)))
+    folder.seeds_csv("with_zero_grad").write_text("step,42,43\n1,0.25,nan\n2,x,1.0\n3,0.125,inf\n4,1.0,1.0\n")
+    assert export_csv(folder, tmp_path / "out.csv") == 4
+    assert (tmp_path / "out.csv").read_text().splitlines()[1:] == [
+        f"{folder.id},with_zero_grad,1,1,0.25,,0.1,42,,",
+        f"{folder.id},with_zero_grad,1,1,nan,,0.1,43,,",
+        f"{folder.id},with_zero_grad,3,1,0.125,,0.1,42,,",
+        f"{folder.id},with_zero_grad,3,1,inf,,0.1,43,,",
+    ]
+
+
+def test_each_seeds_accuracy_stands_at_the_last_step_of_its_epoch(home: Path, tmp_path: Path) -> None:
+    folder = create_run(RunSettings.parse({"experiment": "digits", "seeds": 2}))
+    folder.steps_csv("with_zero_grad").write_text(HEADER + "".join(f"{step},1,9.5,,0.1,,\n" for step in (23, 24, 25)))
+    folder.seeds_csv("with_zero_grad").write_text("step,42,43\n23,1.0,2.0\n24,3.0,4.0\n25,5.0,6.0\n")
+    folder.epochs_csv("with_zero_grad").write_text("epoch,step,test_loss,accuracy\n1,24,1.5,0.5\n")
+    folder.seed_epochs_csv("with_zero_grad").write_text("epoch,42,43\n1,0.25,0.75\n")
+    export_csv(folder, tmp_path / "out.csv")
+    head, *rows = [line.split(",") for line in (tmp_path / "out.csv").read_text().splitlines()]
+    assert head[-2:] == ["test_loss", "accuracy"]
+    told = [(row[2], row[4], row[7], row[-2], row[-1]) for row in rows]
+    assert told[:4] == [
+        ("23", "1.0", "42", "", ""),
+        ("23", "2.0", "43", "", ""),
+        ("24", "3.0", "42", "", "0.25"),
+        ("24", "4.0", "43", "", "0.75"),
+    ]
+
+
 def test_the_figures_of_an_epoch_stand_at_its_last_step(home: Path, tmp_path: Path) -> None:
     folder = create_run(RunSettings.parse({"experiment": "digits", "clip_norm": 0.5, "seed": 7}))
     steps = [f"{i},1,0.5,,0.1,,,\n" for i in range(1, 60)] + ["60,1,0.5,2.0,0.1,1.5,1,0.5\n"]
