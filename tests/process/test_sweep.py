@@ -318,7 +318,7 @@ def test_a_sweep_json_that_cannot_be_written_is_told_in_one_line(tmp_path: Path,
 def test_an_export_that_cannot_be_written_is_told_in_one_line(tmp_path: Path) -> None:
     folder = new_sweep()
     for cell in folder.read().cells():
-        folder.add(Outcome(cell, "run", "finished", 0.5, 1.0))
+        folder.add([Outcome(cell, "run", "finished", 0.5, 1.0)])
     folder.write_status("finished")
     path = tmp_path / "rows.csv"
     limited = ["prlimit", "--fsize=100", sys.executable, "-m", "gradtui", "sweep", "--resume", "last", "--csv", str(path)]

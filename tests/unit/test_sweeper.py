@@ -28,7 +28,7 @@ def folder(home: Path) -> SweepFolder:
 def started(folder: SweepFolder, cell: Cell = CELL) -> RunFolder:
     """A run that a sweeper has started for a cell."""
     run = create_run(folder.read().settings(cell))
-    folder.note_start(cell, run.id)
+    folder.note_start([cell], run.id)
     return run
 
 
@@ -104,7 +104,7 @@ def test_a_run_without_a_result_is_repeated_and_can_begin_no_more(folder: SweepF
 def test_the_last_of_several_runs_of_a_cell_counts(folder: SweepFolder) -> None:
     first = started(folder)
     end(first, "failed")
-    folder.add(Outcome(CELL, first.id, "failed", 0.0, 0.0))
+    folder.add([Outcome(CELL, first.id, "failed", 0.0, 0.0)])
     assert [outcome.run for outcome in adopt(folder)] == [first.id]
     second = started(folder)
     end(second)
@@ -115,7 +115,7 @@ def test_the_last_of_several_runs_of_a_cell_counts(folder: SweepFolder) -> None:
 def test_a_run_of_other_settings_or_none_at_all_is_not_adopted(folder: SweepFolder) -> None:
     foreign = create_run(folder.read().settings(OTHER))
     end(foreign)
-    folder.note_start(CELL, foreign.id)
-    folder.note_start(OTHER, "removed")
+    folder.note_start([CELL], foreign.id)
+    folder.note_start([OTHER], "removed")
     assert adopt(folder) == []
     assert not foreign.stop_requested
