@@ -16,12 +16,10 @@ from pathlib import Path
 import pytest
 
 from gradtui.runs.folder import RunFolder
-from gradtui.runs.processes.launch import start_supervisor
-from gradtui.runs.saved_runs import all_runs, create_run
+from gradtui.runs.saved_runs import all_runs
 from gradtui.runs.sweeps.grid import Outcome
 from gradtui.runs.sweeps.sweep_folder import SweepFolder
 from gradtui.runs.sweeps.sweep_list import create_sweep, find_sweep
-from gradtui.runs.sweeps.sweeper import _outcomes
 from tests.conftest import processes_of, wait_until
 from tests.process.misbehaviour import every_process_runs
 from tests.process.test_cli import refusal
@@ -195,26 +193,6 @@ def test_a_home_that_is_removed_ends_the_sweep_in_one_line(home: Path) -> None:
     assert said.count("\n") == 1
     assert wait_until(lambda: not processes_of(home), seconds=10)
     assert not home.exists()
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(300)
-def test_a_sweep_that_was_trained_seed_by_seed_goes_on_with_what_is_left(undisturbed: object) -> None:
-    """As an earlier version has left it: a run per cell, the second one's outcome not yet recorded."""
-    folder = create_sweep({"experiment": "linear", "epochs": "100"}, "SGD,Adam", "0.1,0.05", "2")
-    sweep = folder.read()
-    first, second, *_ = sweep.cells()
-    for cell in (first, second):
-        run = create_run(sweep.settings(cell))
-        folder.note_start([cell], run.id)
-        assert start_supervisor(run).wait(timeout=100) == 0
-        if cell == first:
-            folder.add(_outcomes(sweep, [cell], run))
-    result = gradtui("sweep", "--resume", "last", "--json", timeout=200)
-    assert result.returncode == 0, result.stderr
-    assert json.loads(result.stdout)["grid"] == undisturbed
-    trained = [(run.read().settings.optimizer, run.read().settings.all_seeds) for run in all_runs()]
-    assert sorted(trained) == [*[("Adam", (42, 43))] * 2, *[("SGD", (42,))] * 2, *[("SGD", (43,))] * 2]
 
 
 LIMIT_MY_ROWS = """

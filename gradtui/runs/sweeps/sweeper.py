@@ -111,7 +111,7 @@ class Sweeper:
                 if self._stopping:
                     _ask_to_stop(run, None)
                 self._rest()
-            adopted = [outcome for outcome in _outcomes(self._sweep, cells, run) if outcome.counts]
+            adopted = [outcome for outcome in outcomes_of(self._sweep, cells, run) if outcome.counts]
             if adopted:
                 self._record(adopted)
             else:
@@ -166,7 +166,7 @@ class Sweeper:
             if self._stopping:
                 _ask_to_stop(run, process)
             self._rest()
-        outcomes = _outcomes(self._reader.sweep, cells, run)
+        outcomes = outcomes_of(self._reader.sweep, cells, run)
         if outcomes and not self._folder.gone:
             self._record(outcomes)
 
@@ -196,7 +196,7 @@ def _ask_to_stop(run: RunFolder, supervisor: subprocess.Popen[bytes] | None) -> 
             supervisor.terminate()
 
 
-def _outcomes(sweep: Sweep, cells: Sequence[Cell], run: RunFolder) -> list[Outcome]:
+def outcomes_of(sweep: Sweep, cells: Sequence[Cell], run: RunFolder) -> list[Outcome]:
     """The outcomes of these cells, whose run has ended; none if it was stopped."""
     try:
         reader = RunReader(run)
