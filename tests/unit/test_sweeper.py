@@ -213,3 +213,21 @@ def test_seeds_that_one_run_cannot_train_together_have_a_run_each(home: Path) ->
     sweep = create_sweep({"experiment": "linear", "sharpness": "on"}, "SGD", "0.1", "3").read()
     assert [len(batch) for batch in sweep.batches(sweep.cells())] == [1, 1, 1]
     assert all(sweep.settings(batch[0], len(batch)).sharpness for batch in sweep.batches(sweep.cells()))
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [("epoch,42,43\n1,0.25,0.5\n2,0.75,0.875\n", [0.75, 0.875]), ("epoch,42,43\n1,0.25,0.5\n", None), ("", None)],
+)
+def test_accuracies_are_those_after_the_last_epoch_or_not_known(home: Path, text: str, right: list[float] | None) -> None:
+    folder = create_sweep({"experiment": "digits"}, "SGD", "0.1", "2")
+    run = started(folder, CELL, OTHER)
+    end(run)
+    for name, seeds in zip(run.read().settings.variants, ("epoch,42,43\n1,0,0\n2,0.5,0.625\n", text), strict=True):
+        run.epochs_csv(name).write_text("epoch,step,test_loss,accuracy\n1,1,0.1,0.375\n2,2,0.2,0.75\n")
+        run.seed_epochs_csv(name).write_text(seeds)
+    found = outcomes_of(folder.read(), [CELL, OTHER], run)
+    assert [outcome.left for outcome in found] == [0.5, 0.625]
+    assert [outcome.counts for outcome in found] == [right is not None] * 2
+    if right is not None:
+        assert [outcome.right for outcome in found] == right
