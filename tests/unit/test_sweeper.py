@@ -231,3 +231,11 @@ def test_accuracies_are_those_after_the_last_epoch_or_not_known(home: Path, text
     assert [outcome.counts for outcome in found] == [right is not None] * 2
     if right is not None:
         assert [outcome.right for outcome in found] == right
+
+
+def test_a_run_json_that_has_come_to_name_other_seeds_gives_only_the_cells_it_names(folder: SweepFolder) -> None:
+    run = started(folder, CELL, OTHER)
+    end(run)
+    run.write(replace(run.read(), settings=run.read().settings.alone(CELL.seed)))
+    assert [outcome.cell for outcome in outcomes_of(folder.read(), [CELL, OTHER], run)] == [CELL]
+    assert [outcome.cell for outcome in adopt(folder)] == [CELL]

@@ -261,7 +261,7 @@ def check_grid(sweep: Sweep) -> None:
     if not all(isinstance(values, list) and values for values in fields):
         raise TypeError
     if sweep.size > LARGEST_GRID:
-        raise SettingsError({"seeds": f"got {sweep.size:,} in all, over the whole grid; takes at most {LARGEST_GRID:,}"})
+        raise SettingsError({"seeds": f"got {sweep.size:,} cells in all; takes at most {LARGEST_GRID:,}"})
     if not all(isinstance(number, kind) and not isinstance(number, bool) for number, kind in _numbers(sweep)):
         raise TypeError
     for optimizer in sweep.optimizers:

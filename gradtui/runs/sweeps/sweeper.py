@@ -211,8 +211,8 @@ def outcomes_of(sweep: Sweep, cells: Sequence[Cell], run: RunFolder) -> list[Out
     if status == "finished" and None in sides:
         status = "failed"  # its files are damaged: what a seed has reached is not known, and not nan
     left, right = (values or [math.nan] * settings.seeds for values in sides)
-    places = [cell.seed - settings.seed for cell in cells]
-    return [Outcome(cell, run.id, status, left[at], right[at]) for cell, at in zip(cells, places, strict=True)]
+    reached = dict(zip(settings.all_seeds, zip(left, right, strict=True), strict=True))
+    return [Outcome(cell, run.id, status, *reached[cell.seed]) for cell in cells if cell.seed in reached]
 
 
 def _reached(sweep: Sweep, reader: RunReader, name: str) -> Sequence[float] | None:
