@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import os
@@ -9,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +20,7 @@ from gradtui.printing import printable
 from gradtui.runs.export.destination import check_target
 from gradtui.runs.home import HomeError
 from gradtui.runs.results import claims
+from gradtui.runs.results.seed_results import median_over_seeds
 from gradtui.runs.results.wording import number, percent
 from gradtui.runs.safe_open import open_regular, printable_lines
 from gradtui.runs.state import DamagedRun
@@ -109,7 +112,7 @@ class _Following:
         if done.status == "finished" and not done.failed:
             return 0
         if done.status == "finished":
-            return _failed(f"{done.failed:,} of {done.size:,} runs failed; repeat them with: {go_on}")
+            return _failed(f"{done.failed:,} of {done.size:,} cells failed; repeat them with: {go_on}")
         why = self._last_line_of_log()
         if why is not None:
             _failed(why)
@@ -133,15 +136,16 @@ class _Following:
                 _failed(f"the sweep cannot be asked to stop: {error}")
 
     def _tell(self) -> None:
-        """Print the outcomes that are new."""
+        """Print the outcomes that are new, a line per run, after the number of cells that have a result."""
         new = self.reader.advance()
         if not new:
             return
         state = self.reader.sweep
         finished = state.finished - sum(outcome.counts for outcome in new)
-        for outcome in new:
-            finished += outcome.counts
-            print(f"{finished}/{state.size}  {_line(state, outcome)}", file=sys.stderr, flush=True)
+        for _, of_run in itertools.groupby(new, lambda outcome: outcome.run):
+            outcomes = [*of_run]
+            finished += sum(outcome.counts for outcome in outcomes)
+            print(f"{finished}/{state.size}  {_line(state, outcomes)}", file=sys.stderr, flush=True)
 
     def _last_line_of_log(self) -> str | None:
         """The last line that the sweeper has printed since this command follows it."""
@@ -152,11 +156,17 @@ class _Following:
         return None
 
 
-def _line(state: Sweep, outcome: Outcome) -> str:
+def _line(state: Sweep, outcomes: Sequence[Outcome]) -> str:
+    """How a run has ended: of several seeds, the medians."""
     say = percent if state.quantity == "accuracy" else number
-    cell = outcome.cell
-    values = f"{say(outcome.left)}  {say(outcome.right)}" if outcome.counts else f"{outcome.status} (run {outcome.run})"
-    return f"{cell.optimizer} lr {cell.lr:g} seed {cell.seed}  {values}"
+    first, last = outcomes[0], outcomes[-1]
+    several = len(outcomes) > 1
+    seeds = f"seeds {first.cell.seed} to {last.cell.seed}" if several else f"seed {first.cell.seed}"
+    what = f"{first.cell.optimizer} lr {first.cell.lr:g} {seeds}"
+    if not first.counts:
+        return f"{what}  {first.status} (run {first.run})"
+    left, right = (median_over_seeds([getattr(outcome, side) for outcome in outcomes]) for side in ("left", "right"))
+    return f"{what}  {'median ' * several}{say(left)}  {say(right)}"
 
 
 def _failed(line: str) -> int:

@@ -68,7 +68,7 @@ def test_progress_that_nobody_reads_does_not_end_the_command(tmp_path: Path) -> 
 def test_a_home_of_any_name_takes_a_warm_supervisors_run(name: bytes, tmp_path: Path) -> None:
     home = os.fsencode(tmp_path) + b"/" + name
     environment = {**os.environb, b"GRADTUI_HOME": home, b"LC_ALL": b"C", b"PYTHONUTF8": b"0", b"PYTHONCOERCECLOCALE": b"0"}
-    words = ["sweep", "linear", "--epochs", "3", "--optimizers", "SGD", "--lrs", "0.1", "--seeds", "2"]
+    words = ["sweep", "linear", "--epochs", "3", "--optimizers", "SGD", "--lrs", "0.1,0.01", "--seeds", "1"]
     result = subprocess.run([sys.executable, "-m", "gradtui", *words], env=environment, capture_output=True, check=False)
     assert result.returncode == 0, result.stderr
     assert b"finished" in result.stdout

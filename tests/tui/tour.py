@@ -138,7 +138,7 @@ async def swept(pilot: Pilot[int], screen: SweepScreen) -> None:
         for place, (optimizer, lr) in enumerate(itertools.product(("SGD", "Adam"), (0.01, 0.1))):
             for seed in range(10):
                 left, right = 0.1 + 0.01 * seed, (0.3, 0.1 + 0.01 * seed, 0.12 + 0.004 * seed, math.nan)[place]
-                folder.add(Outcome(Cell(optimizer, lr, 42 + seed), "run", "finished", left, right))
+                folder.add([Outcome(Cell(optimizer, lr, 42 + seed), "run", "finished", left, right)])
         folder.write(replace(folder.read(), status="finished"))
 
     for name, typed in (("optimizers", "SGD,Adam"), ("lrs", "0.01,0.1")):

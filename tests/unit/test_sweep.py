@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from gradtui.catalog import OPTIMIZERS
-from gradtui.cli.sweep_follower import _as_json
+from gradtui.cli.sweep_follower import _as_json, _line
 from gradtui.runs.sweeps.grid import Cell, Outcome, Sweep, as_text, grid_rows
 from gradtui.runs.sweeps.sweep_claims import FOUR, sweep_claims
 
@@ -203,3 +203,14 @@ def test_the_grid_is_made_in_one_pass_over_the_outcomes() -> None:
     outcomes = Counted(Outcome(cell, "run", "finished", 0.0, 1.0) for cell in cells)
     assert len(grid_rows(Sweep("id", {"experiment": "linear"}, ["SGD"], lrs, [0], "finished", outcomes))) == 50
     assert len(passes) == 1
+
+
+def test_a_run_is_told_in_one_line_with_the_medians_of_its_seeds() -> None:
+    pairs = [(0.9, 0.1), (0.5, 0.2), (0.8, 0.4)]
+    sweep = sweep_of({"SGD": pairs})
+    assert _line(sweep, sweep.outcomes) == "SGD lr 0.1 seeds 0 to 2  median 80.0 %  20.0 %"
+    assert _line(sweep, sweep.outcomes[:1]) == "SGD lr 0.1 seed 0  90.0 %  10.0 %"
+    lost = [replace(outcome, status="lost", left=math.nan) for outcome in sweep.outcomes]
+    assert _line(sweep, lost) == "SGD lr 0.1 seeds 0 to 2  lost (run run)"
+    losses = sweep_of({"SGD": [(1.0, math.nan), (math.inf, math.nan), (3.0, 2.0)]}, "linear")
+    assert _line(losses, losses.outcomes) == "SGD lr 0.1 seeds 0 to 2  median 3  nan"

@@ -40,17 +40,17 @@ def outcome(cell: Cell, run: str = "run", status: str = "finished", left: float 
 
 @pytest.mark.parametrize("torn", ["SGD,0.1,4", "SGD,0.1,42,torn,finished,0.1,0.", "x" * 10_000, "\0" * 5000])
 def test_a_row_that_a_crash_has_torn_is_not_glued_to_the_next(folder: SweepFolder, torn: str) -> None:
-    folder.add(outcome(CELLS[0]))
+    folder.add([outcome(CELLS[0])])
     with open(folder.csv, "a") as file:
         file.write(torn)
-    folder.add(outcome(CELLS[1]))
+    folder.add([outcome(CELLS[1])])
     assert [known.cell for known in folder.read().outcomes] == CELLS[:2]
     assert folder.csv.read_text() == HEADER + "SGD,0.1,42,run,finished,0.25,1.5\nAdam,0.1,42,run,finished,0.25,1.5\n"
 
 
 def test_a_header_that_a_crash_has_torn_is_written_again(folder: SweepFolder) -> None:
     folder.csv.write_text("optimizer,l")
-    folder.add(outcome(CELLS[0]))
+    folder.add([outcome(CELLS[0])])
     assert folder.csv.read_text() == HEADER + "SGD,0.1,42,run,finished,0.25,1.5\n"
 
 
@@ -69,7 +69,7 @@ def test_rows_that_are_not_of_this_grid_are_left_out(folder: SweepFolder) -> Non
 def test_a_full_disk_leaves_every_row_that_was_there_and_no_part_of_the_next(
     folder: SweepFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder.add(outcome(CELLS[0]))
+    folder.add([outcome(CELLS[0])])
     before = folder.csv.read_text()
     write, room = os.write, [10]
 
@@ -80,17 +80,17 @@ def test_a_full_disk_leaves_every_row_that_was_there_and_no_part_of_the_next(
 
     monkeypatch.setattr(os, "write", full)
     with pytest.raises(SweepNotWritten, match=f"no space left for {folder.csv} "):
-        folder.add(outcome(CELLS[1]))
+        folder.add([outcome(CELLS[1])])
     monkeypatch.undo()
     assert folder.csv.read_text() == before
 
 
 def test_the_row_of_a_repeated_cell_replaces_the_one_before(folder: SweepFolder) -> None:
     reader = SweepReader(folder)
-    folder.add(outcome(CELLS[0], "first", "failed"))
-    folder.add(outcome(CELLS[1], "second"))
+    folder.add([outcome(CELLS[0], "first", "failed")])
+    folder.add([outcome(CELLS[1], "second")])
     assert [known.run for known in reader.advance()] == ["first", "second"]
-    folder.add(outcome(CELLS[0], "third"), replacing_another=True)
+    folder.add([outcome(CELLS[0], "third")], replacing_others=True)
     assert [known.run for known in reader.advance()] == ["third"]
     assert {known.run for known in reader.sweep.outcomes} == {"second", "third"}
     assert "first" not in folder.csv.read_text()
@@ -113,7 +113,7 @@ def test_following_a_sweep_checks_its_grid_once_and_reads_only_new_rows(home: Pa
     for _ in range(100):
         assert reader.advance() == []
         folder.status()
-    folder.add(outcome(CELLS[0]))
+    folder.add([outcome(CELLS[0])])
     assert reader.advance() == [outcome(CELLS[0])]
     assert parsed == []
 
@@ -252,7 +252,7 @@ def test_a_grid_that_cannot_be_run_is_refused_before_there_is_a_folder(
 def test_what_is_named_twice_is_one_cell(home: Path) -> None:
     folder = create_sweep({"experiment": "linear"}, "SGD,sgd", "0.1,1e-1", "1")
     assert list(folder.read().cells()) == CELLS[:1]
-    folder.add(outcome(CELLS[0]))
+    folder.add([outcome(CELLS[0])])
     assert [row.seeds for row in grid_rows(folder.read())] == [1]
 
 
@@ -263,7 +263,7 @@ def test_whatever_stands_where_the_rows_should_be_is_told_in_one_line(
     make(folder.csv)
     assert folder.read().outcomes == ()
     with pytest.raises(SweepNotWritten, match=r"sweep\.csv"):
-        folder.add(outcome(CELLS[0]))
+        folder.add([outcome(CELLS[0])])
 
 
 def test_all_files_are_their_users_alone_whatever_the_umask(home: Path) -> None:
@@ -273,8 +273,8 @@ def test_all_files_are_their_users_alone_whatever_the_umask(home: Path) -> None:
         with folder.owned():
             folder.write_status("running")
             folder.reserve()
-            folder.note_start(CELLS[0], "run")
-            folder.add(outcome(CELLS[0]))
+            folder.note_start([CELLS[0]], "run")
+            folder.add([outcome(CELLS[0])])
             folder.request_stop()
     finally:
         os.umask(before)
@@ -284,10 +284,10 @@ def test_all_files_are_their_users_alone_whatever_the_umask(home: Path) -> None:
 
 
 def test_what_was_started_is_read_whatever_stands_there(folder: SweepFolder) -> None:
-    folder.note_start(CELLS[0], "first")
+    folder.note_start([CELLS[0]], "first")
     with open(folder.path / "started.csv", "a") as file:
         file.write("SGD,0.1,42,../../etc\nSGD,0.1,42,..\nSGD,0.1\n\nSGD,0.1,43,to")
-    folder.note_start(CELLS[0], "second")
+    folder.note_start([CELLS[0]], "second")
     assert folder.started() == {CELLS[0]: "second"}
     with suppress(OSError):
         (folder.path / "started.csv").unlink()

@@ -16,7 +16,7 @@ from gradtui.runs.results.claims import Claim, judge
 from gradtui.runs.results.common_part import common_steps, new_evidence, only_right_on, read_until, shortfall
 from gradtui.runs.results.evidence import Evidence, RunEvidence
 from gradtui.runs.results.script_notes import script_notes
-from gradtui.runs.results.seed_results import SeedResults, differences
+from gradtui.runs.results.seed_results import SeedResults, SideSeeds, differences
 from gradtui.runs.results.seed_rows import SeedRows
 from gradtui.runs.results.sharpness_notes import sharpness_notes
 from gradtui.runs.results.statistics import Difference
@@ -225,6 +225,15 @@ class RunReader:
         left, right = (rows.results() for rows in self._seeds.values())
         finished = all(variant.status == "finished" for variant in self.state.variants.values())
         return SeedResults(self.state.settings.all_seeds, left, right, finished)
+
+    def results_of_seeds(self, name: str) -> SideSeeds | None:
+        """What each seed of a side has reached so far; None for a run of one seed."""
+        return self._seeds[name].results() if self._seeds else None
+
+    def has_all_of_seeds(self, name: str) -> bool:
+        """Whether each seed's loss of every step of a side was read, and its last accuracy: no row is missing or damaged."""
+        rows = self._seeds[name]
+        return rows.read == self.state.variants[name].steps and rows.tested == self.evidence[name].accuracy_epoch
 
     def _variant(self, name: str) -> VariantResults:
         evidence, variant = self.evidence[name], self.state.variants[name]

@@ -24,16 +24,22 @@ class SeedRows:
         self._epochs = CsvTail(folder.seed_epochs_csv(variant), of_seeds(SEED_EPOCHS, seeds).columns)
         self._evidence = [Evidence() for _ in seeds]
         self._accuracies: list[float] | None = None
+        self.read = 0
+        """The number of steps read, all seeds of each."""
+        self.tested = 0
+        """The last epoch whose accuracies were read."""
 
     def advance(self) -> bool:
         """Read at most a chunk of each file, a few milliseconds of work; return False if there was nothing new."""
         steps, epochs = self._steps.read(), self._epochs.read()
         if steps is not None and len(steps):
+            self.read = steps.before + len(steps)
             for name, evidence in zip(self._names, self._evidence, strict=True):
                 values: dict[str, Sequence[float]] = {"step": steps.values["step"], "loss": steps.values[name]}
                 evidence.add_steps(Chunk((*values,), {**_NOT_PER_SEED, **values}, before=steps.before))
         if epochs is not None and len(epochs):
             self._accuracies = [epochs.values[name][-1] for name in self._names]
+            self.tested = int(epochs.values["epoch"][-1])
         return steps is not None or epochs is not None
 
     def results(self) -> SideSeeds:

@@ -1,5 +1,6 @@
-"""A sweep: one experiment with every optimizer, learning rate and seed of a grid, an ordinary run for each.
+"""A sweep: one experiment with every optimizer, learning rate and seed of a grid.
 
+An ordinary run trains all seeds of an optimizer and learning rate together, see :meth:`Sweep.batches`.
 Each cell of the grid counts once, however often it was trained: :func:`latest` picks the outcome that counts. Only a
 ``finished`` run is a result, even if its loss diverged to nan. A ``failed`` or ``lost`` run enters no mean, and a resumed
 sweep repeats it.
@@ -16,7 +17,7 @@ from typing import Any
 from gradtui.catalog import EXPERIMENTS
 from gradtui.runs.results import wording
 from gradtui.runs.results.statistics import LOG_RATIO, POINTS, Difference, Paired, judged, mean
-from gradtui.settings import SETTINGS, RunSettings
+from gradtui.settings import MOST_SEEDS, SETTINGS, RunSettings, SettingsError
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a cell's run ended (``finished``, ``failed`` or ``lost``), and what each side reached.
+    """How a cell's run ended (``finished``, ``failed`` or ``lost``), and what each side reached with the cell's seed.
 
     ``left`` and ``right`` are accuracies, or final losses if there is no test data; nan for a side that did not finish.
     """
@@ -95,7 +96,7 @@ class Sweep:
 
     @property
     def failed(self) -> int:
-        """The number of cells with a failed run and no result."""
+        """The number of cells whose run failed and that have no result."""
         return sum(outcome.status == "failed" for outcome in latest(self.outcomes).values())
 
     def left_to_do(self) -> list[Cell]:
@@ -103,11 +104,33 @@ class Sweep:
         results = {cell for cell, outcome in latest(self.outcomes).items() if outcome.counts}
         return [cell for cell in self.cells() if cell not in results]
 
-    def settings(self, cell: Cell) -> RunSettings:
-        """The settings of a cell's run. Raises SettingsError."""
-        return RunSettings.parse(
-            {**self.base, "optimizer": cell.optimizer, "lr": cell.lr, "seed": cell.seed, "timing_probe": False}
-        )
+    def batches(self, cells: Iterable[Cell]) -> list[list[Cell]]:
+        """These cells by the runs that train them: each has one optimizer, one learning rate, and seeds that count up by one.
+
+        Ordered by their first seeds, so that early results already cover every optimizer and learning rate.
+        """
+        most, batches, last = self._most_seeds_of_a_run, [], dict[tuple[str, float], list[Cell]]()
+        for cell in sorted(cells, key=lambda cell: cell.seed):
+            key = cell.optimizer, cell.lr
+            if key not in last or len(last[key]) == most or last[key][-1].seed + 1 != cell.seed:
+                last[key] = []
+                batches.append(last[key])
+            last[key].append(cell)
+        return batches
+
+    @property
+    def _most_seeds_of_a_run(self) -> int:
+        """One if the settings do not allow several, e.g. with a measured sharpness."""
+        try:
+            self.settings(Cell(self.optimizers[0], self.lrs[0], seed=0), seeds=2)
+        except SettingsError:
+            return 1
+        return MOST_SEEDS
+
+    def settings(self, first: Cell, seeds: int = 1) -> RunSettings:
+        """The settings of the run that trains a cell, or so many with consecutive seeds. Raises SettingsError."""
+        of_run = {"optimizer": first.optimizer, "lr": first.lr, "seed": first.seed, "seeds": seeds, "timing_probe": False}
+        return RunSettings.parse({**self.base, **of_run})
 
     @property
     def side_names(self) -> tuple[str, str]:

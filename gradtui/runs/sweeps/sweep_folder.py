@@ -3,8 +3,8 @@
 It contains
 
 - ``sweep.json``: the grid, the status, and where the sweeper runs; always complete;
-- ``sweep.csv``: a row for each cell whose run has ended; ``started.csv``: which run was started for which cell, written
-  before that run begins, so that the next sweeper knows it after a crash;
+- ``sweep.csv``: a row for each cell whose run has ended; ``started.csv``: which run was started for which cells, a row for
+  each, written before that run begins, so that the next sweeper knows it after a crash;
 - ``sweeper.log``: what the sweeper printed;
 - ``stop``: a request to the sweeper, an empty file;
 - ``alive``: locked and touched by the sweeper that owns the sweep; its starter takes the lock and the sweeper inherits it,
@@ -17,7 +17,7 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -39,7 +39,7 @@ from gradtui.runs.sweeps.sweep_rows import (
     STARTED_COLUMNS,
     SWEEP_COLUMNS,
     SweepNotWritten,
-    append_row,
+    append_rows,
     outcome_row,
     read_outcome,
     read_started,
@@ -182,22 +182,23 @@ class SweepFolder:
         """Write this status to sweep.json, with this machine's host and boot. Raises DamagedRun, SweepNotWritten."""
         self.write(replace(self.read_grid(), status=status, host=platform.node(), boot=boot_id()))
 
-    def add(self, outcome: Outcome, *, replacing_another: bool = False) -> None:
-        """Write the row of a cell; ``replacing_another`` replaces its earlier row. Raises SweepNotWritten."""
-        row = outcome_row(outcome)
-        if not replacing_another:
-            append_row(self.csv, SWEEP_COLUMNS, row)
+    def add(self, outcomes: Sequence[Outcome], *, replacing_others: bool = False) -> None:
+        """Write the rows of these cells; ``replacing_others`` replaces their earlier rows. Raises SweepNotWritten."""
+        rows = [*map(outcome_row, outcomes)]
+        if not replacing_others:
+            append_rows(self.csv, SWEEP_COLUMNS, rows)
             return
+        cells = {outcome.cell for outcome in outcomes}
 
         def superseded(line: str) -> bool:
             old = read_outcome(line)
-            return old is not None and old.cell == outcome.cell
+            return old is not None and old.cell in cells
 
-        replace_rows(self.csv, SWEEP_COLUMNS, row, superseded)
+        replace_rows(self.csv, SWEEP_COLUMNS, rows, superseded)
 
-    def note_start(self, cell: Cell, run: str) -> None:
-        """Record that a run is about to begin for a cell. Raises SweepNotWritten."""
-        append_row(self.path / "started.csv", STARTED_COLUMNS, started_row(cell, run))
+    def note_start(self, cells: Iterable[Cell], run: str) -> None:
+        """Record that a run is about to begin for these cells. Raises SweepNotWritten."""
+        append_rows(self.path / "started.csv", STARTED_COLUMNS, [started_row(cell, run) for cell in cells])
 
     def started(self) -> dict[Cell, str]:
         """The last run started for each cell. Raises DamagedRun."""
@@ -260,7 +261,7 @@ def check_grid(sweep: Sweep) -> None:
     if not all(isinstance(values, list) and values for values in fields):
         raise TypeError
     if sweep.size > LARGEST_GRID:
-        raise SettingsError({"seeds": f"got {sweep.size:,} runs in all; takes at most {LARGEST_GRID:,}"})
+        raise SettingsError({"seeds": f"got {sweep.size:,} cells in all; takes at most {LARGEST_GRID:,}"})
     if not all(isinstance(number, kind) and not isinstance(number, bool) for number, kind in _numbers(sweep)):
         raise TypeError
     for optimizer in sweep.optimizers:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from gradtui import private
@@ -56,10 +56,10 @@ def read_started(row: str) -> tuple[Cell, str] | None:
     return Cell(optimizer, float(lr), int(seed)), run
 
 
-def append_row(path: Path, columns: tuple[str, ...], row: str) -> None:
-    """Append a row, after the header if the file is new. First cuts off a torn row that a crash left.
+def append_rows(path: Path, columns: tuple[str, ...], rows: Sequence[str]) -> None:
+    """Append rows in one go, after the header if the file is new. First cuts off a torn row that a crash left.
 
-    Raises SweepNotWritten; all earlier rows are then still in the file.
+    Raises SweepNotWritten; all earlier rows are then still in the file, and those of the new ones that fitted.
     """
     try:
         descriptor = private.opener(path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
@@ -67,8 +67,8 @@ def append_row(path: Path, columns: tuple[str, ...], row: str) -> None:
             end = _end_of_last_row(descriptor)
             if end < os.fstat(descriptor).st_size:
                 os.ftruncate(descriptor, end)
-            header = "" if end else ",".join(columns) + "\n"
-            append_whole(descriptor, f"{header}{row}\n".encode("ascii"))
+            lines = rows if end else [",".join(columns), *rows]
+            append_whole(descriptor, "".join(f"{line}\n" for line in lines).encode("ascii"))
         finally:
             os.close(descriptor)
     except OSError as error:
@@ -87,14 +87,14 @@ def _end_of_last_row(descriptor: int) -> int:
     return 0
 
 
-def replace_rows(path: Path, columns: tuple[str, ...], row: str, superseded: Callable[[str], bool]) -> None:
-    """Replace the rows that a row supersedes, by writing a new file that replaces the old one.
+def replace_rows(path: Path, columns: tuple[str, ...], rows: Sequence[str], superseded: Callable[[str], bool]) -> None:
+    """Replace the rows that are superseded by these, by writing a new file that replaces the old one.
 
     Raises SweepNotWritten; the old file is then unchanged.
     """
     try:
         kept = [line for line in whole_lines(path) if not superseded(line)] or [",".join(columns)]
         with replacing(path) as file:
-            file.write("".join(f"{line}\n" for line in (*kept, row)))
+            file.write("".join(f"{line}\n" for line in (*kept, *rows)))
     except OSError as error:
         raise SweepNotWritten(not_written(path, error)) from None

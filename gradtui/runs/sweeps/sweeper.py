@@ -3,10 +3,11 @@
 One sweeper owns a sweep at a time. ``LOCK`` is the file descriptor of the lock that its starter has taken; without it the
 sweeper takes the lock itself, or exits if another sweeper holds it.
 
-The run of each cell is recorded before it begins. So a sweeper that resumes after another was killed first adopts the runs
-that the other left behind: it waits for a run that is still in progress, and records a run that has finished meanwhile. It
-trains all other cells without a result: cells that were never started, and cells whose run was stopped, lost or failed. A
-run that fails or is lost under this sweeper is recorded as such and repeated on the next resume.
+A run trains a batch of cells, which differ only in their seeds. It is recorded for each of them before it begins. So a sweeper
+that resumes after another was killed first adopts the runs that the other left behind: it waits for a run that is still in
+progress, and records a run that has finished meanwhile. It trains all other cells without a result: cells that were never
+started, and cells whose run was stopped, lost or failed. A run that fails or is lost under this sweeper is recorded as such
+and repeated on the next resume.
 
 While a run trains, the next one's processes already import torch.
 """
@@ -91,7 +92,8 @@ class Sweeper:
         self._folder.write_status("running")
         self._folder.reserve()
         self._adopt()
-        self._train(self._sweep.left_to_do())
+        sweep = self._sweep
+        self._train(sweep.batches(sweep.left_to_do()))
         if self._folder.gone:
             raise HomeError(f"GRADTUI_HOME: {self._folder.path} is gone")
         sweep = self._sweep
@@ -100,55 +102,62 @@ class Sweeper:
 
     def _adopt(self) -> None:
         """Wait for the runs that another sweeper started, and record those that have finished."""
-        known = {outcome.cell: outcome for outcome in self._sweep.outcomes}
-        for cell, name in self._folder.started().items():
-            if not self._reader.fits(cell):
-                continue  # the row is not this sweep's
-            outcome = known.get(cell)
-            if outcome is not None and (outcome.counts or outcome.run == name):
-                continue
+        for name, noted in self._left_behind().items():
             run = RunFolder(runs_directory() / name)
-            if not self._is_of(run, cell):
+            cells = [cell for cell in noted if self._is_of(run, cell)]
+            if not cells:
                 continue
             while _is_in_progress(run):
                 if self._stopping:
                     _ask_to_stop(run, None)
                 self._rest()
-            adopted = _outcome(self._sweep, cell, run)
-            if adopted is not None and adopted.counts:
+            adopted = [outcome for outcome in outcomes_of(self._sweep, cells, run) if outcome.counts]
+            if adopted:
                 self._record(adopted)
             else:
                 with suppress(HomeError, DamagedRun):  # so that a warm supervisor that gets this run only now ends it at once
                     run.request_stop()
 
+    def _left_behind(self) -> dict[str, list[Cell]]:
+        """The runs that another sweeper started and has not recorded, and the cells that each is the last run of."""
+        known = {outcome.cell: outcome for outcome in self._sweep.outcomes}
+        runs: dict[str, list[Cell]] = {}
+        for cell, name in self._folder.started().items():
+            outcome = known.get(cell)
+            recorded = outcome is not None and (outcome.counts or outcome.run == name)
+            if self._reader.fits(cell) and not recorded:  # else the row is not this sweep's, or all is known
+                runs.setdefault(name, []).append(cell)
+        return runs
+
     def _is_of(self, run: RunFolder, cell: Cell) -> bool:
-        """Whether a run belongs to a cell; False if it was deleted."""
+        """Whether a run trains a cell; False if it was deleted."""
         try:
-            return run.read().settings == self._reader.sweep.settings(cell)
+            settings = run.read().settings
         except DamagedRun:
             return run.path.is_dir()
+        return cell.seed in settings.all_seeds and settings.alone(cell.seed) == self._reader.sweep.settings(cell)
 
-    def _train(self, cells: Sequence[Cell]) -> None:
+    def _train(self, batches: Sequence[Sequence[Cell]]) -> None:
         following: WarmSupervisor | None = None
         try:
-            for place, cell in enumerate(cells):
+            for place, cells in enumerate(batches):
                 if self._stopping:
                     break
                 supervisor = following or WarmSupervisor()
                 following = None  # used up, even if the next one cannot be started
-                following = WarmSupervisor() if place + 1 < len(cells) else None
-                self._run(cell, supervisor)
+                following = WarmSupervisor() if place + 1 < len(batches) else None
+                self._run(cells, supervisor)
         finally:
             if following is not None:
                 following.end()
                 following.process.wait()
 
-    def _run(self, cell: Cell, supervisor: WarmSupervisor) -> None:
-        """Run a cell and record its outcome, unless the run was stopped."""
-        run = create_run(self._reader.sweep.settings(cell))
+    def _run(self, cells: Sequence[Cell], supervisor: WarmSupervisor) -> None:
+        """Train a batch in one run and record the outcome of each cell, unless the run was stopped."""
+        run = create_run(self._reader.sweep.settings(cells[0], len(cells)))
         run.mark_seen()  # the user watches the sweep, not its runs
         try:
-            self._folder.note_start(cell, run.id)
+            self._folder.note_start(cells, run.id)
         except SweepNotWritten:
             shutil.rmtree(run.path, ignore_errors=True)  # it has not begun and never will
             raise
@@ -157,13 +166,13 @@ class Sweeper:
             if self._stopping:
                 _ask_to_stop(run, process)
             self._rest()
-        outcome = _outcome(self._reader.sweep, cell, run)
-        if outcome is not None and not self._folder.gone:
-            self._record(outcome)
+        outcomes = outcomes_of(self._reader.sweep, cells, run)
+        if outcomes and not self._folder.gone:
+            self._record(outcomes)
 
-    def _record(self, outcome: Outcome) -> None:
-        replacing = any(known.cell == outcome.cell for known in self._sweep.outcomes)
-        self._folder.add(outcome, replacing_another=replacing)
+    def _record(self, outcomes: Sequence[Outcome]) -> None:
+        known = {outcome.cell for outcome in self._sweep.outcomes}
+        self._folder.add(outcomes, replacing_others=any(outcome.cell in known for outcome in outcomes))
 
     def _rest(self) -> None:
         if time.monotonic() >= self._next_beat:
@@ -187,22 +196,37 @@ def _ask_to_stop(run: RunFolder, supervisor: subprocess.Popen[bytes] | None) -> 
             supervisor.terminate()
 
 
-def _outcome(sweep: Sweep, cell: Cell, run: RunFolder) -> Outcome | None:
-    """The outcome of a run that has ended; None if it was stopped."""
+def outcomes_of(sweep: Sweep, cells: Sequence[Cell], run: RunFolder) -> list[Outcome]:
+    """The outcomes of these cells, whose run has ended; none if it was stopped."""
     try:
         reader = RunReader(run)
     except DamagedRun:
-        return Outcome(cell, run.id, "failed", math.nan, math.nan)
+        return [Outcome(cell, run.id, "failed", math.nan, math.nan) for cell in cells]
     while any(reader.advance()):
         pass
-    if reader.state.status == "stopped":
+    status, settings = reader.state.status, reader.state.settings
+    if status == "stopped":
+        return []
+    sides = [_reached(sweep, reader, name) for name in settings.variants]
+    if status == "finished" and None in sides:
+        status = "failed"  # its files are damaged: what a seed has reached is not known, and not nan
+    left, right = (values or [math.nan] * settings.seeds for values in sides)
+    reached = dict(zip(settings.all_seeds, zip(left, right, strict=True), strict=True))
+    return [Outcome(cell, run.id, status, *reached[cell.seed]) for cell in cells if cell.seed in reached]
+
+
+def _reached(sweep: Sweep, reader: RunReader, name: str) -> Sequence[float] | None:
+    """What each seed of a side has reached; None if the side did not finish, or if rows of its seeds are missing."""
+    if reader.state.variants[name].status != "finished":
         return None
-    values = []
-    for name, evidence in reader.evidence.items():
-        value = evidence.accuracy if sweep.quantity == "accuracy" else evidence.final_loss
-        finished = reader.state.variants[name].status == "finished"
-        values.append(math.nan if value is None or not finished else value)
-    return Outcome(cell, run.id, reader.state.status, values[0], values[1])
+    of_accuracy, evidence = sweep.quantity == "accuracy", reader.evidence[name]
+    results = reader.results_of_seeds(name)
+    if results is None:
+        value = evidence.accuracy if of_accuracy else evidence.final_loss
+        return [math.nan if value is None else value]
+    if not reader.has_all_of_seeds(name):
+        return None
+    return results.accuracy if of_accuracy else results.final_loss
 
 
 def _execute(folder: SweepFolder) -> int:

@@ -151,12 +151,12 @@ class SweepScreen(KeyBound, ResizeGuard, Screen[None]):
 
     def _show(self, state: Sweep) -> None:
         what = f"sweep of {state.base['experiment']}, {state.quantity}"
-        self.query_one("#title", Static).update(f" gradtui  {what}   {state.status}  {state.finished}/{state.size} runs")
+        self.query_one("#title", Static).update(f" gradtui  {what}   {state.status}  {state.finished}/{state.size} cells")
         self.query_one(GridLines).show(_grid(state, self._grid_width))
         if state.status in ("stopped", "lost"):
             self._say(f"The sweep is {state.status}. {keys.START_SWEEP.shown} continues it.")
         elif state.failed:
-            self._say(f"{state.failed:,} failed; gradtui sweep --resume {state.id} repeats what failed.", bad=True)
+            self._say(f"{state.failed:,} cells failed; gradtui sweep --resume {state.id} repeats what failed.", bad=True)
 
     @property
     def _grid_width(self) -> int:

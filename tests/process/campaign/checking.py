@@ -32,7 +32,8 @@ def check_run(folder: RunFolder, excuses: Excuses, steps: int | None = None) -> 
         planned = steps or state.settings.planned_steps(side)
         where = f"{folder.id} {name}: {variant}"
         rows, epochs = whole_rows(folder.steps_csv(name)), whole_rows(folder.epochs_csv(name))
-        for numbered in (rows, epochs):
+        of_seeds = whole_rows(folder.seeds_csv(name)) if state.settings.seeds > 1 else rows
+        for numbered in (rows, epochs, of_seeds):
             numbers = [row[0] for row in numbered]
             assert numbers == list(map(str, range(1, len(numbers) + 1))), f"rows are missing or doubled, {where}"
         if state.status == "lost":
@@ -41,7 +42,7 @@ def check_run(folder: RunFolder, excuses: Excuses, steps: int | None = None) -> 
         assert variant.status != "failed" or (excuses.failed and variant.reason), where
         assert variant.status != "stopped" or excuses.stopped, where
         assert (variant.steps, variant.pid) == (len(rows), None), f"{len(rows)} rows, {where}"
-        assert variant.status != "finished" or len(rows) == planned, where
+        assert variant.status != "finished" or len(rows) == len(of_seeds) == planned, where
     sides = {variant.status for variant in state.variants.values()}
     if state.status == "lost":
         assert excuses.lost, f"{folder.id} is lost"
@@ -50,8 +51,14 @@ def check_run(folder: RunFolder, excuses: Excuses, steps: int | None = None) -> 
         assert state.ended is not None
         assert not (folder.path / "reserve").exists()
     out = folder.path.parent.parent / f"{folder.id}.csv"
-    assert export_csv(folder, out) == sum(len(whole_rows(folder.steps_csv(name))) for name in state.variants)
+    assert export_csv(folder, out) == sum(_exported_rows(folder, state, name) for name in state.variants)
     return state
+
+
+def _exported_rows(folder: RunFolder, state: RunState, name: str) -> int:
+    """A row for each step; of several seeds, one for each step and seed."""
+    seeds, steps = state.settings.seeds, len(whole_rows(folder.steps_csv(name)))
+    return steps if seeds == 1 else seeds * min(steps, len(whole_rows(folder.seeds_csv(name))))
 
 
 def whole_rows(path: Path) -> list[list[str]]:

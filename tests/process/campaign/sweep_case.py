@@ -19,16 +19,17 @@ from tests.process.campaign.checking import Excuses, check_run
 from tests.process.campaign.processes import find_processes
 
 STEPS = 3000
-GRID = ("linear", "--optimizers", "SGD,Adam", "--lrs", "0.05", "--seeds", "2", "--epochs", str(STEPS), "--schedule", "parallel")
-CELLS = 4
+RATES = ("--optimizers", "SGD,Adam", "--lrs", "0.05,0.02")
+GRID = ("linear", *RATES, "--seeds", "2", "--epochs", str(STEPS), "--schedule", "parallel")
+CELLS = 8
+"""Four runs train them, two seeds each."""
 PROCESSES = ("sweep", "sweeper", "supervisor", "worker")
 
 Cell = tuple[str, str, str]
 
 
-def cell_of(state: RunState) -> tuple[object, ...]:
-    settings = state.settings.as_dict()
-    return settings["optimizer"], settings["lr"], settings["seed"]
+def cells_of(state: RunState) -> set[tuple[object, ...]]:
+    return {(state.settings.optimizer, state.settings.lr, seed) for seed in state.settings.all_seeds}
 
 
 def read_grid(sweep: Path) -> dict[Cell, tuple[str, str, str]]:
@@ -117,7 +118,8 @@ class SweepCase(Case):
             except DamagedRun:
                 continue
             if state.live:
-                live.setdefault(cell_of(state), []).append(run.id)
+                for cell in cells_of(state):
+                    live.setdefault(cell, []).append(run.id)
         for cell, runs in live.items():
             self._never_twice(f"runs of {cell}", runs)
         self._forget_what_passed(sweepers, live)
@@ -139,15 +141,17 @@ class SweepCase(Case):
         assert not (self.sweep / "reserve").exists()
         assert read_grid(self.sweep) == self._wanted, "the grid differs from an undisturbed one's"
         with open(self.sweep / "sweep.csv", encoding="ascii", newline="") as file:
-            named = {row["run"]: (row["optimizer"], float(row["lr"]), int(row["seed"])) for row in csv.DictReader(file)}
+            named: dict[str, set[tuple[object, ...]]] = {}
+            for row in csv.DictReader(file):
+                named.setdefault(row["run"], set()).add((row["optimizer"], float(row["lr"]), int(row["seed"])))
         finished: Counter[tuple[object, ...]] = Counter()
         statuses: Counter[str] = Counter()
         for run in all_runs():
             state = check_run(run, self.excuses())
             statuses[state.status] += 1
-            finished[cell_of(state)] += state.status == "finished"
+            finished.update(dict.fromkeys(cells_of(state), int(state.status == "finished")))
             if run.id in named:
-                assert (state.status, cell_of(state)) == ("finished", named[run.id])
+                assert (state.status, cells_of(state)) == ("finished", named[run.id])
         assert set(finished.values()) == {1}, f"a cell was trained to its end more than once: {finished}"
         killers = ("supervisor", "sweeper", "sweep")
         assert statuses["lost"] <= self.count(killers, signal.SIGKILL, signal.SIGTERM, signal.SIGINT), statuses
