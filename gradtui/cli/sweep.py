@@ -38,5 +38,5 @@ def run(options: argparse.Namespace) -> int:
     if options.resume is not None:
         folder = sweep_list.find_sweep(options.resume)
     else:
-        folder = sweep_list.create_sweep(given_settings(options), options.optimizers, options.lrs, options.seeds)
+        folder = sweep_list.create_sweep(given_settings(options), options.optimizers, options.lrs, options.count)
     return run_sweep(folder, csv=options.csv, as_json=options.json)
