@@ -16,7 +16,11 @@ from gradtui.settings import RunSettings
 from gradtui.training.preparation import Training, prepare, rehearse
 
 ROUNDS = 15
-CASES = (("linear", 200, {}), ("digits", 24, {"lr": 0.01}), ("digits", 24, {"optimizer": "Adam"}))
+CASES: tuple[tuple[str, int, dict[str, object]], ...] = (
+    ("linear", 200, {}),
+    ("digits", 24, {"lr": 0.01}),
+    ("digits", 24, {"optimizer": "Adam"}),
+)
 
 
 def steps(training: Training) -> Iterator[None]:

@@ -7,7 +7,7 @@ import math
 import statistics
 from collections.abc import Iterator
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 import torch
@@ -18,7 +18,7 @@ from gradtui.policies import POLICIES
 from gradtui.runs.columns import SEED_STEPS, of_seeds
 from gradtui.runs.folder import RunFolder
 from gradtui.settings import RunSettings
-from gradtui.training import experiments, preparation
+from gradtui.training import experiments
 from gradtui.training.experiments import Data, ExperimentCode, Split
 from gradtui.training.preparation import prepare, rehearse
 from gradtui.training.seed_journal import SeedJournal, median_of_seeds
@@ -37,7 +37,7 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-def curves(tmp_path: Path, side: int, seeds: int = SEEDS, **given: object) -> tuple[list[list[float]], list[list[float]]]:
+def curves(tmp_path: Path, side: int, seeds: int = SEEDS, **given: Any) -> tuple[list[list[float]], list[list[float]]]:
     """The losses of each seed: trained at once, and alone."""
     at_once = tmp_path / f"at_once{side}"
     run_loop(at_once, side, seeds=seeds, **given)
@@ -74,7 +74,7 @@ def test_linear_is_bitwise_equal_with_every_optimizer(tmp_path: Path, optimizer:
     ],
     ids=str,
 )
-def test_linear_is_bitwise_equal_with_options(tmp_path: Path, given: dict[str, object]) -> None:
+def test_linear_is_bitwise_equal_with_options(tmp_path: Path, given: dict[str, Any]) -> None:
     at_once, alone = curves(tmp_path, 1, experiment="linear", epochs=15, **given)
     assert at_once == alone
 
@@ -82,7 +82,7 @@ def test_linear_is_bitwise_equal_with_options(tmp_path: Path, given: dict[str, o
 @pytest.mark.parametrize("experiment", ["regression", pytest.param("digits", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("policy", POLICIES)
 def test_every_policy_trains_seeds_as_each_alone(tmp_path: Path, policy: str, experiment: str) -> None:
-    given = {"experiment": experiment, "right": policy, **({"k": 2} if POLICIES[policy].takes_k else {})}
+    given: dict[str, Any] = {"experiment": experiment, "right": policy, **({"k": 2} if POLICIES[policy].takes_k else {})}
     at_once, alone = curves(tmp_path, 1, lr=0.01, epochs=2, batch_size=3, **given)
     for one, other in zip(at_once, alone, strict=True):
         assert one == pytest.approx(other, rel=1e-5)
@@ -93,7 +93,7 @@ def test_every_policy_trains_seeds_as_each_alone(tmp_path: Path, policy: str, ex
 @pytest.mark.parametrize(
     "given", [{"lr": 0.01}, {"lr": 0.1}, *({"optimizer": name} for name in OPTIMIZERS if name != "SGD")], ids=str
 )
-def test_digits_is_equal_to_rounding_over_240_steps(tmp_path: Path, side: int, given: dict[str, object]) -> None:
+def test_digits_is_equal_to_rounding_over_240_steps(tmp_path: Path, side: int, given: dict[str, Any]) -> None:
     at_once, alone = curves(tmp_path, side, experiment="digits", **given)
     for one, other in zip(at_once, alone, strict=True):
         assert len(one) == 240
@@ -102,14 +102,14 @@ def test_digits_is_equal_to_rounding_over_240_steps(tmp_path: Path, side: int, g
 
 @pytest.mark.slow
 @pytest.mark.parametrize("given", [{"clip_norm": 0.5}, {"precision": "bfloat16"}, {"batch_size": 5000}], ids=str)
-def test_digits_with_options_is_equal_to_rounding(tmp_path: Path, given: dict[str, object]) -> None:
+def test_digits_with_options_is_equal_to_rounding(tmp_path: Path, given: dict[str, Any]) -> None:
     at_once, alone = curves(tmp_path, 1, experiment="digits", lr=0.01, epochs=5, **given)
     for one, other in zip(at_once, alone, strict=True):
         assert one == pytest.approx(other, rel=1e-5)
 
 
 @pytest.mark.parametrize("given", [{"experiment": "regression"}, {"experiment": "regression", "batch_size": 3}], ids=str)
-def test_each_seed_has_its_own_data_where_it_draws_them(tmp_path: Path, given: dict[str, object]) -> None:
+def test_each_seed_has_its_own_data_where_it_draws_them(tmp_path: Path, given: dict[str, Any]) -> None:
     at_once, alone = curves(tmp_path, 0, **given)
     for one, other in zip(at_once, alone, strict=True):
         assert one == pytest.approx(other, rel=1e-5)
@@ -215,7 +215,7 @@ def test_data_that_no_seed_draws_are_made_once(monkeypatch: pytest.MonkeyPatch) 
         next(made)
         return code.data(settings)
 
-    monkeypatch.setattr(preparation.experiments, "load", lambda name: ExperimentCode(data, code.model, code.loss_fn))
+    monkeypatch.setattr(experiments, "load", lambda name: ExperimentCode(data, code.model, code.loss_fn))
     prepare(RunSettings.parse({"experiment": "digits", "seeds": 5}), 0, torch.device("cpu"))
     assert next(made) == 1
 
