@@ -16,13 +16,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value, vmap
 from torch.fx.experimental.proxy_tensor import make_fx
-
-Gradients = Sequence[Tensor]
 
 
 class Pending:
@@ -36,14 +35,15 @@ class Pending:
 class SeedLosses:
     """A loss per seed, with what a policy does to a loss."""
 
-    def __init__(self, values: Tensor, gradients: Gradients, weights: Sequence[Tensor]) -> None:
+    def __init__(self, values: Tensor, gradients: list[Tensor], weights: Sequence[Tensor]) -> None:
         self._values = values
         self._gradients = gradients
         self._weights = weights
 
     def backward(self) -> None:
-        """Add each seed's gradient to ``.grad``, as autograd does, its hooks included."""
-        torch.autograd.backward(self._weights, self._gradients)
+        """Let autograd add each seed's gradient to ``.grad``, with its hooks; once, as they are given away."""
+        scalar: Tensor = _Known.apply(self._gradients, *self._weights)  # type: ignore[no-untyped-call]
+        scalar.backward()
 
     def __mul__(self, share: float) -> SeedLosses:
         return SeedLosses(self._values * share, [gradient * share for gradient in self._gradients], self._weights)
@@ -51,6 +51,21 @@ class SeedLosses:
     def detach(self) -> Tensor:
         """The losses, of shape (seeds,)."""
         return self._values
+
+
+class _Known(torch.autograd.Function):
+    """A scalar with these gradients. They are handed over, so that autograd may keep them as ``.grad`` without a copy."""
+
+    @staticmethod
+    def forward(ctx: Any, gradients: list[Tensor], *weights: Tensor) -> Tensor:
+        ctx.gradients = gradients
+        return torch.zeros((), device=weights[0].device)
+
+    @staticmethod
+    def backward(ctx: Any, *of_scalar: Tensor) -> tuple[Tensor | None, ...]:
+        given = (None, *ctx.gradients)
+        ctx.gradients.clear()
+        return given
 
 
 class StackedModel(nn.Module):
@@ -102,6 +117,9 @@ class StackedLoss(nn.Module):
         key = model.training, *((tensor.shape, tensor.stride()) for tensor in tensors[len(weights) :])
         if key not in self._recorded:
             recorded = make_fx(self._of_each(model, len(weights)))(*tensors)
+            for call in recorded.graph.nodes:
+                if call.target is torch.ops.aten.mul.Scalar and call.args[1] == 1:  # each bias of a stacked linear layer
+                    call.replace_all_uses_with(call.args[0])
             recorded.graph.eliminate_dead_code()
             recorded.recompile()
             self._recorded[key] = recorded.forward

@@ -25,8 +25,7 @@ from tests.process.misbehaviour import every_process_runs
 from tests.process.test_cli import refusal
 from tests.process.test_run import gradtui
 
-GRID = ("--optimizers", "SGD,Adam", "--lrs", "0.1,0.05", "--seeds", "2")
-"""Eight cells, which four runs train."""
+GRID = ("--optimizers", "SGD,Adam", "--lrs", "0.1,0.05", "--seeds", "2")  # eight cells, trained by four runs
 
 
 @pytest.mark.slow
@@ -203,8 +202,7 @@ LIMIT_MY_ROWS = """
             lines = 4 - open(path, "rb").read().count(b"\\n")
             if lines <= 0:
                 raise OSError(27, "File too large")
-            whole = b"".join(data.splitlines(True)[:lines])
-            data = data[:len(whole) + 9]
+            data = data[:len(b"".join(data.splitlines(True)[:lines])) + 9]
         return write(descriptor, data)
     os.write = limited
 """
