@@ -32,7 +32,7 @@ def side(
         accuracy = [accuracy + (seed % 3) / 1000 for seed in range(seeds)]
     if not isinstance(converged_at, Sequence):
         converged_at = [converged_at] * seeds
-    return SideSeeds(losses, losses, [7 if seed < diverged else None for seed in range(seeds)], accuracy, converged_at)
+    return SideSeeds(losses, losses, [7 if seed < diverged else None for seed in range(seeds)], accuracy, converged_at, losses)
 
 
 def seeds_of(left: SideSeeds, right: SideSeeds) -> SeedResults:

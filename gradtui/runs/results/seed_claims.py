@@ -37,7 +37,7 @@ from gradtui.settings import RunSettings
 def final_loss_lower(results: SeedResults, settings: RunSettings) -> Ruling:
     """Whether the final loss is lower on the left side."""
     difference = _differences(results, settings)["final_loss"]
-    left, right = (number(median_over_seeds(side.final_loss)) for side in (results.left, results.right))
+    left, right = (number(median_over_seeds(side.late_loss)) for side in (results.left, results.right))
     return _ruling(f"mean of the last tenth, median: {left} and {right}", difference, results, settings)
 
 
@@ -96,6 +96,7 @@ def may_diverge(results: SeedResults, settings: RunSettings) -> Ruling:
 def _differences(results: SeedResults, settings: RunSettings) -> dict[str, Difference]:
     """The verdicts on all quantities of these claims, judged together."""
     pairs = paired_results(results)
+    pairs["final_loss"] = Paired(results.left.late_loss, results.right.late_loss, LOG_RATIO)
     left, right = (_reach(side, settings.step_samples(i)) for i, side in enumerate((results.left, results.right)))
     pairs["convergence"] = Paired(left, right, LOG_RATIO)
     return dict(zip(pairs, judged([*pairs.values()]), strict=True))

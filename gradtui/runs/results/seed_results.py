@@ -12,7 +12,7 @@ from gradtui.runs.results.statistics import LOG_RATIO, POINTS, Difference, Paire
 class SideSeeds:
     """One side's results, a value per seed in the order of :attr:`SeedResults.seeds`; losses are nan or infinite as such.
 
-    ``final_loss`` is the mean over the last tenth of the run, ``best_loss`` nan if the loss never was finite,
+    ``final_loss`` is the loss of the last step, as in the results of a single seed, ``best_loss`` nan if it never was finite,
     ``diverged_at`` the first step whose loss is not finite, ``accuracy`` None if the experiment has none, and
     ``converged_at`` the step from which the loss stays at or below CONVERGED_SHARE times its first value.
     """
@@ -22,6 +22,8 @@ class SideSeeds:
     diverged_at: Sequence[int | None]
     accuracy: Sequence[float] | None
     converged_at: Sequence[int | None]
+    late_loss: Sequence[float] = ()
+    """The mean over the last tenth of the run: what claims and sweeps compare, so that one lucky batch does not decide."""
 
 
 @dataclass(frozen=True)

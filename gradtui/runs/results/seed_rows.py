@@ -45,11 +45,12 @@ class SeedRows:
     def results(self) -> SideSeeds:
         """What each seed has reached so far."""
         return SideSeeds(
-            final_loss=[evidence.final_loss for evidence in self._evidence],
+            final_loss=[math.nan if evidence.last_loss is None else evidence.last_loss for evidence in self._evidence],
             best_loss=[math.nan if evidence.best_loss is None else evidence.best_loss for evidence in self._evidence],
             diverged_at=[evidence.diverged_at for evidence in self._evidence],
             accuracy=self._accuracies,
             converged_at=[evidence.converged_at for evidence in self._evidence],
+            late_loss=[evidence.final_loss for evidence in self._evidence],
         )
 
     def medians(self) -> dict[str, Any]:

@@ -226,7 +226,7 @@ def _reached(sweep: Sweep, reader: RunReader, name: str) -> Sequence[float] | No
         return [math.nan if value is None else value]
     if not reader.has_all_of_seeds(name):
         return None
-    return results.accuracy if of_accuracy else results.final_loss
+    return results.accuracy if of_accuracy else results.late_loss
 
 
 def _execute(folder: SweepFolder) -> int:
