@@ -28,7 +28,8 @@ def test_each_seed_has_its_own_results(tmp_path: Path) -> None:
     results = rows_of(folder, "step,5,6\n" + "\n".join(lines) + "\n").results()
     assert results.final_loss[0] == 2.5
     assert results.late_loss[0] == pytest.approx(sum(100 / step for step in range(37, 41)) / 4)
-    assert math.isnan(results.final_loss[1]) and math.isnan(results.late_loss[1])
+    assert math.isnan(results.final_loss[1])
+    assert math.isnan(results.late_loss[1])
     assert [*results.best_loss] == [2.5, 2.5]
     assert [*results.diverged_at] == [None, 7]
     assert results.accuracy is not None
