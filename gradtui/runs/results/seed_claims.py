@@ -124,7 +124,7 @@ def _ruling(measured: str, difference: Difference, results: SeedResults, setting
     if len(results.seeds) < FEWEST_SEEDS:
         return told, UNKNOWN, f"fewer than {FEWEST_SEEDS} seeds"
     if difference.ties == len(results.seeds):
-        return told, UNKNOWN, "no seed has a side that is finite or gets there"
+        return told, UNKNOWN, "on neither side does any seed get that far"
     return told, UNKNOWN, "these seeds do not tell which side is better"
 
 
