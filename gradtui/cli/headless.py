@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
@@ -23,7 +23,8 @@ from gradtui.runs.folder import RunFolder
 from gradtui.runs.home import HomeError
 from gradtui.runs.processes import launch
 from gradtui.runs.results import claims, table
-from gradtui.runs.results.reader import RunReader
+from gradtui.runs.results.reader import RunReader, RunResults
+from gradtui.runs.results.runs_of_seeds import results_of_runs
 from gradtui.runs.results.seed_text import difference_lines
 from gradtui.runs.saved_runs import create_run
 from gradtui.runs.state import DELETED, DamagedRun
@@ -37,12 +38,56 @@ def run(settings: RunSettings, *, csv: Path | None, as_json: bool) -> int:
 
     Raises ExportError, HomeError and SettingsError before anything is started.
     """
+    interrupts = _ready_to_train(settings, csv)
+    folder, reader = _train(settings, interrupts)
+    if reader.state.status == DELETED:
+        csv = None  # there are no rows to export
+    results = reader.results()
+    _tell(results, f"{results.state.id}: {results.state.status}", csv, {"run": results.state.id} if as_json else None)
+    _export([folder], csv)
+    _tell_failures(results, folder)
+    return _exit_code(results, interrupts)
+
+
+def run_each(seeds: Sequence[RunSettings], *, csv: Path | None, as_json: bool) -> int:
+    """Train runs that differ in their seed, one after the other, and compare their sides over the seeds.
+
+    Otherwise as :func:`run`. A stop ends the run in progress, and the rest is not begun.
+    """
+    interrupts = _ready_to_train(seeds[0], csv)
+    folders: list[RunFolder] = []
+    readers: list[RunReader] = []
+    for settings in seeds:
+        print(f"seed {settings.seed}", file=sys.stderr, flush=True)
+        folder, reader = _train(settings, interrupts)
+        _tell_failures(reader.results(), folder)
+        if reader.state.status != DELETED:
+            folders.append(folder)
+            readers.append(reader)
+        if interrupts.received:
+            break
+    if not readers:
+        return 1
+    results = results_of_runs(readers)
+    ids = [folder.id for folder in folders]
+    heading = f"{len(ids)} runs, {ids[0]} to {ids[-1]}: {results.state.status}"
+    _tell(results, heading, csv, {"run": ids[0], "runs": ids} if as_json else None)
+    _export(folders, csv)
+    return _exit_code(results, interrupts) or int(len(readers) < len(seeds))
+
+
+def _ready_to_train(settings: RunSettings, csv: Path | None) -> _Interrupts:
+    """Check all that can be checked before, and catch interrupts: no run must train on with nobody following."""
     if csv is not None and str(csv) != "-":
         check_target(csv, overwrite=False)
     if settings.download:
         _download(settings)
     launch.check_can_start(settings)
-    interrupts = _Interrupts()  # caught before the run exists: it must not train on with nobody following
+    return _Interrupts()
+
+
+def _train(settings: RunSettings, interrupts: _Interrupts) -> tuple[RunFolder, RunReader]:
+    """Train one run to its end, with progress on stderr; all of its rows are read then."""
     folder = create_run(settings)
     supervisor = launch.start_supervisor(folder)
     interrupts.stop(folder, supervisor)
@@ -57,27 +102,32 @@ def run(settings: RunSettings, *, csv: Path | None, as_json: bool) -> int:
     _follow(reader, supervisor, progress)
     if reader.state.live:  # the run has ended, but run.json does not say how
         folder.read()
-    if reader.state.status == DELETED:
-        csv = None  # there are no rows to export
+    if reader.state.status != DELETED:
+        folder.mark_seen()
+    return folder, reader
 
-    folder.mark_seen()
 
-    results = reader.results()
-    if as_json:
-        print(json.dumps(results.as_json(), allow_nan=False))
-    else:
-        out = sys.stderr if str(csv) == "-" else sys.stdout  # nothing else goes where the rows go
-        said = [f"{results.state.id}: {results.state.status}", table.as_text(results), *difference_lines(results)]
-        said += map(printable, results.notes)
-        said += ["", "what the articles claim, and what this run says:", claims.as_text(results.claims)]
-        print(*said, sep="\n", file=out)
-    if csv is not None:
-        if str(csv) == "-":
-            export.write_csv(folder)
-        else:
-            count = export.export_csv(folder, csv)
-            print(f"{printable(csv)}: {count:,} rows", file=sys.stderr)
+def _tell(results: RunResults, heading: str, csv: Path | None, as_json: dict[str, object] | None) -> None:
+    """Print the results, as JSON with these fields in front, or as text."""
+    if as_json is not None:
+        print(json.dumps({**as_json, **results.as_json(), **as_json}, allow_nan=False))
+        return
+    out = sys.stderr if str(csv) == "-" else sys.stdout  # nothing else goes where the rows go
+    said = [heading, table.as_text(results), *difference_lines(results), *map(printable, results.notes)]
+    said += ["", "what the articles claim, and what this run says:", claims.as_text(results.claims)]
+    print(*said, sep="\n", file=out)
+
+
+def _export(folders: Sequence[RunFolder], csv: Path | None) -> None:
+    if csv is not None and str(csv) == "-":
+        export.write_runs(folders)
+    elif csv is not None:
+        count = export.export_runs(folders, csv)
+        print(f"{printable(csv)}: {count:,} rows", file=sys.stderr)
     sys.stdout.flush()
+
+
+def _tell_failures(results: RunResults, folder: RunFolder) -> None:
     for name, variant in results.state.variants.items():
         if variant.reason:
             why = printable(f"{variant.reason} (its log: {folder.log(name)})")
@@ -85,6 +135,9 @@ def run(settings: RunSettings, *, csv: Path | None, as_json: bool) -> int:
     if results.state.status == "lost" and results.state.note:
         why = printable(f"{results.state.note} (its log: {folder.supervisor_log})")
         print(f"gradtui: the run is lost: {why}", file=sys.stderr)
+
+
+def _exit_code(results: RunResults, interrupts: _Interrupts) -> int:
     if interrupts.received:
         return 130
     return 1 if results.state.status in ("failed", "lost", DELETED) else 0

@@ -31,8 +31,13 @@ def export_csv(folder: RunFolder, path: Path, *, overwrite: bool = False, cancel
 
     Raises ExportError, or DamagedRun if the run cannot be read.
     """
+    return export_runs([folder], path, overwrite=overwrite, cancelled=cancelled)
+
+
+def export_runs(folders: Sequence[RunFolder], path: Path, *, overwrite: bool = False, cancelled: Cancelled = never) -> int:
+    """Write the rows of runs with the same columns, as :func:`export_csv` does."""
     with exporting(path, overwrite=overwrite) as file:
-        return write_csv(folder, file, cancelled)
+        return write_runs(folders, file, cancelled)
 
 
 def write_csv(folder: RunFolder, file: TextIO | None = None, cancelled: Cancelled = never) -> int:
@@ -40,19 +45,27 @@ def write_csv(folder: RunFolder, file: TextIO | None = None, cancelled: Cancelle
 
     Raises DamagedRun, or ExportError if it is cancelled.
     """
+    return write_runs([folder], file, cancelled)
+
+
+def write_runs(folders: Sequence[RunFolder], file: TextIO | None = None, cancelled: Cancelled = never) -> int:
+    """Write the rows of runs with the same columns, as :func:`write_csv` does: one header, run after run."""
     file = file or sys.stdout
-    state = folder.read()
-    steps, epochs = columns_of(state.settings)
-    more = [column.name for column in (*steps[len(FIRST) :], *epochs)]
-    file.write(",".join(["run", "variant", *(column.name for column in FIRST), "seed", *more]) + "\n")
-    count, rows = 0, _rows_of_seeds if state.settings.seeds > 1 else _rows
-    for variant in state.variants:
-        for fields in rows(folder, variant, state.settings.all_seeds, steps, epochs):
-            file.write(f"{folder.id},{variant},{','.join(fields)}\n")
-            count += 1
-            if not count & 1023:
-                check_wanted(cancelled)
-    folder.read()  # raises if the run was deleted meanwhile: rows would be missing
+    count = 0
+    for place, folder in enumerate(folders):
+        state = folder.read()
+        steps, epochs = columns_of(state.settings)
+        if place == 0:
+            more = [column.name for column in (*steps[len(FIRST) :], *epochs)]
+            file.write(",".join(["run", "variant", *(column.name for column in FIRST), "seed", *more]) + "\n")
+        rows = _rows_of_seeds if state.settings.seeds > 1 else _rows
+        for variant in state.variants:
+            for fields in rows(folder, variant, state.settings.all_seeds, steps, epochs):
+                file.write(f"{folder.id},{variant},{','.join(fields)}\n")
+                count += 1
+                if not count & 1023:
+                    check_wanted(cancelled)
+        folder.read()  # raises if the run was deleted meanwhile: rows would be missing
     return count
 
 

@@ -59,6 +59,11 @@ def judge(evidence: RunEvidence) -> list[Claim]:
     return [Claim(claim.text, claim.article, *_of_the_line_alone(evidence, _ruling(claim, evidence))) for claim in CLAIMS]
 
 
+def judge_seeds(seeds: SeedResults, settings: RunSettings) -> list[Claim]:
+    """Judge by several seeds the claims that they decide."""
+    return [Claim(each.text, each.article, *each.over_seeds(seeds, settings)) for each in CLAIMS if each.over_seeds is not None]
+
+
 def _of_the_line_alone(run: RunEvidence, ruling: Ruling) -> Ruling:
     """Withhold the verdict if a side's policy changes its optimizer: what differs does not come from the line alone."""
     for name, policy in zip(run.names, map(POLICIES.__getitem__, run.settings.policies), strict=True):
