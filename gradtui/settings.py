@@ -273,8 +273,7 @@ class RunSettings:
 
     def step_samples(self, side: int) -> int:
         """Samples per optimizer step of a side (0 left, 1 right): one batch, or k batches."""
-        policy = POLICIES[self.policies[side]]
-        return self.batch_size * (self.k or 1) if policy.batches else self.batch_size
+        return self.batch_size * ((self.k or 1) if POLICIES[self.policies[side]].batches else 1)
 
     def steps_per_epoch(self, side: int) -> int | None:
         """Optimizer steps of a side per epoch; None if that is not known in advance."""
@@ -322,8 +321,7 @@ class RunSettings:
     @property
     def notes(self) -> list[str]:
         """Caveats to show with the results of such a run."""
-        notes = EXPERIMENTS[self.experiment].notes
-        return [note for (name, value), note in notes.items() if getattr(self, name) == value]
+        return [note for (name, value), note in EXPERIMENTS[self.experiment].notes.items() if getattr(self, name) == value]
 
     def summary(self) -> str:
         """The settings in a few words, for a title line."""
