@@ -126,7 +126,7 @@ ON_CHARTS: tuple[Key[ChartScreen], ...] = (
     Key(
         ("t",),
         "difference",
-        "With several seeds: switch between both sides and their paired difference, right against left, with its 95 % interval",
+        "With several seeds: the paired difference of the sides, and back",
         lambda screen: screen.next_layout(),
         lambda screen: screen.most_seeds > 1,
         footer=False,
@@ -134,7 +134,7 @@ ON_CHARTS: tuple[Key[ChartScreen], ...] = (
     Key(
         ("b",),
         "next seed",
-        "With several seeds: switch from the median and its band to each single seed",
+        "With several seeds: one seed after the other, then the median",
         lambda screen: screen.other_seed(1),
         lambda screen: screen.most_seeds > 1,
         footer=False,

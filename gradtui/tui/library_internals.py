@@ -11,10 +11,13 @@ When one of the two moves, run tests/tui/test_library_internals.py first: it nam
 - :func:`queued_writes` reads ``App._driver._writer_thread._queue``. Without it the app draws faster than a slow link takes.
 - :func:`new_figure` makes a ``plotext._figure._figure_class``, as plotext offers only one figure that everything shares, and
   calls its ``_limit_size``, as plotext limits a figure to the terminal size that it measured.
+- :func:`close_process` closes asyncio's ``Process._transport``, which has no public name. Without it, a process that the app
+  leaves at its exit is closed after the event loop, with a warning.
 """
 
 from __future__ import annotations
 
+from asyncio.subprocess import Process
 from typing import Any
 
 import plotext
@@ -98,3 +101,8 @@ def new_figure() -> Any:
     figure = plotext._figure._figure_class()
     figure._limit_size(False, False)
     return figure
+
+
+def close_process(process: Process) -> None:
+    """Kill a child process, unless it has ended, and close its pipes at once."""
+    process._transport.close()  # type: ignore[attr-defined]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import Sequence
-from contextlib import suppress
 
 from gradtui.runs.processes.spawn import command, environment
 from gradtui.tui.handover import take_over
+from gradtui.tui.library_internals import close_process
 from gradtui.tui.run_follower import FollowedRun
 
 LONG_BYTES = 1 << 22
@@ -35,7 +35,6 @@ async def _read_side(run: FollowedRun, variant: str) -> None:
     except asyncio.IncompleteReadError:
         return
     finally:  # also if the app exits meanwhile
-        with suppress(ProcessLookupError):
-            process.kill()
+        close_process(process)
     if process.returncode == 0:
         run.take_side(variant, read)

@@ -79,6 +79,8 @@ def test_help_shows_every_key() -> None:
         terminal.press("F1")
         terminal.wait_for("Keys", *(key.shown_keys() for key in listed[:14]))
         terminal.press("PageDown")
+        terminal.wait_for("Draw what theory says")
+        terminal.press("PageDown")
         terminal.wait_for(*(key.shown_keys() for key in listed[-6:]), "Both sides train the same model")
         terminal.press("Escape")
 
