@@ -9,7 +9,9 @@ import pytest
 from tests.check.broken import broken, broken_after, clears, expected, names, source
 from tests.check.forks import Forks
 
-RIGHT = [pytest.param(name, marks=pytest.mark.slow if name == "compiled" else ()) for name in names()]
+ORDINARY = set(names()[::3]) - {"compiled"}
+"""What runs with every test command; the others are slow, as all of them together are."""
+RIGHT = [pytest.param(name, marks=() if name in ORDINARY else pytest.mark.slow) for name in names()]
 BROKEN = [param for param in RIGHT if clears(source(str(param.values[0])))]
 LATE = [name for name in names() if clears(source(name)) and "within a step" not in source(name)]
 LONG = 150

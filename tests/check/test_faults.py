@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.check import faulty
@@ -10,12 +12,17 @@ from tests.check.forks import Forks, Run
 WAYS = ["closely", "lightly", "sampling"]
 
 
-@pytest.mark.parametrize("name", faulty.names("fault"))
+def _a_third(names: list[str]) -> list[Any]:
+    """Every third runs with every test command; the others are slow, as all of them together are."""
+    return [pytest.param(name, marks=pytest.mark.slow if place % 3 else ()) for place, name in enumerate(names)]
+
+
+@pytest.mark.parametrize("name", _a_third(faulty.names("fault")))
 def test_fault_is_told(forks: Forks, name: str) -> None:
     _assert_tells(forks.check(faulty.source(name, "fault")), faulty.expected(name)["fault"])
 
 
-@pytest.mark.parametrize("name", faulty.names("right"))
+@pytest.mark.parametrize("name", _a_third(faulty.names("right")))
 def test_right_form_is_not_accused(forks: Forks, name: str) -> None:
     _assert_tells(forks.check(faulty.source(name, "right")), faulty.expected(name)["right"])
 

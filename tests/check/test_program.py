@@ -220,6 +220,7 @@ def test_torch_is_not_imported_for_a_script_that_does_not(tmp_path: Path) -> Non
     assert json.loads(report)["notes"][0]["message"] == "the script did not import torch"
 
 
+@pytest.mark.slow
 def test_a_script_that_asks_whether_torch_is_there_before_it_imports_it_is_watched(tmp_path: Path) -> None:
     (tmp_path / "train.py").write_text(
         """import importlib.util

@@ -67,6 +67,7 @@ def run(forks: Forks, suite: str, *words: str) -> Run:
 # The option
 
 
+@pytest.mark.slow
 def test_each_test_is_watched_and_each_finding_is_one_line(forks: Forks) -> None:
     done = run(forks, FIVE, "--gradcheck")
     assert (done.code, done.err) == (1, "")

@@ -89,6 +89,7 @@ assert sys.meta_path == before
 """
 
 
+@pytest.mark.slow
 def test_no_import_hook_stays_behind() -> None:
     done = subprocess.run([sys.executable, "-c", NO_FINDER], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")

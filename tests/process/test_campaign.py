@@ -132,6 +132,7 @@ def test_every_kind_of_process_is_known_by_a_module_that_exists() -> None:
     assert all(find_spec(module) for module in KINDS)
 
 
+@pytest.mark.slow
 def test_a_few_kills_and_suspensions_lose_nothing_and_leave_nobody(tmp_path: Path) -> None:
     carry_out_campaign(tmp_path, ("brief",), events=4)
 

@@ -79,6 +79,7 @@ def test_python_m_gradtui(log: Path) -> None:
     assert_nothing_imported(log)
 
 
+@pytest.mark.slow
 def test_a_long_run_in_the_app(log: Path) -> None:
     made_up_run(steps=120_000)
     with Terminal(120, 40, (str(GRADTUI), "attach")) as terminal:

@@ -156,6 +156,7 @@ def test_a_run_can_be_stopped_before_its_first_step() -> None:
     assert run.folder.read().status == "stopped"
 
 
+@pytest.mark.slow
 def test_pause_holds_both_variants_and_resume_lets_them_go_on() -> None:
     run = Started(**LONG)
     run.wait_for_steps(100)
@@ -193,6 +194,7 @@ def test_a_killed_worker_fails_by_name_and_the_other_finishes(victim: str, sched
     assert run.folder.steps_csv(victim).read_text().splitlines()[: len(before)] == before
 
 
+@pytest.mark.slow
 def test_no_worker_outlives_its_supervisor_by_two_seconds() -> None:
     run = Started(**LONG)
     run.wait_for_steps(100)
@@ -228,6 +230,7 @@ def test_a_variant_that_raises_says_so_in_its_log(home: Path, tmp_path: Path, mo
     assert folder.last_log_lines("without_zero_grad")[-1] == "RuntimeError: the roof is on fire"
 
 
+@pytest.mark.slow
 def test_an_interrupt_stops_the_run_and_keeps_it() -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "gradtui", "run", "linear", "--epochs", "10000000"],

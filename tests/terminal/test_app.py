@@ -107,6 +107,7 @@ def test_quitting_during_a_run_asks_and_can_leave_it_running() -> None:
     assert run.count_steps("with_zero_grad") == 30_000
 
 
+@pytest.mark.slow
 def test_pause_and_stop_by_keyboard() -> None:
     with Terminal(120, 40) as terminal:
         terminal.wait_for("ready")

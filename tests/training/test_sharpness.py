@@ -215,6 +215,7 @@ def test_the_random_state_is_kept_even_if_the_model_draws() -> None:
     assert torch.equal(torch.get_rng_state(), before)
 
 
+@pytest.mark.slow
 def test_many_samples_are_taken_in_pieces_and_of_very_many_some(monkeypatch: pytest.MonkeyPatch) -> None:
     given = RunSettings.parse({"experiment": "digits", "sharpness": True})
     training = prepare(given, 0, CPU)

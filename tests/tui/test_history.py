@@ -35,6 +35,7 @@ def shown(history: HistoryScreen) -> list[str]:
     return [history._list.render_line(y).text.strip() for y in range(1, 1 + min(len(history._list.runs), history._list.page))]
 
 
+@pytest.mark.slow
 def test_runs_are_listed_newest_first_and_filtered_by_typing() -> None:
     made_up_run()
     made_up_run(status="failed", lr=0.25)
@@ -140,6 +141,7 @@ def test_its_settings_come_back_to_the_form() -> None:
     drive(scenario)
 
 
+@pytest.mark.slow
 def test_two_runs_are_compared_on_the_same_axes() -> None:
     made_up_run(steps=200)
     made_up_run(steps=20, lr=0.25)

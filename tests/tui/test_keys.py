@@ -112,7 +112,7 @@ def recorded(owner: type[KeyBound], pressed: list[str], monkeypatch: pytest.Monk
     monkeypatch.setattr(owner, "KEYS", [replace(key, handler=record(key.keys[0]), applies=always) for key in owner.KEYS])
 
 
-@pytest.mark.parametrize("in_a_text_field", [False, True])
+@pytest.mark.parametrize("in_a_text_field", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_function_keys_work_everywhere_and_letters_outside_text_fields(
     in_a_text_field: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from textual.pilot import Pilot
 
 from gradtui.runs.sweeps.grid import Outcome
@@ -15,6 +16,7 @@ from gradtui.tui.screens.sweep_screen import GridLines, SweepScreen
 from tests.tui.pilot import drive, until
 
 
+@pytest.mark.slow
 def test_every_line_fits_and_can_be_scrolled_to(home: Path) -> None:
     sweep = create_sweep({"experiment": "linear"}, "all", "1e-3,1e-2,1e-1", "3").read()
     outcomes = [Outcome(cell, "run", "finished", 0.1 + cell.seed / 1000, 0.3) for cell in sweep.cells()]

@@ -46,7 +46,7 @@ def dashes(chart: LossChart) -> str:
     return "".join(text for line in chart._lines for text, role in line if role == "dimmed").strip()
 
 
-@pytest.mark.parametrize("keys", [("i",), ("i", "a"), ("i", "l"), ("i", "z"), ("i", "s")], ids=str)
+@pytest.mark.parametrize("keys", [("i",), *(pytest.param(("i", key), marks=pytest.mark.slow) for key in "alzs")], ids=str)
 def test_theory_is_drawn_behind_the_measured_curve_and_leaves_it_as_it_is(keys: tuple[str, ...], home: Path) -> None:
     path = saved_run([*half_done(WITH), *[0.2] * 10], [*half_done(WITHOUT), *[0.2] * 10])
     without, beside = line_of(path, keys[1:]), line_of(path, keys)
@@ -66,6 +66,7 @@ def test_theory_that_agrees_is_hidden_by_what_was_measured(home: Path) -> None:
     assert {*dashes(right)} <= {"⠒", "⠉", "⠤", "⣀", " ", "⠋"}, "only the envelope, a level line, is seen"
 
 
+@pytest.mark.slow
 def test_the_key_switches_it_off_again_and_applies_only_where_there_is_theory(home: Path) -> None:
     (_, chart), _ = line_of(saved_run(half_done(WITH), half_done(WITHOUT)), ("i", "i"))
     assert str(chart.border_subtitle) == ""
@@ -100,6 +101,7 @@ def test_sharpness_is_a_quantity_with_its_two_limits(home: Path) -> None:
     assert str(right.border_subtitle) == "lines: 2 and 4; WITHOUT is stable below 4"
 
 
+@pytest.mark.slow
 def test_with_another_optimizer_the_sharpness_has_no_limits(home: Path) -> None:
     place = [quantity.name for quantity in QUANTITIES].index("lr × sharpness")
     (_, chart), _ = line_of(with_sharpness(optimizer="Adam"), ("m",) * place)

@@ -79,6 +79,7 @@ def test_a_marked_run_that_was_deleted_is_not_compared() -> None:
     drive(scenario)
 
 
+@pytest.mark.slow
 def test_a_run_that_is_deleted_while_it_is_listed_leaves_the_list(monkeypatch: pytest.MonkeyPatch) -> None:
     gone = made_up_run(status="running")
 
@@ -163,6 +164,7 @@ def test_a_run_that_is_deleted_while_it_is_read_ahead_is_told(monkeypatch: pytes
     drive(scenario)
 
 
+@pytest.mark.slow
 def test_one_of_two_compared_runs_that_is_deleted_is_told() -> None:
     gone, other = made_up_run(status="running"), made_up_run()
 
@@ -178,6 +180,7 @@ def test_one_of_two_compared_runs_that_is_deleted_is_told() -> None:
     drive(scenario)
 
 
+@pytest.mark.slow
 def test_a_home_that_takes_no_run_is_told_at_the_start_key_and_when_it_is_back_a_run_starts(home: Path) -> None:
     started: list[RunFolder] = []
     home.write_text("")
@@ -223,6 +226,7 @@ def test_a_home_that_goes_away_while_the_app_warms_up_is_told_once(home: Path) -
         asyncio.run(play())
 
 
+@pytest.mark.slow
 def test_a_run_that_cannot_be_stopped_keeps_the_app_open(monkeypatch: pytest.MonkeyPatch) -> None:
     run = made_up_run(status="running")
 

@@ -671,6 +671,7 @@ VALUES = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(VALUES, st.integers(0, 5))
 def test_pickles_of_other_things_are_refused(value: object, protocol: int) -> None:
