@@ -256,4 +256,4 @@ def test_the_run_goes_on_when_the_command_that_started_it_is_killed() -> None:
     assert wait_until(lambda: all_runs() and all_runs()[0].count_steps("with_zero_grad"))
     process.kill()
     process.wait()
-    assert wait_until(lambda: find_run("last").observe().status == "finished")
+    assert wait_until(lambda: find_run("last").observe().status == "finished", seconds=60)

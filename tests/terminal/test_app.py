@@ -103,7 +103,7 @@ def test_quitting_during_a_run_asks_and_can_leave_it_running() -> None:
         terminal.press("l")
         assert terminal.exit_code() == 0
     run = find_run("last")
-    assert wait_until(lambda: run.observe().status == "finished")
+    assert wait_until(lambda: run.observe().status == "finished", seconds=90)
     assert run.count_steps("with_zero_grad") == 30_000
 
 
@@ -220,5 +220,5 @@ def test_a_dropped_link_ends_the_app_and_not_the_run(hang_up: signal.Signals) ->
     assert re.sub(rb"\x1b\[\?\d+[hl]", b"", after).strip() == b"", "nothing is drawn on the user's own screen"
     assert b"\x1b[?25h" in after, "the cursor is back"
     run = find_run("last")
-    assert wait_until(lambda: run.observe().status == "finished")
+    assert wait_until(lambda: run.observe().status == "finished", seconds=90)
     assert run.count_steps("without_zero_grad") == 5000
